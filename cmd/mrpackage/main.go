@@ -1,0 +1,160 @@
+// Command mrpackage packages a SAM or CloudFormation template for many AWS
+// regions at once, in the place of one aws cloudformation package per region.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends the run in good order, a second one at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// A usageError is a command line that cannot be meant.
+type usageError struct{ error }
+
+// errReported is a failure that the user has been told of.
+type errReported struct{}
+
+func (errReported) Error() string { return "reported" }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var f flags
+	u := &ui{out: stdout, err: stderr}
+	cmd := &cobra.Command{
+		Use:     "mrpackage [flags]",
+		Short:   "Package a SAM or CloudFormation template for many AWS regions at once",
+		Long:    longHelp,
+		Example: examples,
+		Version: version(),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unexpected argument %q; several regions are divided by commas", args[0])}
+			}
+			return nil
+		},
+		SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			u.quiet, u.verbose = f.quiet, f.verbose
+			return f.run(cmd.Context(), u)
+		},
+	}
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	cmd.SetVersionTemplate("mrpackage {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	f.define(cmd.Flags())
+
+	err := cmd.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		u.usage(usage.error)
+		return exitUsage
+	case ctx.Err() != nil:
+		u.interrupted()
+		return exitInterrupted
+	case !errors.Is(err, errReported{}):
+		u.problems(err)
+	}
+	return exitFailed
+}
+
+// run is one run of the program: it plans, uploads, and writes the packaged
+// templates.
+func (f *flags) run(ctx context.Context, u *ui) error {
+	began := time.Now()
+	p := &progress{ui: u}
+	opts, problems, err := f.options(ctx)
+	if err != nil {
+		return err
+	}
+	opts.Progress = p.event
+	plan, planErr := packager.NewPlan(ctx, opts)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	template, asJSON := f.templateFile, f.useJSON
+	if plan != nil {
+		template, asJSON = plan.TemplateFile, plan.Templates[0].JSON
+	}
+	outs := f.outputs(opts.Stores, asJSON)
+	problems = append([]error{planErr}, problems...)
+	if err := errors.Join(append(problems, outs.check(template, f.report)...)...); err != nil {
+		return err
+	}
+	for _, w := range plan.Warnings {
+		u.warn(w)
+	}
+	if f.dryRun {
+		u.planned(plan)
+	}
+
+	p.start(plan, !f.noProgress)
+	result, err := plan.Upload(ctx)
+	p.stop()
+	if err != nil && ctx.Err() == nil {
+		u.problems(err)
+		u.unfinished(result)
+		return errReported{}
+	}
+	if err != nil {
+		return err
+	}
+	writing := time.Now()
+	if err := outs.write(plan.Templates, u.out); err != nil {
+		return err
+	}
+	took := durations{result, time.Since(writing), time.Since(began)}
+	if f.report != "" {
+		if err := writeReport(f.report, outs, took, f.dryRun); err != nil {
+			return err
+		}
+	}
+	u.summary(took, f.dryRun)
+	return u.results(outs, plan.Stores)
+}
+
+// version is the module's version where the program was installed by one, else
+// the revision that it was built from.
+func version() string {
+	v, revision := "(unknown)", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v = info.Main.Version; v == "" {
+			v = "(devel)"
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				revision = " " + s.Value[:12]
+			}
+		}
+	}
+	return fmt.Sprintf("%s%s %s/%s %s", v, revision, runtime.GOOS, runtime.GOARCH, runtime.Version())
+}

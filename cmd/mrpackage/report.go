@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+)
+
+// report is the form of --report. Fields are only ever added.
+type report struct {
+	Mrpackage string           `json:"mrpackage"` // the version
+	Template  string           `json:"template"`
+	DryRun    bool             `json:"dryRun"`
+	Artifacts []artifactReport `json:"artifacts"`
+	Regions   []regionReport   `json:"regions"`
+	Seconds   secondsReport    `json:"seconds"`
+}
+
+type artifactReport struct {
+	Path       string            `json:"path"`
+	References []referenceReport `json:"references"`
+	Digest     string            `json:"digest"`
+	Name       string            `json:"name"` // the key without the prefix
+	Archive    bool              `json:"archive"`
+	Files      int               `json:"files"`
+	Bytes      int64             `json:"bytes"`
+	LeftOut    int               `json:"leftOut"`
+}
+
+type referenceReport struct {
+	Template  string `json:"template"`
+	Line      int    `json:"line"`
+	Column    int    `json:"column"`
+	LogicalID string `json:"logicalId"`
+	Property  string `json:"property"`
+}
+
+type regionReport struct {
+	Region   string         `json:"region"`
+	Bucket   string         `json:"bucket"`
+	Template string         `json:"template"` // the packaged template; "-" is standard output
+	Seconds  float64        `json:"seconds"`
+	Objects  []objectReport `json:"objects"`
+}
+
+type objectReport struct {
+	Key       string `json:"key"`
+	URL       string `json:"url"`
+	Source    string `json:"source"`
+	Action    string `json:"action"` // planned, uploaded or reused
+	Bytes     int64  `json:"bytes"`
+	VersionID string `json:"versionId,omitempty"`
+}
+
+type secondsReport struct {
+	Plan    float64 `json:"plan"`
+	Look    float64 `json:"look"`
+	Archive float64 `json:"archive"`
+	Upload  float64 `json:"upload"`
+	Write   float64 `json:"write"`
+	Total   float64 `json:"total"`
+}
+
+// writeReport writes the record of a run, whole or not at all.
+func writeReport(path string, o outputs, d durations, dryRun bool) error {
+	r := report{
+		Mrpackage: version(), Template: d.TemplateFile, DryRun: dryRun,
+		Artifacts: []artifactReport{}, Regions: []regionReport{},
+		Seconds: secondsReport{
+			d.Planning.Seconds(), d.Looking.Seconds(), d.Archiving.Seconds(),
+			d.Uploading.Seconds(), d.writing.Seconds(), d.total.Seconds(),
+		},
+	}
+	for _, a := range d.Artifacts {
+		view := artifactReport{a.Path, nil, a.Digest, a.Name, a.Archive, a.Files, a.Size, a.LeftOut}
+		for _, ref := range a.References {
+			view.References = append(view.References, referenceReport(ref))
+		}
+		r.Artifacts = append(r.Artifacts, view)
+	}
+	for i, s := range d.Stores {
+		view := regionReport{s.Region, s.Bucket, o[i], s.Took.Seconds(), []objectReport{}}
+		for _, object := range s.Objects {
+			view.Objects = append(view.Objects, objectReport{
+				object.Key, "s3://" + s.Bucket + "/" + object.Key, sourcePath(object),
+				string(object.Action), object.Size, object.VersionID,
+			})
+		}
+		r.Regions = append(r.Regions, view)
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	temp, err := writeTemp(path, append(text, '\n'))
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(temp)))
+	}
+	return nil
+}
+
+func sourcePath(o packager.Object) string {
+	if o.Artifact == nil {
+		return o.Template
+	}
+	return o.Artifact.Path
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+)
+
+// ui holds every line that a user can see. The rules: results alone go to
+// standard output, everything else to standard error; an error says where,
+// what, and what to do; text from templates and servers is shown without its
+// control characters; nothing is printed twice.
+type ui struct {
+	out, err       io.Writer
+	quiet, verbose bool
+}
+
+// printf writes to standard error. Control characters come from templates,
+// file names and servers, and must not reach a terminal.
+func (u *ui) printf(format string, args ...any) {
+	text := strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return '\ufffd'
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	// A closed standard error leaves nobody to tell.
+	_, _ = io.WriteString(u.err, text)
+}
+
+// line is for news that --quiet keeps silent.
+func (u *ui) line(format string, args ...any) {
+	if !u.quiet {
+		u.printf(format+"\n", args...)
+	}
+}
+
+func (u *ui) usage(err error) {
+	u.printf("mrpackage: %v\nmrpackage --help lists the flags\n", err)
+}
+
+func (u *ui) interrupted() {
+	u.printf("mrpackage: interrupted; no template was written. Run again: what is stored is not sent again\n")
+}
+
+func (u *ui) warn(err error) { u.problem(err, "warning: ") }
+
+// problem prints one error with its excerpt and hint.
+func (u *ui) problem(err error, kind string) {
+	var e *packager.Error
+	if !errors.As(err, &e) {
+		u.printf("mrpackage: %s%v\n", kind, err)
+		return
+	}
+	if e.File == "" {
+		u.printf("mrpackage: %s%v\n", kind, e)
+	} else {
+		marked := *e
+		if kind != "" {
+			marked.Message = kind + e.Message
+		}
+		u.printf("%v\n", &marked)
+	}
+	if e.Excerpt != "" {
+		u.printf("%s\n", e.Excerpt)
+	}
+	if e.Hint != "" {
+		u.printf("  hint: %s\n", strings.ReplaceAll(e.Hint, "\n", "\n        "))
+	}
+}
+
+// problems prints all errors of a run.
+func (u *ui) problems(err error) {
+	all := packager.Errors(err)
+	for _, e := range all {
+		u.problem(e, "")
+	}
+	if len(all) > 1 {
+		u.printf("mrpackage: %d problems; no template was written\n", len(all))
+	}
+}
+
+// unfinished says what a failed upload leaves.
+func (u *ui) unfinished(r *packager.Result) {
+	if r == nil {
+		return
+	}
+	for _, s := range r.Stores {
+		uploaded, reused, _ := tally(s)
+		if uploaded+reused > 0 {
+			u.line("%s: %d of %d objects are stored in %s and will not be sent again", s.Region, uploaded+reused, len(s.Objects), s.Bucket)
+		}
+	}
+	u.line("no template was written")
+}
+
+// results prints, for each written template, its region and path.
+func (u *ui) results(o outputs, stores []packager.Contents) error {
+	for i, path := range o {
+		if path == "-" {
+			continue
+		}
+		if _, err := fmt.Fprintf(u.out, "%s\t%s\n", stores[i].Region, path); err != nil {
+			return fmt.Errorf("writing the results: %w", err)
+		}
+	}
+	return nil
+}
+
+// planned says what a dry run would have stored.
+func (u *ui) planned(p *packager.Plan) {
+	u.line("dry run: nothing is sent; a real run would store")
+	for _, s := range p.Stores {
+		for _, o := range s.Objects {
+			u.line("  %s  s3://%s/%s  %s", s.Region, s.Bucket, o.Key, source(o))
+		}
+		if len(s.Objects) == 0 {
+			u.line("  %s  nothing: the template refers to no local artifact", s.Region)
+		}
+	}
+}
+
+// looked says what a store lacks.
+func (u *ui) looked(e packager.Event, objects int) {
+	switch {
+	case objects == 0:
+	case e.Objects == 0:
+		u.line("%s: all %d objects are in %s already", e.Region, objects, e.Bucket)
+	case e.Objects < objects:
+		u.line("%s: %d of %d objects are in %s already", e.Region, objects-e.Objects, objects, e.Bucket)
+	}
+}
+
+// stored is the line of one finished object.
+func (u *ui) stored(e packager.Event) {
+	if e.Object.Action == packager.Reused && !u.verbose {
+		return
+	}
+	took := ""
+	if e.Took > 0 {
+		took = " in " + seconds(e.Took)
+	}
+	u.line("%s: %s %s %s%s (%s)", e.Region, e.Object.Action, shortKey(e.Object.Key), size(e.Object.Size), took, source(e.Object))
+}
+
+// archived is the line of one finished archive.
+func (u *ui) archived(e packager.Event) {
+	if u.verbose {
+		u.line("archived %s: %d files, %s to %s in %s", source(e.Object), e.Object.Artifact.Files, size(e.Object.Artifact.Size), size(e.Object.Size), seconds(e.Took))
+	}
+}
+
+func (u *ui) replaced(e packager.Event) {
+	u.printf("mrpackage: warning: %s: s3://%s/%s is stored, but its size or digest is not the archive's: uploading it again\n", e.Region, e.Bucket, e.Object.Key)
+}
+
+type durations struct {
+	*packager.Result
+	writing, total time.Duration
+}
+
+// summary is what a person takes in at a glance at the end.
+func (u *ui) summary(d durations, dryRun bool) {
+	if u.quiet {
+		return
+	}
+	files, bytes := 0, int64(0)
+	for _, a := range d.Artifacts {
+		files += a.Files
+		bytes += a.Size
+	}
+	u.printf("%s: %s of %s (%s) for %s\n", d.TemplateFile, plural(len(d.Artifacts), "artifact"), plural(files, "file"), size(bytes), plural(len(d.Stores), "region"))
+	if dryRun {
+		return
+	}
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	for _, s := range d.Stores {
+		uploaded, reused, sent := tally(s)
+		fmt.Fprintf(w, "  %s\t%d uploaded\t%d reused\t%s sent\t%s\t%s\n", s.Region, uploaded, reused, size(sent), seconds(s.Took), s.Bucket)
+	}
+	if w.Flush() == nil {
+		u.printf("%s", table.String())
+	}
+	u.printf("  plan %s, look %s, archive %s, upload %s, write %s: %s in all\n",
+		seconds(d.Planning), seconds(d.Looking), seconds(d.Archiving), seconds(d.Uploading), seconds(d.writing), seconds(d.total))
+}
+
+// tally counts what became of a store's objects.
+func tally(c packager.Contents) (uploaded, reused int, sent int64) {
+	for _, o := range c.Objects {
+		switch o.Action {
+		case packager.Uploaded:
+			uploaded++
+			sent += o.Size
+		case packager.Reused:
+			reused++
+		case packager.Planned:
+		}
+	}
+	return uploaded, reused, sent
+}
+
+// source names what an object is made of, as the template does.
+func source(o packager.Object) string {
+	if o.Artifact == nil {
+		return o.Template
+	}
+	name := o.Artifact.References[0].String()
+	if n := len(o.Artifact.References) - 1; n > 0 {
+		name += fmt.Sprintf(" and %d more", n)
+	}
+	return name
+}
+
+// shortKey is enough of a key to know it by.
+func shortKey(key string) string {
+	dir, base := "", key
+	if i := strings.LastIndexByte(key, '/'); i >= 0 {
+		dir, base = key[:i+1], key[i+1:]
+	}
+	if len(base) > 16 {
+		ext := ""
+		if i := strings.LastIndexByte(base, '.'); i >= 0 {
+			ext = base[i:]
+		}
+		base = base[:12] + "…" + ext
+	}
+	return dir + base
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// size writes bytes in decimal units, as S3's console does not but disks do.
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000*1000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1000*1000*1000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

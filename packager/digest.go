@@ -1,0 +1,166 @@
+package packager
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/moby/patternmatcher"
+)
+
+// formatVersion is raised whenever the bytes of an archive change for the same
+// files: it is part of every digest, so old and new archives never share a key.
+const formatVersion = 1
+
+// A file is one entry of an archive: listed first, its content's digest added
+// when it is read.
+type file struct {
+	name string // the path in the archive, with slashes
+	path string // where it is on disk
+	exec bool   // any executable bit is set
+	size int64
+	sum  [sha256.Size]byte
+}
+
+// list returns the files of a folder in the archive's order: sorted by name,
+// byte by byte. Links are followed. All problems are found, none is skipped.
+func list(root string, x *excluder) (files []file, left int, errs []error) {
+	rules, err := x.rules(root)
+	if err != nil {
+		return nil, 0, []error{err}
+	}
+	info, err := os.Stat(root)
+	if err != nil {
+		return nil, 0, []error{err}
+	}
+	w := walker{excluder: x, rules: rules}
+	w.folder(root, realPath(root), "", []os.FileInfo{info})
+	slices.SortFunc(w.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	return w.files, w.left, w.errs
+}
+
+type walker struct {
+	*excluder
+	rules *patternmatcher.PatternMatcher
+	files []file
+	left  int // entries left out
+	errs  []error
+}
+
+func (w *walker) fail(format string, args ...any) {
+	w.errs = append(w.errs, fmt.Errorf(format, args...))
+}
+
+// folder adds what is in one folder. prefix is its name in the archive, with
+// a slash at the end; above holds the folders that lead here, to see cycles.
+func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		w.fail("reading the folder %s: %s", path, plainError(err))
+		return
+	}
+	for _, entry := range entries {
+		w.entry(entry, filepath.Join(path, entry.Name()), filepath.Join(real, entry.Name()), prefix+entry.Name(), above)
+	}
+}
+
+func (w *walker) entry(entry os.DirEntry, path, real, name string, above []os.FileInfo) {
+	if w.never(entry.Name(), real) {
+		w.left++
+		return
+	}
+	excluded, err := w.rules.MatchesOrParentMatches(filepath.FromSlash(name))
+	if err != nil {
+		w.fail("matching %s: %w", name, err)
+		return
+	}
+	if excluded && (!entry.IsDir() || !w.rules.Exclusions()) {
+		w.left++
+		return
+	}
+	info, err := entry.Info()
+	link := err == nil && info.Mode()&os.ModeSymlink != 0
+	if link {
+		target, lerr := os.Readlink(path)
+		if lerr != nil {
+			w.fail("reading the link %s: %s", path, plainError(lerr))
+			return
+		}
+		if info, err = os.Stat(path); err != nil {
+			reason := "which is not there"
+			if !errors.Is(err, os.ErrNotExist) {
+				reason = plainError(err)
+			}
+			w.fail("the link %s leads to %s: %s", path, target, reason)
+			return
+		}
+		real = realPath(path)
+		if info.IsDir() && slices.ContainsFunc(above, func(a os.FileInfo) bool { return os.SameFile(a, info) }) {
+			w.fail("the link %s leads to %s, a folder that it is in itself: without an end", path, target)
+			return
+		}
+		if w.never(filepath.Base(real), real) {
+			w.left++
+			return
+		}
+	}
+	switch {
+	case err != nil:
+		w.fail("reading %s: %s", path, plainError(err))
+	case info.IsDir():
+		w.folder(path, real, name+"/", append(above[:len(above):len(above)], info))
+	case excluded:
+		w.left++
+	case !info.Mode().IsRegular():
+		w.fail("%s is neither a file nor a folder (%s), and cannot be archived", path, info.Mode().Type())
+	case !utf8.ValidString(name) || strings.ContainsAny(name, "\\\x00\r\n"):
+		w.fail("the name %q cannot stand in an archive for every system: it holds a backslash, a line break or bytes that are not UTF-8", name)
+	default:
+		w.files = append(w.files, file{name: name, path: path, exec: info.Mode()&0o111 != 0, size: info.Size()})
+	}
+}
+
+// hash reads the file and fills in its sum. A size other than the listed one
+// means that somebody writes to it.
+func (f *file) hash() error {
+	r, err := os.Open(f.path)
+	if err != nil {
+		return fmt.Errorf("opening %s: %s", f.path, plainError(err))
+	}
+	defer r.Close() // nothing was written
+	h := sha256.New()
+	n, err := io.Copy(h, r)
+	if err != nil {
+		return fmt.Errorf("reading %s: %s", f.path, plainError(err))
+	}
+	if n != f.size {
+		return f.changed()
+	}
+	f.sum = [sha256.Size]byte(h.Sum(nil))
+	return nil
+}
+
+func (f *file) changed() error {
+	return fmt.Errorf("%s changed while it was read: is the build still running?", f.path)
+}
+
+// digestOf is the content digest of an archive: the SHA-256 of a line with the
+// format version, then for each file, in order, its name's length, name,
+// executable bit, size, and the SHA-256 of its content.
+func digestOf(files []file) string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "mrpackage archive %d\n", formatVersion)
+	for _, f := range files {
+		fmt.Fprintf(&b, "%d %s %t %d %x\n", len(f.name), f.name, f.exec, f.size, f.sum)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return hex.EncodeToString(sum[:])
+}

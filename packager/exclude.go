@@ -1,0 +1,122 @@
+package packager
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+)
+
+// ignoreFile holds patterns in an artifact's root, in .dockerignore's syntax
+// (docs.docker.com, "Dockerfile reference", .dockerignore file).
+const ignoreFile = ".mrpackageignore"
+
+// tempName is the pattern of every temporary name that mrpackage makes, so
+// that what a killed run left is known and never packaged.
+const tempName = ".mrpackage-*.tmp"
+
+// TempName returns the pattern, as os.CreateTemp takes it, of temporary files
+// beside the outputs. Files of such names never enter an archive.
+func TempName() string { return tempName }
+
+// An excluder knows what never enters an archive.
+type excluder struct {
+	patterns []string         // of Options.Exclude
+	paths    []string         // outputs of this run, absolute and free of links
+	outputs  []*regexp.Regexp // absolute paths of outputs for any region
+	names    []*regexp.Regexp // base names of outputs for any region
+}
+
+const regionPattern = `[a-z]{2,4}(-[a-z]+)+-[0-9]+`
+
+// ValidRegion tells whether name has the form of an AWS region's name.
+func ValidRegion(name string) bool {
+	return regexp.MustCompile("^" + regionPattern + "$").MatchString(name)
+}
+
+// newExcluder takes output paths, which may hold {region}. Such a pattern
+// stands for every region, so that outputs of an earlier run for other
+// regions stay out too; where the file's own name holds the region, the name
+// alone tells, wherever the file is.
+func newExcluder(patterns, outputs []string) (*excluder, error) {
+	x := &excluder{patterns: patterns}
+	if _, err := patternmatcher.New(patterns); err != nil {
+		return nil, fmt.Errorf("reading the exclude patterns %q: %w", patterns, err)
+	}
+	pattern := func(s string) *regexp.Regexp {
+		return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(s), regexp.QuoteMeta("{region}"), regionPattern) + "$")
+	}
+	names := []string{"packaged-template-{region}.yaml", "packaged-template-{region}.yml", "packaged-template-{region}.json"}
+	for _, out := range outputs {
+		abs, err := filepath.Abs(out)
+		if err != nil {
+			return nil, fmt.Errorf("finding the output %s: %w", out, err)
+		}
+		real := realPath(abs)
+		if !strings.Contains(out, "{region}") {
+			x.paths = append(x.paths, real)
+			continue
+		}
+		x.outputs = append(x.outputs, pattern(real))
+		if base := filepath.Base(out); strings.Contains(base, "{region}") {
+			names = append(names, base)
+		}
+	}
+	for _, name := range names {
+		x.names = append(x.names, pattern(name))
+	}
+	return x, nil
+}
+
+// realPath resolves links in as much of the path as there is.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	parent := filepath.Dir(path)
+	if parent == path {
+		return path
+	}
+	return filepath.Join(realPath(parent), filepath.Base(path))
+}
+
+// never tells whether an entry stays out of every archive: version control,
+// outputs, temporary files, the ignore file itself.
+func (x *excluder) never(name, real string) bool {
+	if name == ".git" || name == ignoreFile || slices.Contains(x.paths, real) {
+		return true
+	}
+	if temp, _ := filepath.Match(tempName, name); temp {
+		return true
+	}
+	match := func(s string) func(*regexp.Regexp) bool {
+		return func(r *regexp.Regexp) bool { return r.MatchString(s) }
+	}
+	return slices.ContainsFunc(x.names, match(name)) || slices.ContainsFunc(x.outputs, match(real))
+}
+
+// rules returns the matcher for one artifact: its ignore file's patterns, then
+// those of the run, so that the run has the last word.
+func (x *excluder) rules(root string) (*patternmatcher.PatternMatcher, error) {
+	path := filepath.Join(root, ignoreFile)
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	rules, err := patternmatcher.New(append(patterns, x.patterns...))
+	if err != nil {
+		return nil, fmt.Errorf("reading the patterns of %s: %w", path, err)
+	}
+	return rules, nil
+}

@@ -1,0 +1,96 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+)
+
+// explain turns an answer of AWS into an Error that names region, bucket, key,
+// AWS's code and request id, and says what to do. action is the IAM action
+// that the request needs.
+func (b *bucket) explain(action, doing, key string, err error) error {
+	object := "s3://" + b.Bucket
+	if key != "" {
+		object += "/" + key
+	}
+	code, message := "", err.Error()
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		code, message = api.ErrorCode(), api.ErrorMessage()
+		if message == "" || message == code {
+			message = http.StatusText(status(err))
+		}
+	}
+	e := &Error{Subject: b.Region, Err: err}
+	e.Message = fmt.Sprintf("%s %s: %s", doing, object, message)
+	if code != "" {
+		e.Message = fmt.Sprintf("%s %s: %s (%s", doing, object, code, message)
+		var response *awshttp.ResponseError
+		if errors.As(err, &response) {
+			e.Message += fmt.Sprintf(", HTTP %d", response.HTTPStatusCode())
+			if id := response.ServiceRequestID(); id != "" {
+				e.Message += ", request id " + id
+			}
+		}
+		e.Message += ")"
+	}
+	e.Hint = b.remedy(action, code, err)
+	return e
+}
+
+// remedy says what to do about an error code of S3 (API reference, "Error
+// responses") or a request that got no answer.
+func (b *bucket) remedy(action, code string, err error) string {
+	variable := BucketVariable(b.Region)
+	switch code {
+	case "NoSuchBucket", "NotFound":
+		return fmt.Sprintf("there is no bucket %s: create it in %s, or correct --s3-bucket or %s", b.Bucket, b.Region, variable)
+	case "AccessDenied", "Forbidden", "AllAccessDisabled":
+		return "the caller, the bucket's policy or its KMS key denies this; allow the caller\n" + b.statement(action)
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
+		return fmt.Sprintf("the bucket is not in %s: name one that is", b.Region)
+	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
+		return "the credentials have expired: sign in again"
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "UnrecognizedClientException":
+		return "AWS does not know these credentials: check AWS_PROFILE and the AWS_* variables; a region that is switched on for the account on request needs tokens of a regional STS endpoint"
+	case "RequestTimeTooSkewed":
+		return "this machine's clock is wrong"
+	case "SlowDown", "ServiceUnavailable", "InternalError":
+		return "S3 did not keep up after several tries: run again; what is stored is not sent again"
+	case "BadDigest", "XAmzContentSHA256Mismatch":
+		return "the file changed while it was sent, or the connection damages data: run again"
+	}
+	var network net.Error
+	switch {
+	case strings.Contains(err.Error(), "get credentials"), strings.Contains(err.Error(), "refresh cached credentials"):
+		return "no AWS credentials: run in CodeBuild with a service role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; --dry-run needs none"
+	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("%s cannot be reached from here; in a VPC, an S3 gateway endpoint serves its own region only, other regions need a NAT gateway or an interface endpoint", b.Region)
+	}
+	return ""
+}
+
+// statement is the IAM statement that allows an action here.
+func (b *bucket) statement(action string) string {
+	partition := "aws"
+	switch {
+	case strings.HasPrefix(b.Region, "cn-"):
+		partition = "aws-cn"
+	case strings.HasPrefix(b.Region, "us-gov-"):
+		partition = "aws-us-gov"
+	case strings.HasPrefix(b.Region, "eusc-"):
+		partition = "aws-eusc"
+	}
+	resource := fmt.Sprintf("arn:%s:s3:::%s", partition, b.Bucket)
+	if action != "s3:ListBucket" {
+		resource += "/" + b.key("*")
+	}
+	return fmt.Sprintf(`{"Effect": "Allow", "Action": %q, "Resource": %q}`, action, resource)
+}

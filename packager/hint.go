@@ -1,0 +1,36 @@
+package packager
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// missingHint guesses what to do about a path that is not there: the build
+// step that makes it has not run, or the name is spelled otherwise.
+func missingHint(dir, path, local string) string {
+	if entries, err := os.ReadDir(filepath.Dir(path)); err == nil {
+		for _, e := range entries {
+			if e.Name() != filepath.Base(path) && strings.EqualFold(e.Name(), filepath.Base(path)) {
+				return "there is " + e.Name() + ": upper and lower case differ"
+			}
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "package.json")); err == nil {
+		var npm struct{ Scripts map[string]string }
+		if json.Unmarshal(text, &npm) == nil {
+			for _, script := range []string{"dist", "build", "package", "bundle"} {
+				if npm.Scripts[script] != "" {
+					return "has `npm run " + script + "` run?"
+				}
+			}
+		}
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(filepath.ToSlash(local), "./"), "/")
+	switch first {
+	case "target", "dist", "build", "out", "bin", "lib", ".aws-sam", ".build":
+		return "has the build step that makes it run?"
+	}
+	return "paths are relative to the template's folder, " + dir
+}

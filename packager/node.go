@@ -1,0 +1,326 @@
+package packager
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+type kind uint8
+
+const (
+	scalar kind = iota
+	mapping
+	sequence
+	alias
+)
+
+// A node is one value of a template as one reader understood it. Three
+// readers make the same kind of tree (YAML, JSON, and goccy's YAML as second
+// opinion), so that one comparison serves for all of them.
+type node struct {
+	kind   kind
+	tag    string // the tag as written, "!Sub"; "" where there is none
+	plain  bool   // an unquoted scalar: YAML's rules decide what it means
+	block  bool   // a literal or folded block scalar
+	flow   bool   // a flow collection, or a scalar inside one
+	value  string // a scalar's text, an alias's name
+	anchor string
+	keys   []*node // a mapping's keys, as long as values
+	values []*node // a mapping's values, a sequence's items
+
+	line, column int // 1-based, in characters
+	offset       int // the byte where the node begins, tag and anchor included
+	start        int // the byte where its text begins, behind tag and anchor
+}
+
+// get returns the value of a mapping's key, nil where there is none.
+func (n *node) get(key string) *node {
+	if i := n.index(key); i >= 0 {
+		return n.values[i]
+	}
+	return nil
+}
+
+func (n *node) index(key string) int {
+	if n == nil || n.kind != mapping {
+		return -1
+	}
+	for i, k := range n.keys {
+		if k.kind == scalar && k.value == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// at follows a path of child indices; nil where the path leads nowhere.
+func (n *node) at(path []int) *node {
+	for _, i := range path {
+		if n == nil || i >= len(n.values) {
+			return nil
+		}
+		n = n.values[i]
+	}
+	return n
+}
+
+// maxDepth bounds the nesting of a template. CloudFormation's own templates
+// stay far below; a stranger's text must not exhaust the stack.
+const maxDepth = 1000
+
+// A syntaxError is a reader's complaint with the place it knows.
+type syntaxError struct {
+	line, column int
+	message      string
+}
+
+func (e *syntaxError) Error() string { return e.message }
+
+// readYAML reads one YAML document with the reader whose positions are
+// trusted. src must be valid UTF-8.
+func readYAML(src []byte) (*node, error) {
+	loader, err := yaml.NewLoader(bytes.NewReader(src))
+	if err != nil {
+		return nil, fmt.Errorf("reading YAML: %w", err)
+	}
+	var doc, next yaml.Node
+	if err := loader.Load(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, &syntaxError{1, 1, "the template is empty"}
+		}
+		return nil, yamlError(err)
+	}
+	switch err := loader.Load(&next); {
+	case err == nil:
+		return nil, &syntaxError{next.Line, next.Column, "a template is one YAML document, and a second one begins here"}
+	case !errors.Is(err, io.EOF):
+		return nil, yamlError(err)
+	}
+	if len(doc.Content) != 1 {
+		return nil, &syntaxError{1, 1, "the template is empty"}
+	}
+	c := converter{src: src, lines: lineStarts(src)}
+	return c.convert(doc.Content[0], false, 0)
+}
+
+func yamlError(err error) error {
+	var load *yaml.LoadError
+	if errors.As(err, &load) {
+		return &syntaxError{load.Mark.Line, max(1, load.Mark.Column), load.Message}
+	}
+	return &syntaxError{1, 1, strings.TrimPrefix(err.Error(), "go-yaml load error in ")}
+}
+
+type converter struct {
+	src   []byte
+	lines []int
+}
+
+func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
+	if depth > maxDepth {
+		return nil, &syntaxError{y.Line, y.Column, fmt.Sprintf("values are nested deeper than %d levels", maxDepth)}
+	}
+	n := &node{
+		value: y.Value, anchor: y.Anchor,
+		line: y.Line, column: y.Column, flow: flow || y.Style&yaml.FlowStyle != 0,
+	}
+	if y.Style&yaml.TaggedStyle != 0 {
+		n.tag = y.Tag
+	}
+	n.offset = c.offset(y.Line, y.Column)
+	n.start = skipProperties(c.src, n.offset)
+	switch y.Kind {
+	case yaml.MappingNode:
+		n.kind = mapping
+	case yaml.SequenceNode:
+		n.kind = sequence
+	case yaml.AliasNode:
+		n.kind, n.start = alias, n.offset
+	default:
+		const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle
+		n.block = y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+		n.plain = y.Style&quoted == 0 && !n.block
+	}
+	for i, child := range y.Content {
+		m, err := c.convert(child, n.flow, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if n.kind == mapping && i%2 == 0 {
+			n.keys = append(n.keys, m)
+		} else {
+			n.values = append(n.values, m)
+		}
+	}
+	return n, nil
+}
+
+// offset turns the reader's line and column, which counts characters, into a
+// byte offset.
+func (c *converter) offset(line, column int) int {
+	if line < 1 || line > len(c.lines) {
+		return len(c.src)
+	}
+	at := c.lines[line-1]
+	for ; column > 1 && at < len(c.src); column-- {
+		_, size := utf8.DecodeRune(c.src[at:])
+		at += size
+	}
+	return at
+}
+
+// lineStarts returns the byte offset of every line as YAML 1.1 counts them
+// (section 5.4: CR, LF, CR LF, NEL, LS and PS end a line), a byte order mark
+// left out of the first.
+func lineStarts(src []byte) []int {
+	at := 0
+	if bytes.HasPrefix(src, []byte("\ufeff")) {
+		at = len("\ufeff")
+	}
+	starts := []int{at}
+	for at < len(src) {
+		r, size := utf8.DecodeRune(src[at:])
+		at += size
+		switch r {
+		case '\r':
+			if at < len(src) && src[at] == '\n' {
+				at++
+			}
+			starts = append(starts, at)
+		case '\n', '\u0085', '\u2028', '\u2029':
+			starts = append(starts, at)
+		}
+	}
+	return starts
+}
+
+// skipProperties returns the offset behind a node's tag and anchor.
+func skipProperties(src []byte, at int) int {
+	for at < len(src) && (src[at] == '!' || src[at] == '&') {
+		end := at
+		for end < len(src) && !strings.ContainsRune(" \t\r\n", rune(src[end])) {
+			// In flow style a comma or bracket ends an empty tagged value.
+			if end > at && strings.ContainsRune(",[]{}", rune(src[end])) && src[at+1] != '<' {
+				return end
+			}
+			end++
+		}
+		next := end
+		for next < len(src) && strings.ContainsRune(" \t\r\n", rune(src[next])) {
+			next++
+		}
+		if next == len(src) {
+			return end
+		}
+		at = next
+	}
+	return at
+}
+
+// readJSON reads one JSON text (RFC 8259). src must be valid UTF-8.
+func readJSON(src []byte) (*node, error) {
+	body := bytes.TrimPrefix(src, []byte("\ufeff"))
+	r := jsonReader{src: src, base: len(src) - len(body), lines: lineStarts(src)}
+	r.dec = json.NewDecoder(bytes.NewReader(body))
+	r.dec.UseNumber()
+	n, err := r.value(0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, r.errorAt(r.next(), "something follows the template's closing brace")
+	}
+	return n, nil
+}
+
+type jsonReader struct {
+	src   []byte
+	base  int
+	lines []int
+	dec   *json.Decoder
+}
+
+// next is where the next token begins.
+func (r *jsonReader) next() int {
+	at := r.base + int(r.dec.InputOffset())
+	for at < len(r.src) && strings.IndexByte(" \t\r\n,:", r.src[at]) >= 0 {
+		at++
+	}
+	return at
+}
+
+func (r *jsonReader) place(at int) (line, column int) {
+	return place(r.src, r.lines, at)
+}
+
+func (r *jsonReader) errorAt(at int, message string) error {
+	line, column := r.place(at)
+	return &syntaxError{line, column, message}
+}
+
+func (r *jsonReader) value(depth int) (*node, error) {
+	at := r.next()
+	if depth > maxDepth {
+		return nil, r.errorAt(at, fmt.Sprintf("values are nested deeper than %d levels", maxDepth))
+	}
+	tok, err := r.dec.Token()
+	if err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			// Offset counts the bytes read, the bad one included.
+			return nil, r.errorAt(max(at, r.base+int(syntax.Offset)-1), syntax.Error())
+		}
+		return nil, r.errorAt(min(at, len(r.src)), "the JSON text ends too early")
+	}
+	n := &node{offset: at, start: at, flow: true}
+	n.line, n.column = r.place(at)
+	switch t := tok.(type) {
+	case string:
+		n.value = t
+	case json.Number:
+		n.value, n.plain = t.String(), true
+	case bool:
+		n.value, n.plain = fmt.Sprint(t), true
+	case nil:
+		n.value, n.plain = "null", true
+	case json.Delim:
+		n.kind = sequence
+		if t == '{' {
+			n.kind = mapping
+		}
+		for r.dec.More() {
+			child, err := r.value(depth + 1)
+			if err != nil {
+				return nil, err
+			}
+			if n.kind == mapping && len(n.keys) == len(n.values) {
+				n.keys = append(n.keys, child)
+			} else {
+				n.values = append(n.values, child)
+			}
+		}
+		end := r.next()
+		if _, err := r.dec.Token(); err != nil {
+			return nil, r.errorAt(end, "the JSON text ends too early, or a comma is missing")
+		}
+	}
+	return n, nil
+}
+
+// place turns a byte offset into a 1-based line and column.
+func place(src []byte, lines []int, at int) (line, column int) {
+	at = max(lines[0], min(at, len(src)))
+	line, found := slices.BinarySearch(lines, at)
+	if found {
+		line++
+	}
+	return line, utf8.RuneCount(src[lines[line-1]:at]) + 1
+}

@@ -1,0 +1,265 @@
+// Package packager packages one SAM or CloudFormation template for many AWS
+// regions at once.
+//
+// CloudFormation takes code only from a bucket in the stack's own region.
+// [Package] reads a template, archives each local artifact that it refers to
+// once, stores the archives in every region's bucket concurrently, and returns
+// one packaged template per region, in which S3 locations stand in the place
+// of local paths. [NewPlan] is its first half: it decides everything and
+// sends nothing.
+//
+// # Promises
+//
+// Same code everywhere: in every region the same artifact is the same bytes
+// under the same key.
+//
+// Same input, same bytes, same key: paths, contents and the executable bit
+// decide, and nothing else; not modification times, umask, the order of a
+// folder, time zone, checkout folder, number of processors, or who runs it.
+//
+// The template is yours: only the rewritten values change, every other byte
+// stays. The result is read again, and must mean what the source meant but for
+// those values; otherwise it is refused.
+//
+// All or nothing: every problem in the input is found and reported before the
+// first byte is sent, and a packaged template is returned only when every
+// region has succeeded.
+//
+// Idempotent: a second run uploads nothing and archives nothing. An
+// interrupted run is finished by running again.
+//
+// A hit is proved: a stored object counts as present only if its size and
+// recorded digest match. Only 404 means absent.
+//
+// It goes where you said: every request names its region, and the bucket's
+// region is checked before anything is sent. Buckets are never created or
+// deleted, objects never deleted.
+//
+// It never packages itself: outputs of this run or an earlier one, and .git,
+// never enter an archive.
+//
+// # Archives
+//
+// A folder, or a single file where the property wants a zip, becomes a zip of
+// its regular files: sorted by path, byte by byte; time 1980-01-01 00:00:00
+// without an extra field; made by Unix; mode 0755 with any executable bit, else
+// 0644; names in UTF-8, flagged so; deflated, or stored where that is not
+// smaller; sizes and CRC in the headers, no data descriptors. Links are
+// followed; a link that leads nowhere or round in a circle is an error. A file
+// that is a zip already is stored as it is.
+//
+// An archive's key is its digest and ".zip". The digest is the lower-case hex
+// SHA-256 of the line "mrpackage archive 1" and then, for each file in order,
+// the line
+//
+//	LENGTH NAME EXECUTABLE SIZE SHA256
+//
+// with the name's length in bytes, the path with slashes, true or false, the
+// size in bytes, and the content's SHA-256. Other files have their own SHA-256
+// and extension as key, nested templates theirs and ".template".
+package packager
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// Options says what to package and where to store it. The zero value packages
+// the template of the working directory, and lacks only the stores.
+type Options struct {
+	// TemplateFile is the template's path. Empty means the first of
+	// template.yaml, template.yml and template.json in the working directory.
+	TemplateFile string
+	// Stores are the buckets, one for each region. At least one is needed.
+	Stores []Store
+	// Exclude holds patterns in .dockerignore's syntax. A matching file of a
+	// folder stays out of its archive. They follow those in the folder's
+	// .mrpackageignore, so a later "!pattern" takes a file in again.
+	Exclude []string
+	// Outputs are the files that the caller writes; {region} in one stands
+	// for any region. They never enter an archive.
+	Outputs []string
+	// UseJSON makes packaged templates JSON where the template is YAML.
+	UseJSON bool
+	// Metadata goes with every object that is uploaded.
+	Metadata map[string]string
+	// ForceUpload uploads everything, whatever is stored already.
+	ForceUpload bool
+	// DryRun makes Upload send nothing.
+	DryRun bool
+	// ArchiveDir is a folder in which every archive is kept too, as its key
+	// without the prefix. Empty means none.
+	ArchiveDir string
+	// Jobs is how many requests are under way at once. 0 means 16.
+	Jobs int
+	// EndpointURL replaces S3's own endpoints, for a server of one's own.
+	EndpointURL string
+	// AWS is the configuration of the AWS SDK; each store's region replaces
+	// its own. Nil means the SDK's default chain. It is used only by Upload.
+	AWS *aws.Config
+	// Progress, if not nil, is told what happens. It is called by one
+	// goroutine at a time and should return soon.
+	Progress func(Event)
+}
+
+// A Plan is what a run will store and the templates that it leads to. All of
+// it follows from the input alone.
+type Plan struct {
+	TemplateFile string
+	Artifacts    []Artifact // each distinct local artifact, in the template's order
+	Stores       []Contents // what each store must hold, in the order of Options.Stores
+	Templates    []Template // the packaged template for each store
+	Warnings     []error    // each an *Error
+
+	opts    Options
+	objects [][]object
+	took    time.Duration
+}
+
+// An Artifact is one local file or folder.
+type Artifact struct {
+	Path       string // absolute
+	References []Reference
+	Digest     string // lower-case hex
+	Name       string // the key without a store's prefix
+	Archive    bool   // it is archived, rather than stored as it is
+	Files      int
+	Size       int64 // bytes of the files together
+	LeftOut    int   // entries that are excluded
+}
+
+// A Reference is one occurrence of an artifact in a template.
+type Reference struct {
+	Template     string
+	Line, Column int // 1-based
+	LogicalID    string
+	Property     string
+}
+
+// String returns the logical ID and property, "MyFunction.CodeUri".
+func (r Reference) String() string { return dotted(r.LogicalID, r.Property) }
+
+// Contents is what one store must hold.
+type Contents struct {
+	Store
+	Objects []Object
+	Took    time.Duration // from the first look to the last upload
+}
+
+// Action is what became of an object.
+type Action string
+
+// The actions.
+const (
+	Planned  Action = "planned"  // nothing was sent
+	Uploaded Action = "uploaded" // it is stored now
+	Reused   Action = "reused"   // it was stored already
+)
+
+// An Object is one object of a store.
+type Object struct {
+	Key       string
+	Artifact  *Artifact // nil for a nested template
+	Template  string    // the nested template's file
+	Action    Action
+	Size      int64  // bytes as stored; 0 where they were not needed
+	VersionID string // "" where the bucket has no versions, or the object was reused
+}
+
+// A Template is a packaged template.
+type Template struct {
+	Region string
+	Body   []byte
+	JSON   bool
+}
+
+// A Result tells of a run that succeeded, or how far one came.
+type Result struct {
+	*Plan
+	Planning, Looking, Archiving, Uploading time.Duration // archiving and uploading overlap
+}
+
+// EventKind tells events apart.
+type EventKind int
+
+// The kinds of events.
+const (
+	Looked   EventKind = iota // a store was looked into; Objects are missing there
+	Archived                  // an archive is ready; Object.Size is its size
+	Sent                      // Bytes of a large object went out
+	Stored                    // an object was uploaded or found, as Object.Action says
+	Replaced                  // an object under the key is not what it should be, and is uploaded again
+)
+
+// An Event is one step of a run.
+type Event struct {
+	Kind    EventKind
+	Region  string // "" for Archived
+	Bucket  string
+	Object  Object
+	Objects int
+	Bytes   int64
+	Took    time.Duration
+}
+
+// Package plans, archives, uploads and rewrites. Where it returns an error no
+// packaged template is returned. The error joins all problems: of the input,
+// in the template's order, or else of the stores, in their order; see [Errors].
+// When ctx ends, so does Package, with ctx's error.
+func Package(ctx context.Context, opts Options) (*Result, error) {
+	plan, err := NewPlan(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	result, err := plan.Upload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// describe fills in the plan's public view of what was planned.
+func (p *Plan) describe(artifacts []*artifact) map[*artifact]*Artifact {
+	p.Artifacts = make([]Artifact, len(artifacts))
+	views := make(map[*artifact]*Artifact, len(artifacts))
+	for i, a := range artifacts {
+		view := Artifact{
+			Path: a.path, Digest: a.digest, Name: a.name, Archive: a.zip,
+			Files: len(a.files), Size: a.size(), LeftOut: a.left,
+		}
+		for _, r := range a.refs {
+			view.References = append(view.References, Reference{r.template.path, r.node.line, r.node.column, r.logicalID, r.name})
+			if r.absent {
+				e := r.errorf("%s is missing, so the code is the template's whole folder: %d files, %d bytes", r.name, view.Files, view.Size)
+				e.Hint = "name the folder that holds the code alone"
+				p.Warnings = append(p.Warnings, e)
+			}
+		}
+		p.Artifacts[i] = view
+		views[a] = &p.Artifacts[i]
+	}
+	return views
+}
+
+// contents is the public view of what a store must hold.
+func contents(s Store, objects []object, views map[*artifact]*Artifact) Contents {
+	c := Contents{Store: s, Objects: make([]Object, len(objects))}
+	for i, o := range objects {
+		c.Objects[i] = Object{Key: o.key, Artifact: views[o.artifact], Action: Planned, Size: int64(len(o.body))}
+		if o.nested != nil {
+			c.Objects[i].Template = o.nested.path
+		}
+	}
+	return c
+}
+
+// joined joins errors; a context's end hides what it brought about.
+func joined(ctx context.Context, errs ...error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,374 @@
+package packager
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// An artifact is one local file or folder in one stored form.
+type artifact struct {
+	path   string // absolute, links resolved
+	files  []file // what is archived; one file where it is stored as it is
+	zip    bool   // stored as an archive of files
+	left   int    // entries of the folder that are left out
+	digest string
+	name   string // the key without the store's prefix
+	refs   []*reference
+}
+
+func (a *artifact) size() (n int64) {
+	for _, f := range a.files {
+		n += f.size
+	}
+	return n
+}
+
+type planner struct {
+	opts      Options
+	excluder  *excluder
+	templates map[string]*template // by real path
+	order     []*template          // as they were met, the root first
+	artifacts map[artifactID]*artifact
+	distinct  []*artifact
+	errs      map[*template][]error
+}
+
+type artifactID struct {
+	path string
+	zip  bool
+}
+
+// NewPlan reads the template and everything that it refers to, and decides
+// what must be stored where: keys come from content. Nothing is sent and
+// nothing written. Every problem of the input is found; the error joins them
+// in the order of the template, see [Errors].
+func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
+	began := time.Now()
+	stores, storeErrs := complete(opts.Stores)
+	opts.Stores = stores
+	x, err := newExcluder(opts.Exclude, opts.Outputs)
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{
+		opts: opts, excluder: x, templates: make(map[string]*template),
+		artifacts: make(map[artifactID]*artifact), errs: make(map[*template][]error),
+	}
+	path, err := templateFile(opts.TemplateFile)
+	if err != nil {
+		return nil, errors.Join(append([]error{err}, storeErrs...)...)
+	}
+	root := p.template(path, path, nil)
+	if err := p.digest(ctx); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, t := range p.order {
+		slices.SortStableFunc(p.errs[t], byPlace)
+		errs = append(errs, p.errs[t]...)
+	}
+	if errs = append(errs, storeErrs...); len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	plan := &Plan{
+		TemplateFile: path, opts: opts, objects: make([][]object, len(stores)),
+		Templates: make([]Template, len(stores)), Stores: make([]Contents, len(stores)),
+	}
+	views := plan.describe(p.distinct)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, s := range stores {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			body, objects, err := packageFor(s, root, p.distinct, opts.UseJSON)
+			plan.objects[i] = objects
+			plan.Stores[i] = contents(s, objects, views)
+			plan.Templates[i] = Template{Region: s.Region, Body: body, JSON: root.json || opts.UseJSON}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	plan.took = time.Since(began)
+	return plan, nil
+}
+
+func byPlace(a, b error) int {
+	var x, y *Error
+	if !errors.As(a, &x) || !errors.As(b, &y) {
+		return 0
+	}
+	return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
+}
+
+// templateFile returns the template that is meant, by default the first of the
+// usual names that is there.
+func templateFile(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	names := []string{"template.yaml", "template.yml", "template.json"}
+	for _, name := range names {
+		if _, err := os.Stat(name); err == nil {
+			return name, nil
+		}
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "this folder"
+	}
+	return "", &Error{Message: fmt.Sprintf("no template: none of %s is in %s", strings.Join(names, ", "), dir), Hint: "name it with --template-file"}
+}
+
+// template reads a template and plans everything that it refers to. chain
+// holds the files that lead here, to see a template that nests itself.
+func (p *planner) template(path, shown string, chain []string) *template {
+	abs, err := filepath.Abs(path)
+	if err == nil {
+		path = abs
+	}
+	real := realPath(path)
+	if t := p.templates[real]; t != nil {
+		return t
+	}
+	t, errs := readTemplate(path, shown)
+	p.templates[real] = t
+	p.order = append(p.order, t)
+	p.errs[t] = errs
+	for _, r := range t.refs {
+		if err := p.reference(r, append(chain, real)); err != nil {
+			p.errs[t] = append(p.errs[t], err...)
+		}
+	}
+	return t
+}
+
+// reference finds what a reference names.
+func (p *planner) reference(r *reference, chain []string) []error {
+	if r.fixed != nil {
+		return nil
+	}
+	path := filepath.FromSlash(r.local)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(r.template.dir, path)
+	}
+	fail := func(hint, format string, args ...any) []error {
+		e := r.errorf("%q: %s", r.local, fmt.Sprintf(format, args...))
+		e.Hint = hint
+		return []error{e}
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if target, lerr := os.Readlink(path); lerr == nil {
+			return fail("", "the link %s leads to %s: which is not there", path, target)
+		}
+		what := "file or folder"
+		if r.file || r.row.nested {
+			what = "file"
+		}
+		return fail(missingHint(r.template.dir, path, r.local), "no such %s: %s", what, path)
+	case err != nil:
+		return fail("", "%s: %s", path, plainError(err))
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return fail("", "%s is neither a file nor a folder (%s)", path, info.Mode().Type())
+	case info.IsDir() && r.file:
+		return fail("name a file", "%s is a folder, and AWS::Include takes a file", path)
+	case info.IsDir() && r.row.nested:
+		return fail("name the template in it", "%s is a folder, and this property takes a template file", path)
+	}
+	if r.row.nested {
+		real := realPath(path)
+		if slices.Contains(chain, real) {
+			return fail("", "this template nests itself: %s", strings.Join(append(chain, real), " → "))
+		}
+		r.nested = p.template(path, filepath.Join(filepath.Dir(r.template.path), filepath.FromSlash(r.local)), chain)
+		return nil
+	}
+	return p.artifact(r, path, info)
+}
+
+// artifact lists the artifact that a reference names, once for all references.
+func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error {
+	real := realPath(path)
+	asZip := info.IsDir()
+	if !asZip && r.row.zip {
+		ready, err := isZip(path)
+		if err != nil {
+			return []error{r.errorf("%q: reading %s: %s", r.local, path, plainError(err))}
+		}
+		asZip = !ready
+	}
+	id := artifactID{real, asZip}
+	if known := p.artifacts[id]; known != nil {
+		known.refs = append(known.refs, r)
+		r.target = known
+		return nil
+	}
+	a := &artifact{path: real, zip: asZip, refs: []*reference{r}}
+	r.target = a
+	p.artifacts[id] = a
+	p.distinct = append(p.distinct, a)
+	if !info.IsDir() {
+		a.files = []file{{name: filepath.Base(path), path: path, exec: info.Mode()&0o111 != 0, size: info.Size()}}
+		return nil
+	}
+	if p.opts.ArchiveDir != "" {
+		// A later run without this option would take the archives for code.
+		if dir, err := filepath.Abs(p.opts.ArchiveDir); err == nil && within(realPath(dir), real) {
+			return []error{r.errorf("%q: the folder for archives, %s, lies inside this artifact: choose one outside", r.local, p.opts.ArchiveDir)}
+		}
+	}
+	var problems []error
+	a.files, a.left, problems = list(path, p.excluder)
+	var errs []error
+	for _, problem := range problems {
+		e := r.errorf("%q: %v", r.local, problem)
+		e.Err = problem
+		errs = append(errs, e)
+	}
+	if len(errs) == 0 && len(a.files) == 0 {
+		e := r.errorf("%q: nothing to archive: %s holds no files", r.local, path)
+		if a.left > 0 {
+			e.Message += fmt.Sprintf(" but the %d left out", a.left)
+		}
+		e.Hint = missingHint(r.template.dir, path, r.local)
+		errs = append(errs, e)
+	}
+	return errs
+}
+
+// within tells whether path is folder or lies in it; both are real paths.
+func within(path, folder string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// digest reads every file of every artifact, in parallel, and gives the
+// artifacts their digests and names.
+func (p *planner) digest(ctx context.Context) error {
+	group := new(errgroup.Group)
+	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	problems := make([][]error, len(p.distinct))
+	for i, a := range p.distinct {
+		problems[i] = make([]error, len(a.files))
+		for j := range a.files {
+			group.Go(func() error {
+				if ctx.Err() == nil {
+					problems[i][j] = a.files[j].hash()
+				}
+				return nil
+			})
+		}
+	}
+	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
+		return err
+	}
+	for i, a := range p.distinct {
+		for _, err := range problems[i] {
+			if err != nil {
+				first := a.refs[0]
+				e := first.errorf("%q: %v", first.local, err)
+				e.Err = err
+				p.errs[first.template] = append(p.errs[first.template], e)
+			}
+		}
+		if a.zip {
+			a.digest = digestOf(a.files)
+			a.name = a.digest + ".zip"
+		} else if len(a.files) == 1 {
+			a.digest = hex.EncodeToString(a.files[0].sum[:])
+			a.name = a.digest + extension(a.path, a.refs[0].row.zip)
+		}
+	}
+	return nil
+}
+
+// extension is a file's extension as far as it is fit for a key.
+func extension(path string, isZip bool) string {
+	ext := filepath.Ext(path)
+	if !regexp.MustCompile(`^\.[A-Za-z0-9_-]{1,16}$`).MatchString(ext) {
+		ext = ""
+	}
+	if ext == "" && isZip {
+		return ".zip"
+	}
+	return ext
+}
+
+// An object is what one store must hold.
+type object struct {
+	key      string
+	artifact *artifact // nil: body is a nested template
+	nested   *template
+	body     []byte
+}
+
+// packageFor rewrites the templates for one store, nested ones first, since
+// their packaged form holds the store's bucket and so decides their key. It
+// returns the root's bytes and all that the store must hold, each key once.
+func packageFor(s Store, root *template, artifacts []*artifact, useJSON bool) ([]byte, []object, error) {
+	var objects []object
+	keys := make(map[string]bool)
+	add := func(o object) string {
+		if !keys[o.key] {
+			keys[o.key] = true
+			objects = append(objects, o)
+		}
+		return o.key
+	}
+	for _, a := range artifacts {
+		add(object{key: s.key(a.name), artifact: a})
+	}
+	stored := make(map[*template]string)
+	var rewrite func(t *template) ([]byte, *node, error)
+	rewrite = func(t *template) ([]byte, *node, error) {
+		for _, r := range t.refs {
+			if r.nested == nil || stored[r.nested] != "" {
+				continue
+			}
+			body, _, err := rewrite(r.nested)
+			if err != nil {
+				return nil, nil, err
+			}
+			sum := sha256.Sum256(body)
+			stored[r.nested] = add(object{key: s.key(hex.EncodeToString(sum[:]) + ".template"), nested: r.nested, body: body})
+		}
+		return t.rewrite(func(r *reference) location {
+			switch l := (location{region: s.Region, bucket: s.Bucket}); {
+			case r.fixed != nil:
+				return *r.fixed
+			case r.nested != nil:
+				l.key = stored[r.nested]
+				return l
+			default:
+				l.key = s.key(r.target.name)
+				return l
+			}
+		})
+	}
+	body, tree, err := rewrite(root)
+	if err == nil && useJSON && !root.json {
+		var errs []error
+		body, errs = root.toJSON(tree)
+		err = errors.Join(errs...)
+	}
+	return bytes.Clone(body), objects, err
+}

@@ -1,0 +1,309 @@
+package s3test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// upload is a multipart upload. What it was created with is immutable.
+type upload struct {
+	key          string
+	object       Object // what it will be, without its body
+	algorithm    string // of the whole's checksum
+	declared     bool   // whether the client chose the algorithm
+	checksumType string
+
+	parts map[int]part
+
+	// Of a completed one: S3 answers the same completion the same again, as a client whose answer was lost needs.
+	completion []byte
+	answer     *answer
+}
+
+type part struct {
+	body []byte
+	etag string // without quotes
+	sum  checksum
+}
+
+func (s *Server) createMultipartUpload(c *call, b *bucket) (*answer, *s3Error) {
+	o, err := c.newObject(b)
+	if err != nil {
+		return nil, err
+	}
+	u := &upload{key: c.key, object: *o, algorithm: "CRC64NVME", checksumType: "COMPOSITE", parts: map[int]part{}}
+	if algorithm := strings.ToUpper(c.Header.Get("X-Amz-Checksum-Algorithm")); algorithm != "" {
+		u.algorithm, u.declared = algorithm, true
+	}
+	if newHash(u.algorithm) == nil {
+		return nil, notImplemented("x-amz-checksum-algorithm")
+	}
+	if u.algorithm == "CRC64NVME" {
+		u.checksumType = "FULL_OBJECT"
+	}
+	if want := c.Header.Get("X-Amz-Checksum-Type"); want != "" && want != u.checksumType {
+		if u.algorithm != "CRC32" && u.algorithm != "CRC32C" { // which alone may be either
+			return nil, invalidRequest(fmt.Sprintf("The %s checksum type cannot be used with the %s checksum algorithm.",
+				want, strings.ToLower(u.algorithm)))
+		}
+		u.checksumType = want
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := rand.Text()
+	b.uploads[id] = u
+	type result struct {
+		XMLName  xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ InitiateMultipartUploadResult"`
+		Bucket   string
+		Key      string
+		UploadID string `xml:"UploadId"`
+	}
+	a := newAnswer(http.StatusOK)
+	if u.declared {
+		a.header.Set("X-Amz-Checksum-Algorithm", u.algorithm)
+		a.header.Set("X-Amz-Checksum-Type", u.checksumType)
+	}
+	return a.withXML(result{Bucket: b.name, Key: c.key, UploadID: id}), nil
+}
+
+// findUpload returns the upload that a call names, completed or not. The server's lock is held.
+func (c *call) findUpload(b *bucket) (*upload, *s3Error) {
+	u := b.uploads[c.query.Get("uploadId")]
+	if u == nil || u.key != c.key {
+		return nil, c.noSuchUpload()
+	}
+	return u, nil
+}
+
+// findOpenUpload is findUpload without the completed ones. The server's lock is held.
+func (c *call) findOpenUpload(b *bucket) (*upload, *s3Error) {
+	u, err := c.findUpload(b)
+	if err == nil && u.answer != nil {
+		return nil, c.noSuchUpload()
+	}
+	return u, err
+}
+
+func (c *call) noSuchUpload() *s3Error {
+	return newError(http.StatusNotFound, "NoSuchUpload", "The specified upload does not exist. The upload ID may be "+
+		"invalid, or the upload may have been aborted or completed.", "UploadId", c.query.Get("uploadId"))
+}
+
+func (s *Server) uploadPart(c *call, b *bucket) (*answer, *s3Error) {
+	number, convErr := strconv.Atoi(c.query.Get("partNumber"))
+	if convErr != nil || number < 1 || number > 10000 {
+		return nil, newError(http.StatusBadRequest, "InvalidArgument",
+			"Part number must be an integer between 1 and 10000, inclusive",
+			"ArgumentName", "partNumber", "ArgumentValue", c.query.Get("partNumber"))
+	}
+	s.mu.Lock()
+	u, err := c.findOpenUpload(b)
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	body, sum, err := c.payload()
+	if err != nil {
+		return nil, err
+	}
+	if err := u.checkAlgorithm(sum.algorithm); err != nil {
+		return nil, err
+	}
+	p := part{body: body, etag: entityTag(body, u.object.ServerSideEncryption), sum: sum}
+	if p.sum.algorithm == "" {
+		p.sum = newChecksum(u.algorithm, body)
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := c.findOpenUpload(b); err != nil { // it may be gone meanwhile
+		return nil, err
+	}
+	u.parts[number] = p
+	a := newAnswer(http.StatusOK, "Etag", `"`+p.etag+`"`)
+	if u.declared {
+		a.addChecksum(p.sum)
+	}
+	return a, nil
+}
+
+// checkAlgorithm fails if a checksum of an algorithm, "" being none, does not go with the upload.
+func (u *upload) checkAlgorithm(algorithm string) *s3Error {
+	want := ""
+	if u.declared {
+		want = u.algorithm
+	}
+	if algorithm == want || algorithm == "" && u.checksumType == "FULL_OBJECT" {
+		return nil
+	}
+	orNull := func(s string) string {
+		if s == "" {
+			return "null"
+		}
+		return strings.ToLower(s)
+	}
+	return invalidRequest(fmt.Sprintf("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
+		orNull(want), orNull(algorithm)))
+}
+
+// completedPart is what a completion says of a part.
+type completedPart struct {
+	PartNumber int
+	ETag       string
+	Checksums  []element `xml:",any"`
+}
+
+func (s *Server) completeMultipartUpload(c *call, b *bucket) (*answer, *s3Error) {
+	body, _, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	var request struct {
+		Part []completedPart
+	}
+	if err := xml.Unmarshal(body, &request); err != nil || len(request.Part) == 0 {
+		return nil, newError(http.StatusBadRequest, "MalformedXML",
+			"The XML you provided was not well-formed or did not validate against our published schema")
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, err := c.findUpload(b)
+	if err != nil {
+		return nil, err
+	}
+	if u.answer != nil {
+		if !bytes.Equal(body, u.completion) {
+			return nil, c.noSuchUpload()
+		}
+		return u.answer, nil
+	}
+	if err := c.checkAbsent(b); err != nil {
+		return nil, err
+	}
+	parts, err := u.choose(request.Part)
+	if err != nil {
+		return nil, err
+	}
+	o := u.assemble(parts)
+	if err := c.checkCompletion(u, o); err != nil {
+		return nil, err
+	}
+	b.store(c.key, o)
+
+	type result struct {
+		XMLName               xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CompleteMultipartUploadResult"`
+		Location, Bucket, Key string
+		ETag                  string
+		ChecksumType          string
+		Checksum              element
+	}
+	a := newAnswer(http.StatusOK)
+	a.addVersion(o)
+	u.answer = a.withXML(result{
+		Location: s.URL() + c.URL.EscapedPath(), Bucket: b.name, Key: c.key, ETag: o.ETag,
+		ChecksumType: o.ChecksumType, Checksum: o.checksum().element(),
+	})
+	u.completion, u.parts = body, nil
+	return u.answer, nil
+}
+
+// choose returns the parts that a completion lists.
+func (u *upload) choose(listed []completedPart) ([]part, *s3Error) {
+	const minSize = 5 << 20
+	for i := range listed[1:] {
+		if listed[i].PartNumber >= listed[i+1].PartNumber {
+			return nil, newError(http.StatusBadRequest, "InvalidPartOrder",
+				"The list of parts was not in ascending order. Parts must be ordered by part number.")
+		}
+	}
+	var parts []part
+	for i, l := range listed {
+		invalid := newError(http.StatusBadRequest, "InvalidPart", "One or more of the specified parts could not be found.  "+
+			"The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+			"PartNumber", strconv.Itoa(l.PartNumber), "ETag", l.ETag)
+		p, ok := u.parts[l.PartNumber]
+		if !ok || p.etag != strings.Trim(l.ETag, `"`) {
+			return nil, invalid
+		}
+		for _, sum := range l.Checksums {
+			if sum.XMLName.Local != p.sum.element().XMLName.Local || sum.Value != p.sum.value {
+				return nil, invalid
+			}
+		}
+		if len(l.Checksums) == 0 && u.checksumType == "COMPOSITE" {
+			return nil, invalidRequest(fmt.Sprintf("The upload was created using a %s checksum. The complete request must "+
+				"include the checksum for each part. It was missing for part %d in the request.",
+				strings.ToLower(u.algorithm), l.PartNumber))
+		}
+		if len(p.body) < minSize && i < len(listed)-1 {
+			return nil, newError(http.StatusBadRequest, "EntityTooSmall",
+				"Your proposed upload is smaller than the minimum allowed size", "ProposedSize", strconv.Itoa(len(p.body)),
+				"MinSizeAllowed", strconv.Itoa(minSize), "PartNumber", strconv.Itoa(l.PartNumber), "ETag", p.etag)
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// assemble returns the object that the parts make.
+func (u *upload) assemble(parts []part) *Object {
+	o := u.object
+	o.Metadata = maps.Clone(o.Metadata)
+	var bodies [][]byte
+	var etags, sums []byte
+	for _, p := range parts {
+		bodies = append(bodies, p.body)
+		etag, _ := hex.DecodeString(p.etag) // this package's own
+		etags = append(etags, etag...)
+		sum, _ := base64.StdEncoding.DecodeString(p.sum.value) // verified
+		sums = append(sums, sum...)
+	}
+	o.Body = slices.Concat(bodies...)
+	o.ETag = fmt.Sprintf(`"%s-%d"`, entityTag(etags, ""), len(parts))
+	if u.checksumType == "FULL_OBJECT" {
+		o.setChecksum(newChecksum(u.algorithm, o.Body), u.checksumType)
+	} else {
+		sum := newChecksum(u.algorithm, sums)
+		sum.value += fmt.Sprintf("-%d", len(parts))
+		o.setChecksum(sum, u.checksumType)
+	}
+	return &o
+}
+
+// checkCompletion verifies what a completion says of the whole object.
+func (c *call) checkCompletion(u *upload, o *Object) *s3Error {
+	claimed, err := c.claimedChecksum(nil)
+	if err != nil {
+		return err
+	}
+	wantType, wantSize := c.Header.Get("X-Amz-Checksum-Type"), c.Header.Get("X-Amz-Mp-Object-Size")
+	switch {
+	case claimed.algorithm != "" && claimed != o.checksum(),
+		wantType != "" && wantType != u.checksumType:
+		return badDigest(strings.ToLower(u.algorithm))
+	case wantSize != "" && wantSize != strconv.Itoa(len(o.Body)):
+		return invalidRequest("The provided 'x-amz-mp-object-size' header does not match what was computed.")
+	}
+	return nil
+}
+
+func (s *Server) abortMultipartUpload(c *call, b *bucket) (*answer, *s3Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := c.findOpenUpload(b); err != nil {
+		return nil, err
+	}
+	delete(b.uploads, c.query.Get("uploadId"))
+	return newAnswer(http.StatusNoContent), nil
+}

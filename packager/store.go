@@ -1,0 +1,112 @@
+package packager
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A Store is a bucket in a region: what CodePipeline calls an artifact store.
+type Store struct {
+	Region string
+	// Bucket is the bucket's name. Empty means the value of the environment
+	// variable that [BucketVariable] names.
+	Bucket string
+	// Prefix stands before every key, a slash between them. Empty means none.
+	Prefix string
+}
+
+// BucketVariable returns the name of the environment variable that holds a
+// region's bucket: US_EAST_1_ARTIFACT_BUCKET for us-east-1.
+func BucketVariable(region string) string {
+	return strings.ToUpper(strings.ReplaceAll(region, "-", "_")) + "_ARTIFACT_BUCKET"
+}
+
+// RegionsOf returns the regions, sorted, whose bucket variable is set and not
+// empty in environ, a list of the form of os.Environ.
+func RegionsOf(environ []string) []string {
+	var regions []string
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		name, ok := strings.CutSuffix(name, "_ARTIFACT_BUCKET")
+		region := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+		if ok && value != "" && name == strings.ToUpper(name) && ValidRegion(region) {
+			regions = append(regions, region)
+		}
+	}
+	slices.Sort(regions)
+	return slices.Compact(regions)
+}
+
+// complete returns the stores with their buckets filled in, and every problem.
+func complete(stores []Store) ([]Store, []error) {
+	var errs []error
+	fail := func(region, hint, format string, args ...any) {
+		errs = append(errs, &Error{Subject: region, Message: fmt.Sprintf(format, args...), Hint: hint})
+	}
+	if len(stores) == 0 {
+		fail("", "name them with --regions us-east-1,us-west-2, or set "+BucketVariable("us-east-1")+" and the like", "no region is given")
+	}
+	stores = slices.Clone(stores)
+	seen := make(map[string]bool)
+	bucketName := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
+	for i := range stores {
+		s := &stores[i]
+		s.Prefix = strings.TrimRight(s.Prefix, "/")
+		variable := BucketVariable(s.Region)
+		fromVariable := s.Bucket == ""
+		if fromVariable {
+			s.Bucket = os.Getenv(variable)
+		}
+		switch {
+		case !ValidRegion(s.Region):
+			fail(cmp.Or(s.Region, `""`), "a region's name is like us-east-1", "this is not the name of a region")
+		case seen[s.Region]:
+			fail(s.Region, "", "this region is given twice")
+		case s.Bucket == "":
+			fail(s.Region, "set it to the region's artifact bucket, or give --s3-bucket", "no bucket: %s is not set", variable)
+		case !bucketName.MatchString(s.Bucket):
+			source := ""
+			if fromVariable {
+				source = ", the value of " + variable + ","
+			}
+			fail(s.Region, "give the bucket's name alone: no s3://, no path, no ARN", "%q%s is not a bucket's name", s.Bucket, source)
+		}
+		seen[s.Region] = true
+		if err := checkPrefix(s.Prefix); err != nil {
+			fail(s.Region, "", "the prefix %q %v", s.Prefix, err)
+		}
+	}
+	return stores, errs
+}
+
+// checkPrefix keeps out of keys what S3's guide calls characters to avoid or
+// that need special handling ("Creating object key names"): in a URL that a
+// template holds, ? and # would end the key.
+func checkPrefix(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	if m := regexp.MustCompile(`[^A-Za-z0-9!_.*'()/=@+,-]`).FindString(prefix); m != "" {
+		return fmt.Errorf("holds %q: use letters, digits and !_.*'()/=@+,-", m)
+	}
+	for part := range strings.SplitSeq(prefix, "/") {
+		if part == "" || part == "." || part == ".." {
+			return fmt.Errorf("has a part %q: use names divided by single slashes", part)
+		}
+	}
+	if len(prefix) > 900 {
+		return fmt.Errorf("is %d bytes long, and a key has at most 1024", len(prefix))
+	}
+	return nil
+}
+
+func (s Store) key(name string) string {
+	if s.Prefix == "" {
+		return name
+	}
+	return s.Prefix + "/" + name
+}

@@ -1,0 +1,141 @@
+package packager
+
+import (
+	"fmt"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A resolver tells what a plain scalar means in YAML 1.1 (the type repository
+// at yaml.org/type), as CloudFormation and the AWS CLI read it.
+type resolver struct {
+	float, integer, timestamp *regexp.Regexp
+}
+
+func newResolver() *resolver {
+	return &resolver{
+		float: regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?` +
+			`|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`),
+		integer: regexp.MustCompile(`^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)$`),
+		timestamp: regexp.MustCompile(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)` +
+			`[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?)$`),
+	}
+}
+
+type scalarType uint8
+
+const (
+	stringType scalarType = iota
+	nullType
+	boolType
+	intType
+	floatType
+	timeType
+)
+
+func (r *resolver) typeOf(plain string) scalarType {
+	switch plain {
+	case "", "~", "null", "Null", "NULL":
+		return nullType
+	case "yes", "Yes", "YES", "no", "No", "NO", "true", "True", "TRUE", "false", "False", "FALSE",
+		"on", "On", "ON", "off", "Off", "OFF":
+		return boolType
+	}
+	switch {
+	case r.integer.MatchString(plain):
+		return intType
+	case r.float.MatchString(plain):
+		return floatType
+	case r.timestamp.MatchString(plain):
+		return timeType
+	}
+	return stringType
+}
+
+// isNull tells a null from every other value.
+func (n *node) isNull() bool {
+	return n.kind == scalar && n.plain && n.tag == "" && newResolver().typeOf(n.value) == nullType
+}
+
+// isString tells a string from what YAML 1.1 makes of other plain scalars.
+func (n *node) isString() bool {
+	return n.kind == scalar && (!n.plain || n.tag == "!!str" || n.tag == "" && newResolver().typeOf(n.value) == stringType)
+}
+
+// json returns a plain scalar as a JSON value; a date is a string there.
+func (r *resolver) json(plain string) (text string, err error) {
+	switch r.typeOf(plain) {
+	case nullType:
+		return "null", nil
+	case boolType:
+		switch strings.ToLower(plain) {
+		case "yes", "true", "on":
+			return "true", nil
+		}
+		return "false", nil
+	case intType, floatType:
+		return number(plain)
+	}
+	return quoteJSON(plain), nil
+}
+
+// number writes a YAML 1.1 number for JSON, its digits as they are where JSON
+// allows them: CloudFormation may use a number's text.
+func number(plain string) (string, error) {
+	s := strings.ReplaceAll(strings.TrimPrefix(plain, "+"), "_", "")
+	sign := ""
+	if strings.HasPrefix(s, "-") {
+		sign, s = "-", s[1:]
+	}
+	if strings.Contains(s, ":") {
+		return sexagesimal(sign, s)
+	}
+	lower := strings.ToLower(s)
+	if strings.HasSuffix(lower, ".inf") || lower == ".nan" {
+		return "", fmt.Errorf("JSON has no number %s", plain)
+	}
+	if !strings.Contains(s, ".") {
+		base := 10
+		switch {
+		case strings.HasPrefix(s, "0b"):
+			base, s = 2, s[2:]
+		case strings.HasPrefix(s, "0x"):
+			base, s = 16, s[2:]
+		case len(s) > 1 && s[0] == '0':
+			base = 8
+		}
+		i, ok := new(big.Int).SetString(s, base)
+		if !ok {
+			return "", fmt.Errorf("%s is not a number", plain)
+		}
+		return sign + i.String(), nil
+	}
+	whole, rest, _ := strings.Cut(s, ".")
+	whole = strings.TrimLeft(whole, "0")
+	if whole == "" {
+		whole = "0"
+	}
+	if rest == "" || rest[0] < '0' || rest[0] > '9' {
+		rest = "0" + rest
+	}
+	return sign + whole + "." + rest, nil
+}
+
+func sexagesimal(sign, s string) (string, error) {
+	whole, fraction, isFloat := strings.Cut(s, ".")
+	total := new(big.Int)
+	for part := range strings.SplitSeq(whole, ":") {
+		digit, err := strconv.ParseInt(part, 10, 64)
+		if err != nil {
+			return "", fmt.Errorf("%s is too large a number", s)
+		}
+		total.Mul(total, big.NewInt(60)).Add(total, big.NewInt(digit))
+	}
+	text := sign + total.String()
+	if isFloat {
+		text += "." + fraction + "0"
+	}
+	return text, nil
+}
