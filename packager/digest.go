@@ -67,7 +67,15 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 		w.fail("reading the folder %s: %s", path, plainError(err))
 		return
 	}
+	outputs, err := written(path)
+	if err != nil {
+		w.fail("reading %s in %s: %s", OutputsFile, path, plainError(err))
+	}
 	for _, entry := range entries {
+		if slices.Contains(outputs, entry.Name()) {
+			w.left++
+			continue
+		}
 		w.entry(entry, filepath.Join(path, entry.Name()), filepath.Join(real, entry.Name()), prefix+entry.Name(), above)
 	}
 }

@@ -26,6 +26,21 @@ const tempName = ".mrpackage-*.tmp"
 // beside the outputs. Files of such names never enter an archive.
 func TempName() string { return tempName }
 
+// OutputsFile lists, a name on each line, files of its folder that mrpackage
+// wrote there and whose names do not tell: a report, templates of a pattern of
+// the user's own. The walk of an artifact leaves them out, and the list too.
+const OutputsFile = ".mrpackage-outputs"
+
+// written returns the names in a folder's OutputsFile, none where there is no
+// such file.
+func written(dir string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, OutputsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return strings.Split(string(text), "\n"), err
+}
+
 // An excluder knows what never enters an archive.
 type excluder struct {
 	patterns []string         // of Options.Exclude
@@ -90,7 +105,7 @@ func realPath(path string) string {
 // never tells whether an entry stays out of every archive: version control,
 // outputs, temporary files, the ignore file itself.
 func (x *excluder) never(name, real string) bool {
-	if name == ".git" || name == ignoreFile || slices.Contains(x.paths, real) {
+	if name == ".git" || name == ignoreFile || name == OutputsFile || slices.Contains(x.paths, real) {
 		return true
 	}
 	if temp, _ := filepath.Match(tempName, name); temp {

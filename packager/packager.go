@@ -131,6 +131,10 @@ type Artifact struct {
 	LeftOut    int   // entries that are excluded
 }
 
+// Holds tells whether the artifact is a folder and dir is that folder, or lies
+// in it.
+func (a Artifact) Holds(dir string) bool { return a.Archive && within(realPath(dir), a.Path) }
+
 // A Reference is one occurrence of an artifact in a template.
 type Reference struct {
 	Template     string

@@ -250,7 +250,9 @@ func (t *template) quote(s string, old *node, inline bool) string {
 			return quoteJSON(s)
 		}
 	}
-	safe := `^[A-Za-z][A-Za-z0-9._/-]*$`
+	// A word, or one of our keys, which end in an extension: in no version of
+	// YAML a number.
+	safe := `^([A-Za-z][A-Za-z0-9._/-]*|[0-9a-f]{64}\.[A-Za-z]*[g-zG-Z][A-Za-z0-9]*)$`
 	if !inline {
 		safe = `^[A-Za-z][A-Za-z0-9]*://[A-Za-z0-9._/!*'()=@+,?&-]+$`
 	}

@@ -46,6 +46,7 @@ type reference struct {
 
 	local  string // the path as written; "." where the property is absent
 	absent bool
+	entry  *node     // the key of the resource that lacks the property
 	fixed  *location // an object that is stored already and only takes the property's form
 	file   bool      // a folder is refused here
 	target *artifact // what local names, once planned: an artifact
@@ -61,7 +62,11 @@ func (r *reference) subject() string {
 
 // errorf returns an Error at the reference's place.
 func (r *reference) errorf(format string, args ...any) *Error {
-	return r.template.errorf(r.node, r.subject(), format, args...)
+	at := r.node
+	if r.absent {
+		at = r.entry
+	}
+	return r.template.errorf(at, r.subject(), format, args...)
 }
 
 func (t *template) errorf(n *node, subject, format string, args ...any) *Error {
@@ -177,7 +182,7 @@ func (t *template) duplicates(n *node, errs *[]error) {
 // collect finds every reference, in the order of the file.
 func (t *template) collect(errs *[]error) {
 	table := properties()
-	section := func(name string, visit func(id string, n *node, path []int)) {
+	section := func(name string, visit func(k, n *node, path []int)) {
 		i := t.root.index(name)
 		if i < 0 {
 			return
@@ -185,7 +190,7 @@ func (t *template) collect(errs *[]error) {
 		switch s := t.root.values[i]; s.kind {
 		case mapping:
 			for j, k := range s.keys {
-				visit(k.value, s.values[j], []int{i, j})
+				visit(k, s.values[j], []int{i, j})
 			}
 		case alias:
 			*errs = append(*errs, t.aliasError(s, name))
@@ -197,8 +202,8 @@ func (t *template) collect(errs *[]error) {
 	}
 	c := collector{t: t, table: table, errs: errs}
 	section("Resources", c.resource)
-	section("Globals", func(id string, n *node, path []int) { c.rows("Globals", id, "Globals."+id, n, path) })
-	section("Metadata", func(id string, n *node, path []int) { c.rows("Metadata", id, "Metadata."+id, n, path) })
+	section("Globals", func(k, n *node, path []int) { c.rows("Globals", k.value, k, "Globals."+k.value, n, path) })
+	section("Metadata", func(k, n *node, path []int) { c.rows("Metadata", k.value, k, "Metadata."+k.value, n, path) })
 	c.includes(t.root, nil)
 	slices.SortStableFunc(t.refs, func(a, b *reference) int { return a.node.offset - b.node.offset })
 }
@@ -207,18 +212,20 @@ type collector struct {
 	t     *template
 	table []property
 	errs  *[]error
+	entry *node // the key of the resource, or entry, that is looked at
 }
 
 func (c *collector) fail(n *node, subject, format string, args ...any) {
 	*c.errs = append(*c.errs, c.t.errorf(n, subject, format, args...))
 }
 
-func (c *collector) resource(id string, n *node, path []int) {
+func (c *collector) resource(key, n *node, path []int) {
+	id := key.value
 	if strings.HasPrefix(id, "Fn::ForEach::") {
 		// [variable, collection, {key: resource}], as AWS::LanguageExtensions defines it.
 		if n.kind == sequence && len(n.values) == 3 && n.values[2].kind == mapping {
 			for i, k := range n.values[2].keys {
-				c.resource(k.value, n.values[2].values[i], join(path, 2, i))
+				c.resource(k, n.values[2].values[i], join(path, 2, i))
 			}
 		}
 		return
@@ -241,12 +248,13 @@ func (c *collector) resource(id string, n *node, path []int) {
 		}
 		return
 	}
-	c.rows("Resources", typ.value, id, n, path)
+	c.rows("Resources", typ.value, key, id, n, path)
 }
 
 // rows applies the table's rows for one entry. n is a resource, whose
 // properties are below Properties, or an entry of Globals or Metadata.
-func (c *collector) rows(section, typ, id string, n *node, path []int) {
+func (c *collector) rows(section, typ string, key *node, id string, n *node, path []int) {
+	c.entry = key
 	for _, row := range c.table {
 		if row.section != section || row.typ != typ {
 			continue
@@ -335,7 +343,7 @@ func (c *collector) absent(row property, id string, n *node, path []int, at plac
 	}
 	c.t.refs = append(c.t.refs, &reference{
 		template: c.t, row: row, logicalID: id, name: row.path,
-		node: n, path: path, place: at, local: ".", absent: true,
+		node: n, path: path, place: at, local: ".", absent: true, entry: c.entry,
 	})
 }
 

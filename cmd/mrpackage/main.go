@@ -129,6 +129,13 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 		return err
 	}
 	writing := time.Now()
+	ours := []string{f.report}
+	if f.output != "" {
+		ours = append(ours, outs...)
+	}
+	if err := remember(ours, plan.Artifacts); err != nil {
+		return err
+	}
 	if err := outs.write(plan.Templates, u.out); err != nil {
 		return err
 	}

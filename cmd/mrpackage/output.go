@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
@@ -169,4 +170,36 @@ func writeTemp(path string, body []byte) (name string, err error) {
 		return "", fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 	}
 	return f.Name(), nil
+}
+
+// remember lists the outputs that lie in an artifact's folder and do not show
+// by their names that they are outputs, so that no later run, whatever its
+// flags, packages them.
+func remember(paths []string, artifacts []packager.Artifact) error {
+	for _, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return fmt.Errorf("finding %s: %w", path, err)
+		}
+		dir, name := filepath.Split(abs)
+		inside := slices.ContainsFunc(artifacts, func(a packager.Artifact) bool { return a.Holds(dir) })
+		if path == "-" || path == "" || !inside {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return fmt.Errorf("making the folder of %s: %w", path, err)
+		}
+		list := filepath.Join(dir, packager.OutputsFile)
+		text, err := os.ReadFile(list)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("reading the list of outputs: %w", err)
+		}
+		if slices.Contains(strings.Split(string(text), "\n"), name) {
+			continue
+		}
+		if err := os.WriteFile(list, append(text, name+"\n"...), 0o644); err != nil {
+			return fmt.Errorf("listing the outputs: %w", err)
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package s3test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -137,23 +138,14 @@ func (s *Server) uploadPart(c *call, b *bucket) (*answer, *s3Error) {
 	return a, nil
 }
 
-// checkAlgorithm fails if a checksum of an algorithm, "" being none, does not go with the upload.
+// checkAlgorithm fails if a part's checksum of an algorithm, "" being none, does not go with the upload. Where the client
+// declared none, any does: the SDK sends a CRC-32 with each part, but declares it only if told to.
 func (u *upload) checkAlgorithm(algorithm string) *s3Error {
-	want := ""
-	if u.declared {
-		want = u.algorithm
-	}
-	if algorithm == want || algorithm == "" && u.checksumType == "FULL_OBJECT" {
+	if !u.declared || algorithm == u.algorithm || algorithm == "" && u.checksumType == "FULL_OBJECT" {
 		return nil
 	}
-	orNull := func(s string) string {
-		if s == "" {
-			return "null"
-		}
-		return strings.ToLower(s)
-	}
 	return invalidRequest(fmt.Sprintf("Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
-		orNull(want), orNull(algorithm)))
+		strings.ToLower(u.algorithm), cmp.Or(strings.ToLower(algorithm), "null")))
 }
 
 // completedPart is what a completion says of a part.

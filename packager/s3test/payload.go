@@ -155,16 +155,14 @@ func (c *call) read() ([]byte, textproto.MIMEHeader, *s3Error) {
 	case c.ContentLength < 0:
 		return nil, nil, notImplemented("Transfer-Encoding")
 	default:
-		body, err = io.ReadAll(c.body)
-		sum := sha256.Sum256(body)
-		if err == nil && content != "UNSIGNED-PAYLOAD" && content != hex.EncodeToString(sum[:]) {
-			return nil, nil, newError(http.StatusBadRequest, "XAmzContentSHA256Mismatch",
-				"The provided 'x-amz-content-sha256' header does not match what was computed.",
-				"ClientComputedContentSHA256", content, "S3ComputedContentSHA256", hex.EncodeToString(sum[:]))
-		}
+		body = make([]byte, c.ContentLength)
+		_, err = io.ReadFull(c.body, body)
 	}
 	if err != nil {
 		return nil, nil, newError(http.StatusBadRequest, "IncompleteBody", "The request body terminated unexpectedly")
+	}
+	if err := verifySHA256(body, c.Header.Get("X-Amz-Content-Sha256")); err != nil {
+		return nil, nil, err
 	}
 	for name := range strings.SplitSeq(strings.Join(c.Header.Values("X-Amz-Trailer"), ","), ",") {
 		if name = strings.TrimSpace(name); name != "" && trailer.Get(name) == "" {
@@ -173,6 +171,20 @@ func (c *call) read() ([]byte, textproto.MIMEHeader, *s3Error) {
 		}
 	}
 	return body, trailer, verifyMD5(body, c.Header.Get("Content-Md5"))
+}
+
+// verifySHA256 verifies what x-amz-content-sha256 claims, if it is a hash.
+func verifySHA256(body []byte, claimed string) *s3Error {
+	if claimed == "UNSIGNED-PAYLOAD" || strings.HasPrefix(claimed, "STREAMING-") {
+		return nil
+	}
+	sum := sha256.Sum256(body)
+	if got := hex.EncodeToString(sum[:]); got != claimed {
+		return newError(http.StatusBadRequest, "XAmzContentSHA256Mismatch",
+			"The provided 'x-amz-content-sha256' header does not match what was computed.",
+			"ClientComputedContentSHA256", claimed, "S3ComputedContentSHA256", got)
+	}
+	return nil
 }
 
 func verifyMD5(body []byte, claimed string) *s3Error {

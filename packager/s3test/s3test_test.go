@@ -296,6 +296,17 @@ func TestErrors(t *testing.T) {
 			_, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: key, CopySource: aws.String(here + "/missing")})
 			return err
 		}, 404, "NoSuchKey"},
+		"copy from no bucket": {"", func(ctx context.Context, c *s3.Client) error {
+			_, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: key, CopySource: aws.String("missing/old")})
+			return err
+		}, 404, "NoSuchBucket"},
+		"copy over an object": {"", func(ctx context.Context, c *s3.Client) error {
+			_, err := c.CopyObject(ctx, &s3.CopyObjectInput{
+				Bucket: bucket, Key: aws.String("old"), CopySource: aws.String(here + "/old"),
+				MetadataDirective: "REPLACE", IfNoneMatch: aws.String("*"),
+			})
+			return err
+		}, 412, "PreconditionFailed"},
 		"copy from another owner": {"", func(ctx context.Context, c *s3.Client) error {
 			_, err := c.CopyObject(ctx, &s3.CopyObjectInput{
 				Bucket: bucket, Key: key, CopySource: aws.String(here + "/old"),
@@ -507,37 +518,91 @@ func TestMultipartErrors(t *testing.T) {
 	}
 }
 
-func TestUploadPartErrors(t *testing.T) {
+func TestUploadChecksums(t *testing.T) {
+	t.Parallel()
+	create := func(in s3.CreateMultipartUploadInput) s3.CreateMultipartUploadInput {
+		in.Bucket, in.Key = aws.String(here), aws.String("big")
+		return in
+	}
+	ofSHA256 := create(s3.CreateMultipartUploadInput{ChecksumAlgorithm: "SHA256"})
+	tests := map[string]struct {
+		create s3.CreateMultipartUploadInput
+		part   s3.UploadPartInput
+		code   string // "" for none
+	}{
+		"another algorithm":    {ofSHA256, s3.UploadPartInput{ChecksumAlgorithm: "CRC32"}, "InvalidRequest"},
+		"another checksum":     {ofSHA256, s3.UploadPartInput{ChecksumSHA256: aws.String(sha(nil))}, "BadDigest"},
+		"no checksum":          {ofSHA256, s3.UploadPartInput{}, "InvalidRequest"},
+		"another number":       {ofSHA256, s3.UploadPartInput{PartNumber: aws.Int32(10001)}, "InvalidArgument"},
+		"another upload":       {ofSHA256, s3.UploadPartInput{UploadId: aws.String("another")}, "NoSuchUpload"},
+		"an unknown algorithm": {create(s3.CreateMultipartUploadInput{ChecksumAlgorithm: "XXHASH3"}), s3.UploadPartInput{}, "NotImplemented"},
+		"SHA-256 of the whole": {create(s3.CreateMultipartUploadInput{ChecksumAlgorithm: "SHA256", ChecksumType: "FULL_OBJECT"}), s3.UploadPartInput{}, "InvalidRequest"},
+		"CRC-64 of the parts":  {create(s3.CreateMultipartUploadInput{ChecksumAlgorithm: "CRC64NVME", ChecksumType: "COMPOSITE"}), s3.UploadPartInput{}, "InvalidRequest"},
+		"CRC-32 of the whole":  {create(s3.CreateMultipartUploadInput{ChecksumAlgorithm: "CRC32", ChecksumType: "FULL_OBJECT"}), s3.UploadPartInput{}, ""},
+		"none":                 {create(s3.CreateMultipartUploadInput{}), s3.UploadPartInput{}, ""},
+		"undeclared":           {create(s3.CreateMultipartUploadInput{}), s3.UploadPartInput{ChecksumAlgorithm: "SHA256"}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t)
+			client := newClient(t, s, "eu-west-1", func(o *s3.Options) {
+				o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+			})
+			created, err := client.CreateMultipartUpload(t.Context(), &tt.create)
+			if err == nil {
+				in := tt.part
+				in.Bucket, in.Key, in.Body = tt.create.Bucket, tt.create.Key, strings.NewReader("part")
+				if in.UploadId == nil {
+					in.UploadId = created.UploadId
+				}
+				if in.PartNumber == nil {
+					in.PartNumber = aws.Int32(1)
+				}
+				_, err = client.UploadPart(t.Context(), &in)
+			}
+			var api smithy.APIError
+			switch {
+			case tt.code == "" && err != nil,
+				tt.code != "" && (!errors.As(err, &api) || api.ErrorCode() != tt.code):
+				t.Errorf("got %v, want %q", err, tt.code)
+			}
+		})
+	}
+}
+
+// TestCompletedUpload: the same completion is answered the same again; all else finds the upload gone.
+func TestCompletedUpload(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	client := newClient(t, s, "eu-west-1")
+	bucket, key := aws.String(here), aws.String("big")
 	created := must[*s3.CreateMultipartUploadOutput](t)(client.CreateMultipartUpload(t.Context(),
-		&s3.CreateMultipartUploadInput{Bucket: aws.String(here), Key: aws.String("big"), ChecksumAlgorithm: "SHA256"}))
-	tests := map[string]struct {
-		in   s3.UploadPartInput
-		code string
-	}{
-		"another algorithm": {s3.UploadPartInput{PartNumber: aws.Int32(1), ChecksumAlgorithm: "CRC32"}, "InvalidRequest"},
-		"another checksum":  {s3.UploadPartInput{PartNumber: aws.Int32(1), ChecksumSHA256: aws.String(sha(nil))}, "BadDigest"},
-		"another number":    {s3.UploadPartInput{PartNumber: aws.Int32(10001)}, "InvalidArgument"},
+		&s3.CreateMultipartUploadInput{Bucket: bucket, Key: key}))
+	part := &s3.UploadPartInput{
+		Bucket: bucket, Key: key, UploadId: created.UploadId, PartNumber: aws.Int32(1), Body: strings.NewReader("part"),
 	}
-	for name, tt := range tests {
-		in := tt.in
-		in.Bucket, in.Key, in.UploadId = aws.String(here), aws.String("big"), created.UploadId
-		in.Body = strings.NewReader("part")
-		_, err := client.UploadPart(t.Context(), &in)
-		t.Log(name)
-		checkError(t, err, 400, tt.code)
+	uploaded := must[*s3.UploadPartOutput](t)(client.UploadPart(t.Context(), part))
+	complete := &s3.CompleteMultipartUploadInput{
+		Bucket: bucket, Key: key, UploadId: created.UploadId,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{
+			{PartNumber: aws.Int32(1), ETag: uploaded.ETag, ChecksumCRC32: uploaded.ChecksumCRC32},
+		}},
 	}
-	for name, in := range map[string]s3.CreateMultipartUploadInput{
-		"SHA-256 of the whole": {ChecksumAlgorithm: "SHA256", ChecksumType: "FULL_OBJECT"},
-		"CRC-64 of the parts":  {ChecksumAlgorithm: "CRC64NVME", ChecksumType: "COMPOSITE"},
-	} {
-		in.Bucket, in.Key = aws.String(here), aws.String("big")
-		_, err := client.CreateMultipartUpload(t.Context(), &in)
-		t.Log(name)
-		checkError(t, err, 400, "InvalidRequest")
-	}
+	first := must[*s3.CompleteMultipartUploadOutput](t)(client.CompleteMultipartUpload(t.Context(), complete))
+	again := must[*s3.CompleteMultipartUploadOutput](t)(client.CompleteMultipartUpload(t.Context(), complete))
+	check(t, "version", *again.VersionId, *first.VersionId)
+
+	complete.MultipartUpload.Parts[0].PartNumber = aws.Int32(2)
+	_, err := client.CompleteMultipartUpload(t.Context(), complete)
+	checkError(t, err, 404, "NoSuchUpload")
+	part.Body = strings.NewReader("part")
+	_, err = client.UploadPart(t.Context(), part)
+	checkError(t, err, 404, "NoSuchUpload")
+	_, err = client.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{
+		Bucket: bucket, Key: key, UploadId: created.UploadId,
+	})
+	checkError(t, err, 404, "NoSuchUpload")
 }
 
 // TestAbort shows the manager's two ends: it aborts an upload that failed, but a cancelled one it leaves, as its abort
@@ -656,13 +721,13 @@ func TestFaults(t *testing.T) {
 			fault: s3test.Fault{Operation: "HeadBucket", Status: 403, Code: "AccessDenied"},
 			call:  head, statuses: []int{403}, code: "Forbidden",
 		},
-		"an upload is cut":         {fault: s3test.Fault{CutBody: true, Times: 1}, call: put, statuses: []int{0, 200}, stored: true},
-		"every upload is cut":      {fault: s3test.Fault{CutBody: true}, call: put, statuses: []int{0, 0, 0}, code: "*"},
-		"a download is cut":        {fault: s3test.Fault{CutBody: true}, region: "us-east-1", call: get, statuses: []int{200}, code: "*"},
-		"an answer is lost":        {fault: s3test.Fault{CutAnswer: true, Times: 1}, call: put, statuses: []int{0, 412}, code: "PreconditionFailed", stored: true},
-		"an error in a success":    {fault: s3test.Fault{Status: 200, Code: "InternalError", Times: 1}, call: copyObject, statuses: []int{200, 200}, stored: true},
-		"late, but still in time":  {fault: s3test.Fault{Delay: 10 * time.Millisecond}, call: put, statuses: []int{200}, stored: true},
-		"a copy from another host": {fault: s3test.Fault{Operation: "CopyObject", Status: 403}, call: copyObject, statuses: []int{403}, code: "Forbidden"},
+		"an upload is cut":        {fault: s3test.Fault{CutBody: true, Times: 1}, call: put, statuses: []int{0, 200}, stored: true},
+		"every upload is cut":     {fault: s3test.Fault{CutBody: true}, call: put, statuses: []int{0, 0, 0}, code: "*"},
+		"a download is cut":       {fault: s3test.Fault{CutBody: true}, region: "us-east-1", call: get, statuses: []int{200}, code: "*"},
+		"an answer is lost":       {fault: s3test.Fault{CutAnswer: true, Times: 1}, call: put, statuses: []int{0, 412}, code: "PreconditionFailed", stored: true},
+		"an error in a success":   {fault: s3test.Fault{Status: 200, Code: "InternalError", Times: 1}, call: copyObject, statuses: []int{200, 200}, stored: true},
+		"late, but still in time": {fault: s3test.Fault{Delay: 10 * time.Millisecond}, call: put, statuses: []int{200}, stored: true},
+		"a copy refused":          {fault: s3test.Fault{Operation: "CopyObject", Status: 403}, call: copyObject, statuses: []int{403}, code: "Forbidden"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -873,6 +938,8 @@ func TestWire(t *testing.T) {
 		"no size":             {head: []string{put, signed, trailing, decoded}, body: "x\r\n", status: "400", code: "IncompleteBody"},
 		"no chunk signatures": {head: []string{put, signed, streaming, decoded}, body: "9\r\n123456789\r\n0\r\n\r\n", status: "400", code: "IncompleteBody"},
 		"a long key":          {head: []string{"PUT /" + here + "/" + strings.Repeat("k", 1025) + " HTTP/1.1", signed, unsigned}, status: "400", code: "KeyTooLongError"},
+		"refused at once":     {head: []string{"PUT /missing/k HTTP/1.1", signed, unsigned, "Expect: 100-continue"}, length: 9, status: "404", code: "NoSuchBucket"},
+		"told to continue":    {head: []string{put, signed, unsigned, "Expect: 100-continue"}, body: "123456789", status: "100"},
 		"no bucket at all":    {head: []string{"GET / HTTP/1.1", signed, unsigned}, status: "501", code: "NotImplemented"},
 		"another subresource": {head: []string{"PUT /" + here + "/k?tagging HTTP/1.1", signed, unsigned}, status: "501", code: "NotImplemented"},
 	}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mrpackage": main})
+}
+
+// TestScripts runs the scenarios of testdata/script: each one is a user's
+// session with the program, beside an S3 of its own.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../../testdata/script",
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			server := s3test.New()
+			env.Defer(server.Close)
+			env.Values["s3"] = server
+			app, err := filepath.Abs("../../testdata/app")
+			if err != nil {
+				return err
+			}
+			env.Vars = append(env.Vars,
+				"APP="+app,
+				"HOME="+filepath.Join(env.WorkDir, "home"),
+				"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
+				"AWS_SECRET_ACCESS_KEY=secret-example",
+				"AWS_EC2_METADATA_DISABLED=true",
+				"AWS_ENDPOINT_URL_S3="+server.URL(),
+				"AWS_MAX_ATTEMPTS=2",
+			)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"s3bucket":   s3bucket,
+			"s3fail":     s3fail,
+			"s3keys":     s3keys,
+			"s3get":      s3get,
+			"s3put":      s3put,
+			"s3requests": s3requests,
+			"ziplist":    ziplist,
+			"copydir":    copydir,
+			"chtimes":    chtimes,
+			"bigfile":    bigfile,
+			"digests":    digests,
+			"octal":      octal,
+		},
+	})
+}
+
+func server(ts *testscript.TestScript) *s3test.Server {
+	return ts.Value("s3").(*s3test.Server)
+}
+
+// need checks a command's form; none of them can be negated.
+func need(ts *testscript.TestScript, neg bool, args []string, usage string, atLeast int) {
+	if neg || len(args) < atLeast {
+		ts.Fatalf("usage: %s", usage)
+	}
+}
+
+func s3bucket(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3bucket REGION BUCKET [OWNER]", 2)
+	server(ts).CreateBucket(args[0], args[1], strings.Join(args[2:], ""))
+}
+
+func s3fail(ts *testscript.TestScript, neg bool, args []string) {
+	const usage = "s3fail OPERATION REGION STATUS CODE [TIMES], or s3fail OPERATION REGION DELAY"
+	need(ts, neg, args, usage, 3)
+	f := s3test.Fault{Operation: args[0], Region: args[1]}
+	if delay, err := time.ParseDuration(args[2]); err == nil {
+		f.Delay = delay
+		server(ts).Fail(f)
+		return
+	}
+	need(ts, neg, args, usage, 4)
+	var err error
+	f.Status, err = strconv.Atoi(args[2])
+	ts.Check(err)
+	f.Code = args[3]
+	if len(args) > 4 {
+		f.Times, err = strconv.Atoi(args[4])
+		ts.Check(err)
+	}
+	server(ts).Fail(f)
+}
+
+func s3keys(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3keys BUCKET", 1)
+	for _, key := range server(ts).Keys(args[0]) {
+		fmt.Fprintln(ts.Stdout(), key)
+	}
+}
+
+func s3get(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3get BUCKET KEY FILE (KEY may be *.zip, for the only one)", 3)
+	key := args[1]
+	if pattern := key; strings.Contains(pattern, "*") {
+		keys := slices.DeleteFunc(server(ts).Keys(args[0]), func(k string) bool {
+			ok, err := filepath.Match(pattern, k)
+			ts.Check(err)
+			return !ok
+		})
+		if len(keys) != 1 {
+			ts.Fatalf("%s matches %d keys", pattern, len(keys))
+		}
+		key = keys[0]
+	}
+	o, ok := server(ts).Object(args[0], key)
+	if !ok {
+		ts.Fatalf("no object %s/%s", args[0], key)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), o.Body, 0o600))
+	for _, k := range slices.Sorted(keysOf(o.Metadata)) {
+		fmt.Fprintf(ts.Stdout(), "%s=%s\n", k, o.Metadata[k])
+	}
+}
+
+func keysOf(m map[string]string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// s3put changes a stored object as somebody else would.
+func s3put(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3put BUCKET FILE (in the place of every object)", 2)
+	for _, key := range server(ts).Keys(args[0]) {
+		o, _ := server(ts).Object(args[0], key)
+		server(ts).PutObject(args[0], key, s3test.Object{Body: []byte(ts.ReadFile(args[1])), Metadata: o.Metadata})
+	}
+}
+
+// s3requests prints what was asked since the last time, sorted: the order of
+// concurrent requests means nothing.
+func s3requests(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3requests", 0)
+	var lines []string
+	for _, r := range server(ts).Requests() {
+		lines = append(lines, fmt.Sprintf("%s %s %s %d\n", r.Operation, r.Region, r.Bucket, r.Status))
+	}
+	server(ts).ResetRequests()
+	slices.Sort(lines)
+	fmt.Fprint(ts.Stdout(), strings.Join(lines, ""))
+}
+
+func ziplist(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "ziplist FILE", 1)
+	z, err := zip.OpenReader(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer z.Close()
+	for _, f := range z.File {
+		r, err := f.Open()
+		ts.Check(err)
+		_, err = io.Copy(io.Discard, r)
+		ts.Check(err)
+		fmt.Fprintf(ts.Stdout(), "%s %s\n", f.Mode(), f.Name)
+	}
+}
+
+func copydir(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "copydir FROM TO", 2)
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(args[0])))
+}
+
+func chtimes(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "chtimes DATE FILE...", 2)
+	when, err := time.Parse(time.DateOnly, args[0])
+	ts.Check(err)
+	for _, name := range args[1:] {
+		ts.Check(os.Chtimes(ts.MkAbs(name), when, when))
+	}
+}
+
+// bigfile makes a file that does not compress.
+func bigfile(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "bigfile MEGABYTES FILE", 2)
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var b bytes.Buffer
+	for x := uint64(88172645463325252); b.Len() < n<<20; {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		b.Write([]byte{byte(x), byte(x >> 8), byte(x >> 16), byte(x >> 24), byte(x >> 32)})
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o600))
+}
+
+// digests cuts every digest in a file to eight characters, for goldens that a
+// person can read.
+func digests(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "digests FILE...", 1)
+	for _, name := range args {
+		text := ts.ReadFile(name)
+		var out strings.Builder
+		for text != "" {
+			n := 0
+			for n < len(text) && strings.IndexByte("0123456789abcdef", text[n]) >= 0 {
+				n++
+			}
+			if n == 64 {
+				out.WriteString(text[:8])
+			} else {
+				n = max(n, 1)
+				out.WriteString(text[:n])
+			}
+			text = text[n:]
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(out.String()), 0o600))
+	}
+}
+
+// octal writes bytes that a script cannot hold, as \NNN, into a file.
+func octal(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "octal FILE TEXT", 2)
+	text, err := strconv.Unquote(`"` + strings.Join(args[1:], " ") + `"`)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
