@@ -148,7 +148,8 @@ func (a *archiver) compress(ctx context.Context, f file) (_ *entry, err error) {
 	// One byte more than expected tells a file that grows.
 	src := io.TeeReader(io.LimitReader(contextReader{ctx, in}, f.size+1), io.MultiWriter(crc, sum))
 	e := &entry{header: zip.FileHeader{
-		Name: f.name, Method: zip.Deflate, ModifiedDate: dosDate,
+		Name: f.name, Method: zip.Deflate,
+		ModifiedDate:       dosDate,          //nolint:staticcheck // its successor, Modified, is not for CreateRaw
 		Flags:              0x800,            // the name is UTF-8 (APPNOTE 4.4.4, bit 11)
 		CreatorVersion:     3<<8 | 20,        // Unix, whose mode the attributes hold
 		ReaderVersion:      20,               // deflate

@@ -54,7 +54,7 @@ type bucket struct {
 
 // openBuckets returns a client for each store from one configuration: one
 // HTTP transport, one cache of credentials.
-func openBuckets(ctx context.Context, stores []Store, opts Options, sent func(i int, key string, n int64)) ([]*bucket, error) {
+func openBuckets(ctx context.Context, opts Options, sent func(i int, key string, n int64)) ([]*bucket, error) {
 	var cfg aws.Config
 	if opts.AWS != nil {
 		cfg = opts.AWS.Copy()
@@ -78,8 +78,8 @@ func openBuckets(ctx context.Context, stores []Store, opts Options, sent func(i 
 			// endpoint serves its own region only, must not hang for long.
 			WithDialerOptions(func(d *net.Dialer) { d.Timeout = 10 * time.Second })
 	}
-	buckets := make([]*bucket, len(stores))
-	for i, store := range stores {
+	buckets := make([]*bucket, len(opts.Stores))
+	for i, store := range opts.Stores {
 		buckets[i] = &bucket{
 			Store: store, metadata: opts.Metadata,
 			sent: func(key string, n int64) { sent(i, key, n) },
@@ -164,10 +164,10 @@ func (b *bucket) look(ctx context.Context, key string, want payload) (presence, 
 		return unknown, 0, b.explain("s3:GetObject", "looking for", key, err)
 	}
 	size := aws.ToInt64(out.ContentLength)
-	recorded, err := hex.DecodeString(out.Metadata[sumMeta])
+	recorded, malformed := hex.DecodeString(out.Metadata[sumMeta])
 	switch {
-	case err != nil || out.Metadata[digestMeta] != want.digest || out.Metadata[sizeMeta] != strconv.FormatInt(size, 10):
-		return foreign, size, nil
+	case malformed != nil || out.Metadata[digestMeta] != want.digest || out.Metadata[sizeMeta] != strconv.FormatInt(size, 10):
+		return foreign, size, nil //nolint:nilerr // somebody else's object is no error
 	case want.size >= 0 && (size != want.size || !bytes.Equal(recorded, want.sum)):
 		return foreign, size, nil
 	case out.ChecksumSHA256 != nil && out.ChecksumType != types.ChecksumTypeComposite &&

@@ -60,7 +60,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	wants := make(map[*artifact][]want)
 	nested := []want(nil)
 	if !p.opts.DryRun {
-		if r.buckets, err = openBuckets(ctx, storesOf(p), p.opts, r.sent); err != nil {
+		if r.buckets, err = openBuckets(ctx, p.opts, r.sent); err != nil {
 			return nil, err
 		}
 		began := time.Now()
@@ -128,14 +128,6 @@ func (p *Plan) jobs() int {
 		return p.opts.Jobs
 	}
 	return 16
-}
-
-func storesOf(p *Plan) []Store {
-	stores := make([]Store, len(p.Stores))
-	for i, c := range p.Stores {
-		stores[i] = c.Store
-	}
-	return stores
 }
 
 // artifactsInOrder returns the artifacts as p.Artifacts lists them, with nil
@@ -343,7 +335,7 @@ func (r *run) failed(store int) bool {
 }
 
 func (r *run) sent(store int, key string, n int64) {
-	b := r.Stores[store]
+	b := r.opts.Stores[store]
 	r.tell(Event{Kind: Sent, Region: b.Region, Bucket: b.Bucket, Object: Object{Key: key}, Bytes: n})
 }
 

@@ -105,8 +105,9 @@ func s3fail(ts *testscript.TestScript, neg bool, args []string) {
 
 func s3keys(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, "s3keys BUCKET", 1)
+	out := ts.Stdout() // also where there is nothing to print
 	for _, key := range server(ts).Keys(args[0]) {
-		fmt.Fprintln(ts.Stdout(), key)
+		fmt.Fprintln(out, key)
 	}
 }
 

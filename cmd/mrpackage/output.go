@@ -78,7 +78,7 @@ func (o outputs) check(template, report string) []error {
 func checkFile(path, template string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil // checkFolder tells what else is wrong
+		return nil //nolint:nilerr // checkFolder tells what is wrong
 	}
 	if src, err := os.Stat(template); err == nil && os.SameFile(src, info) {
 		return &packager.Error{Subject: path, Message: "this output would replace the template", Hint: "choose another --output-template-file"}
@@ -197,7 +197,8 @@ func remember(paths []string, artifacts []packager.Artifact) error {
 		if slices.Contains(strings.Split(string(text), "\n"), name) {
 			continue
 		}
-		if err := os.WriteFile(list, append(text, name+"\n"...), 0o644); err != nil {
+		text = append(text, name+"\n"...)
+		if err := os.WriteFile(list, text, 0o644); err != nil { //nolint:gosec // the user names the outputs' folder
 			return fmt.Errorf("listing the outputs: %w", err)
 		}
 	}
