@@ -170,7 +170,7 @@ func (b *bucket) look(ctx context.Context, key string, want payload) (presence, 
 		return foreign, size, nil //nolint:nilerr // somebody else's object is no error
 	case want.size >= 0 && (size != want.size || !bytes.Equal(recorded, want.sum)):
 		return foreign, size, nil
-	case out.ChecksumSHA256 != nil && out.ChecksumType != types.ChecksumTypeComposite &&
+	case out.ChecksumSHA256 != nil && out.ChecksumType == types.ChecksumTypeFullObject &&
 		*out.ChecksumSHA256 != base64.StdEncoding.EncodeToString(recorded):
 		return foreign, size, nil
 	}
@@ -239,7 +239,7 @@ func (b *bucket) verify(ctx context.Context, key string, p payload) error {
 	}
 	return &Error{
 		Subject: b.Region,
-		Message: fmt.Sprintf("s3://%s/%s has %d bytes after an upload of %d", b.Bucket, key, size, p.size),
+		Message: fmt.Sprintf("s3://%s/%s is not what was uploaded: it has %d bytes, and %d were sent", b.Bucket, key, size, p.size),
 		Hint:    "does another process write to this key? run again",
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -14,21 +15,30 @@ import (
 // progress shows a run while it goes on: live bars on a terminal, one line per
 // finished object elsewhere, as in a build log.
 type progress struct {
-	ui      *ui
-	objects map[string]int // by region
+	ui    *ui
+	live  bool
+	began time.Time
+	order []*regionBar          // as they are drawn
+	bar   map[string]*regionBar // by region; many regions share one
 
 	terminal io.Writer // what the bars are drawn on
 	bars     *mpb.Progress
-	bar      map[string]*regionBar
 }
 
 type regionBar struct {
-	*mpb.Bar
-	sent atomic.Int64 // bytes; the bar is drawn by a goroutine of its own
+	name          string
+	objects, done int64
+	sent          atomic.Int64 // bytes; the bar is drawn by a goroutine of its own
+	bar           *mpb.Bar
 }
 
-// maxBars keeps the bars on one screen; more regions share one bar.
-const maxBars = 12
+const (
+	// maxBars keeps the bars on one screen; more regions share one bar.
+	maxBars = 12
+	// patience is how long a run may take before bars are drawn: what is over
+	// in a moment needs none.
+	patience = 300 * time.Millisecond
+)
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
@@ -41,61 +51,69 @@ func isTerminal(w io.Writer) bool {
 
 // start begins to show the upload of a plan; live is whether bars are wanted.
 func (p *progress) start(plan *packager.Plan, live bool) {
-	p.objects = make(map[string]int, len(plan.Stores))
+	p.live = live && !p.ui.quiet && isTerminal(p.ui.err)
+	p.began = time.Now()
+	p.bar = make(map[string]*regionBar, len(plan.Stores))
 	for _, s := range plan.Stores {
-		p.objects[s.Region] = len(s.Objects)
-	}
-	if !live || p.ui.quiet || !isTerminal(p.ui.err) {
-		return
-	}
-	p.terminal = p.ui.err
-	p.bars = mpb.New(mpb.WithOutput(p.terminal), mpb.WithWidth(40))
-	p.bar = make(map[string]*regionBar)
-	totals, names := make(map[string]int), []string(nil)
-	for _, s := range plan.Stores {
-		name := p.barName(s.Region)
-		if totals[name] == 0 && len(s.Objects) > 0 {
-			names = append(names, name)
+		b := &regionBar{name: s.Region}
+		if p.live && len(plan.Stores) > maxBars {
+			if len(p.order) > 0 {
+				b = p.order[0]
+			}
+			b.name = "all regions"
 		}
-		totals[name] += len(s.Objects)
+		if b.objects == 0 {
+			p.order = append(p.order, b)
+		}
+		b.objects += int64(len(s.Objects))
+		p.bar[s.Region] = b
 	}
-	for _, name := range names {
-		b := &regionBar{}
-		b.Bar = p.bars.AddBar(int64(totals[name]),
-			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
-			mpb.AppendDecorators(
-				decor.CountersNoUnit("%d of %d objects", decor.WCSyncSpace),
-				decor.Any(func(decor.Statistics) string { return size(b.sent.Load()) + " sent" }, decor.WCSyncSpace),
-			))
-		p.bar[name] = b
-	}
-	p.ui.err = p.bars // warnings go above the bars
-}
-
-func (p *progress) barName(region string) string {
-	if len(p.objects) > maxBars {
-		return "all regions"
-	}
-	return region
 }
 
 // event is told by the library what happens.
 func (p *progress) event(e packager.Event) {
-	bar := p.bar[p.barName(e.Region)]
-	switch {
-	case e.Kind == packager.Replaced:
+	b := p.bar[e.Region]
+	switch e.Kind {
+	case packager.Replaced:
 		p.ui.replaced(e)
-	case bar != nil && e.Kind == packager.Stored:
-		bar.Increment()
-	case bar != nil && e.Kind == packager.Sent:
-		bar.sent.Add(e.Bytes)
-	case p.bars != nil: // the bars show the rest
-	case e.Kind == packager.Looked:
-		p.ui.looked(e, p.objects[e.Region])
-	case e.Kind == packager.Archived:
-		p.ui.archived(e)
-	case e.Kind == packager.Stored:
-		p.ui.stored(e)
+	case packager.Looked:
+		if !p.live {
+			p.ui.looked(e, int(b.objects))
+		}
+	case packager.Archived:
+		if !p.live {
+			p.ui.archived(e)
+		}
+	case packager.Sent:
+		b.sent.Add(e.Bytes)
+	case packager.Stored:
+		if !p.live {
+			p.ui.stored(e)
+		}
+		b.done++
+	}
+	if p.live && time.Since(p.began) > patience {
+		p.draw()
+	}
+}
+
+// draw brings the bars up to date.
+func (p *progress) draw() {
+	if p.bars == nil {
+		p.terminal = p.ui.err
+		p.bars = mpb.New(mpb.WithOutput(p.terminal), mpb.WithWidth(40))
+		p.ui.err = p.bars // warnings go above the bars
+		for _, b := range p.order {
+			b.bar = p.bars.AddBar(b.objects,
+				mpb.PrependDecorators(decor.Name(b.name, decor.WCSyncSpaceR)),
+				mpb.AppendDecorators(
+					decor.CountersNoUnit("%d of %d objects", decor.WCSyncSpace),
+					decor.Any(func(decor.Statistics) string { return size(b.sent.Load()) + " sent" }, decor.WCSyncSpace),
+				))
+		}
+	}
+	for _, b := range p.order {
+		b.bar.SetCurrent(b.done)
 	}
 }
 
@@ -104,8 +122,8 @@ func (p *progress) stop() {
 	if p.bars == nil {
 		return
 	}
-	for _, b := range p.bar {
-		b.Abort(false) // nothing happens to a bar that is complete
+	for _, b := range p.order {
+		b.bar.Abort(false) // nothing happens to a bar that is complete
 	}
 	p.bars.Wait()
 	p.ui.err = p.terminal

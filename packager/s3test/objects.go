@@ -47,7 +47,7 @@ func (s *Server) listObjectsV2(c *call, b *bucket) (*answer, *s3Error) {
 	if n, err := strconv.Atoi(c.query.Get("max-keys")); err == nil && n >= 0 {
 		r.MaxKeys = min(n, r.MaxKeys)
 	}
-	after := cmp.Or("", c.query.Get("start-after")) // the token is the last key
+	after := cmp.Or(c.query.Get("continuation-token"), c.query.Get("start-after")) // the token is the last key
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

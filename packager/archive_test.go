@@ -1,0 +1,224 @@
+package packager
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// tree writes a folder of files with every kind of content: empty, text,
+// incompressible, and both of these larger than what is compressed in memory.
+func tree(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	noise := make([]byte, inMemory+4096)
+	for i, x := 0, uint64(88172645463325252); i < len(noise); i++ {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		noise[i] = byte(x >> 24)
+	}
+	for name, content := range map[string][]byte{
+		"index.js":           []byte("exports.handler = async () => 'hello'\n"),
+		"empty":              nil,
+		"bin/tool":           []byte("#!/bin/sh\necho tool\n"),
+		"lib/noise":          noise[:5000],
+		"lib/large-noise":    noise,
+		"lib/large-text.txt": bytes.Repeat([]byte("all work and no play\n"), inMemory/16),
+		"lib-a":              []byte("sorts before lib/"),
+		"ünïcode/日本.txt":     []byte("names are UTF-8\n"),
+	} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		mode := os.FileMode(0o600)
+		if name == "bin/tool" {
+			mode = 0o700
+		}
+		if err := os.WriteFile(path, content, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func hashed(t *testing.T, dir string) []file {
+	t.Helper()
+	x, err := newExcluder(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, _, errs := list(dir, x)
+	for i := range files {
+		errs = append(errs, files[i].hash())
+	}
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// The bytes of an archive, and its digest, are a promise: keys live on in
+// buckets, and another archive under a key that is stored is never uploaded.
+// Whoever must change these values raises formatVersion.
+func TestArchiveBytes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Log("without executable bits the digest is another")
+		return
+	}
+	const (
+		wantDigest = "a87b36647799f4541fc584266dccaefa9bda8e93d54f5bcc900d5eba6b5cb1d2"
+		wantSum    = "08d5ac0df82855846ab579b120937081755f951ac413811674afa280d143c7c8"
+	)
+	files := hashed(t, tree(t))
+	if got := digestOf(files); got != wantDigest {
+		t.Errorf("digest is %s, want %s", got, wantDigest)
+	}
+	for _, workers := range []int{1, 2, 7} {
+		a := newArchiver(t.TempDir())
+		a.workers, a.writers = make(chan struct{}, workers), nil
+		s, err := a.archive(t.Context(), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := hex.EncodeToString(s.sum[:]); got != wantSum {
+			t.Errorf("with %d workers the archive's SHA-256 is %s, want %s", workers, got, wantSum)
+		}
+		stored, err := os.ReadFile(s.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sha256.Sum256(stored) != s.sum || int64(len(stored)) != s.size {
+			t.Error("size or sum is not that of the file")
+		}
+	}
+}
+
+// What the package comment says of an archive, entry by entry.
+func TestArchiveEntries(t *testing.T) {
+	dir := tree(t)
+	s, err := newArchiver(t.TempDir()).archive(t.Context(), hashed(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.OpenReader(s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	var names []string
+	for _, f := range z.File {
+		names = append(names, f.Name)
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r) // checks the CRC
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.Name)))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s has other content (%v)", f.Name, err)
+		}
+		if f.Method == zip.Store != (f.CompressedSize64 == f.UncompressedSize64) || f.CompressedSize64 > f.UncompressedSize64 {
+			t.Errorf("%s: method %d, %d bytes of %d", f.Name, f.Method, f.CompressedSize64, f.UncompressedSize64)
+		}
+		mode := os.FileMode(0o644)
+		if f.Name == "bin/tool" && runtime.GOOS != "windows" {
+			mode = 0o755
+		}
+		if f.Mode() != mode {
+			t.Errorf("%s has mode %v, want %v", f.Name, f.Mode(), mode)
+		}
+		if f.Modified.UTC().String() != "1980-01-01 00:00:00 +0000 UTC" || len(f.Extra) > 0 || f.Flags != 0x800 || f.CreatorVersion>>8 != 3 {
+			t.Errorf("%s: time %v, extra %x, flags %x, creator %d", f.Name, f.Modified, f.Extra, f.Flags, f.CreatorVersion>>8)
+		}
+	}
+	const want = "bin/tool empty index.js lib-a lib/large-noise lib/large-text.txt lib/noise ünïcode/日本.txt"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("entries %s, want %s", got, want)
+	}
+}
+
+// A file that changes after it was hashed is an error, and nothing is left.
+func TestArchiveOfChangedFile(t *testing.T) {
+	for name, change := range map[string]string{
+		"shorter":               "exports",
+		"longer":                "exports.handler = async () => 'hello'\n// more",
+		"same size":             "exports.handler = async () => 'HELLO'\n",
+		"large, incompressible": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, spool := tree(t), t.TempDir()
+			files := hashed(t, dir)
+			path := filepath.Join(dir, "index.js")
+			if change == "" {
+				path = filepath.Join(dir, "lib", "large-noise")
+				content, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				content[len(content)-1]++
+				change = string(content)
+			}
+			if err := os.WriteFile(path, []byte(change), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := newArchiver(spool).archive(t.Context(), files)
+			if err == nil || !strings.Contains(err.Error(), filepath.Base(path)+" changed while it was read") {
+				t.Errorf("archiving: %v", err)
+			}
+		})
+	}
+}
+
+func TestArchiveEndsWithItsContext(t *testing.T) {
+	files := hashed(t, tree(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	spool := t.TempDir()
+	if _, err := newArchiver(spool).archive(ctx, files); !errors.Is(err, context.Canceled) {
+		t.Errorf("archiving: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(spool, "archive*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+func BenchmarkArchive(b *testing.B) {
+	dir := b.TempDir()
+	text := bytes.Repeat([]byte("function handler(event) { return event.body }\n"), 200)
+	for i := range 500 {
+		if err := os.WriteFile(filepath.Join(dir, "f"+hex.EncodeToString([]byte{byte(i >> 8), byte(i)})), text[i:], 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	x, err := newExcluder(nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	files, _, _ := list(dir, x)
+	for i := range files {
+		if err := files[i].hash(); err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(files[i].size * int64(len(files)))
+	}
+	spool := newArchiver(b.TempDir())
+	for b.Loop() {
+		if _, err := spool.archive(b.Context(), files); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
