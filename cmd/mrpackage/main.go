@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		u.interrupted()
 		return exitInterrupted
 	case !errors.Is(err, errReported{}):
-		u.problems(err)
+		u.problems(err, nil)
 	}
 	return exitFailed
 }
@@ -121,8 +121,7 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 	result, err := plan.Upload(ctx)
 	p.stop()
 	if err != nil && ctx.Err() == nil {
-		u.problems(err)
-		u.unfinished(result)
+		u.problems(err, result)
 		return errReported{}
 	}
 	if err != nil {
@@ -136,17 +135,20 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 	if err := remember(ours, plan.Artifacts); err != nil {
 		return err
 	}
-	if err := outs.write(plan.Templates, u.out); err != nil {
-		return err
-	}
-	took := durations{result, time.Since(writing), time.Since(began)}
 	if f.report != "" {
-		if err := writeReport(f.report, outs, took, f.dryRun); err != nil {
+		if err := writeReport(f.report, outs, result, time.Since(began), f.dryRun); err != nil {
 			return err
 		}
 	}
-	u.summary(took, f.dryRun)
-	return u.results(outs, plan.Stores)
+	if err := outs.write(plan.Templates, u.out); err != nil {
+		return err
+	}
+	u.summary(durations{result, time.Since(writing), time.Since(began)}, f.dryRun)
+	if err := u.results(outs, plan.Stores); err != nil {
+		u.problem(err, "")
+		return errReported{}
+	}
+	return nil
 }
 
 // version is the module's version where the program was installed by one, else

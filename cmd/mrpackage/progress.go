@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -62,7 +63,7 @@ func (p *progress) start(plan *packager.Plan, live bool) {
 			}
 			b.name = "all regions"
 		}
-		if b.objects == 0 {
+		if !slices.Contains(p.order, b) {
 			p.order = append(p.order, b)
 		}
 		b.objects += int64(len(s.Objects))

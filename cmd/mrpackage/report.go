@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 )
@@ -60,18 +61,17 @@ type secondsReport struct {
 	Look    float64 `json:"look"`
 	Archive float64 `json:"archive"`
 	Upload  float64 `json:"upload"`
-	Write   float64 `json:"write"`
 	Total   float64 `json:"total"`
 }
 
 // writeReport writes the record of a run, whole or not at all.
-func writeReport(path string, o outputs, d durations, dryRun bool) error {
+func writeReport(path string, o outputs, d *packager.Result, total time.Duration, dryRun bool) error {
 	r := report{
 		Mrpackage: version(), Template: d.TemplateFile, DryRun: dryRun,
 		Artifacts: []artifactReport{}, Regions: []regionReport{},
 		Seconds: secondsReport{
 			d.Planning.Seconds(), d.Looking.Seconds(), d.Archiving.Seconds(),
-			d.Uploading.Seconds(), d.writing.Seconds(), d.total.Seconds(),
+			d.Uploading.Seconds(), total.Seconds(),
 		},
 	}
 	for _, a := range d.Artifacts {

@@ -75,29 +75,26 @@ func (u *ui) problem(err error, kind string) {
 	}
 }
 
-// problems prints all errors of a run.
-func (u *ui) problems(err error) {
+// problems prints all errors of a run that has written no template, and what
+// is stored nevertheless.
+func (u *ui) problems(err error, r *packager.Result) {
 	all := packager.Errors(err)
 	for _, e := range all {
 		u.problem(e, "")
 	}
-	if len(all) > 1 {
-		u.printf("mrpackage: %d problems; no template was written\n", len(all))
+	if r != nil {
+		u.unfinished(r)
 	}
+	u.printf("mrpackage: %s; no template was written\n", plural(len(all), "problem"))
 }
 
-// unfinished says what a failed upload leaves.
 func (u *ui) unfinished(r *packager.Result) {
-	if r == nil {
-		return
-	}
 	for _, s := range r.Stores {
 		uploaded, reused, _ := tally(s)
 		if uploaded+reused > 0 {
 			u.line("%s: %d of %d objects are stored in %s and will not be sent again", s.Region, uploaded+reused, len(s.Objects), s.Bucket)
 		}
 	}
-	u.line("no template was written")
 }
 
 // results prints, for each written template, its region and path.
