@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -53,8 +52,8 @@ type bucket struct {
 }
 
 // openBuckets returns a client for each store from one configuration: one
-// HTTP transport, one cache of credentials.
-func openBuckets(ctx context.Context, opts Options, sent func(i int, key string, n int64)) ([]*bucket, error) {
+// HTTP transport on the dialer, one cache of credentials.
+func openBuckets(ctx context.Context, opts Options, dial *dialer, sent func(i int, key string, n int64)) ([]*bucket, error) {
 	var cfg aws.Config
 	if opts.AWS != nil {
 		cfg = opts.AWS.Copy()
@@ -69,14 +68,11 @@ func openBuckets(ctx context.Context, opts Options, sent func(i int, key string,
 		client, ok = awshttp.NewBuildableClient(), true
 	}
 	if ok {
-		cfg.HTTPClient = client.
-			WithTransportOptions(func(t *http.Transport) {
-				t.MaxIdleConns = 0 // no limit but the one for each host
-				t.MaxIdleConnsPerHost = max(opts.Jobs, 2)
-			}).
-			// A region that cannot be reached, as from a VPC whose gateway
-			// endpoint serves its own region only, must not hang for long.
-			WithDialerOptions(func(d *net.Dialer) { d.Timeout = 10 * time.Second })
+		cfg.HTTPClient = client.WithTransportOptions(func(t *http.Transport) {
+			t.DialContext = dial.DialContext
+			t.MaxIdleConns = 0 // no limit but the one for each host
+			t.MaxIdleConnsPerHost = opts.jobs()
+		})
 	}
 	buckets := make([]*bucket, len(opts.Stores))
 	for i, store := range opts.Stores {

@@ -60,7 +60,9 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	wants := make(map[*artifact][]want)
 	nested := []want(nil)
 	if !p.opts.DryRun {
-		if r.buckets, err = openBuckets(ctx, p.opts, r.sent); err != nil {
+		dial := newDialer()
+		defer dial.close()
+		if r.buckets, err = openBuckets(ctx, p.opts, dial, r.sent); err != nil {
 			return nil, err
 		}
 		began := time.Now()
@@ -75,7 +77,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	var archived, uploaded atomic.Int64 // nanoseconds since began
 	archives, uploads := new(errgroup.Group), new(errgroup.Group)
 	archives.SetLimit(runtime.GOMAXPROCS(0))
-	uploads.SetLimit(p.jobs())
+	uploads.SetLimit(p.opts.jobs())
 	upload := func(w want, load payload, done func() error) {
 		uploads.Go(func() error {
 			r.put(w, load)
@@ -123,9 +125,9 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	return r.result, joined(ctx, append([]error{archiveErr, uploadErr}, r.failures...)...)
 }
 
-func (p *Plan) jobs() int {
-	if p.opts.Jobs > 0 {
-		return p.opts.Jobs
+func (o Options) jobs() int {
+	if o.Jobs > 0 {
+		return o.Jobs
 	}
 	return 16
 }
@@ -151,7 +153,7 @@ func (p *Plan) artifactsInOrder() []*artifact {
 // it should be.
 func (r *run) check() error {
 	group := new(errgroup.Group)
-	group.SetLimit(r.jobs())
+	group.SetLimit(r.opts.jobs())
 	for i, b := range r.buckets {
 		group.Go(func() error {
 			r.failures[i] = b.check(r.ctx)
@@ -168,7 +170,7 @@ func (r *run) look() (map[*artifact][]want, []want) {
 	missing := make([]atomic.Int64, len(r.buckets))
 	pending := make([]atomic.Int64, len(r.buckets))
 	group := new(errgroup.Group)
-	group.SetLimit(r.jobs())
+	group.SetLimit(r.opts.jobs())
 	for i, b := range r.buckets {
 		objects := r.objects[i]
 		found[i] = make([]presence, len(objects))
