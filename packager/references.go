@@ -239,7 +239,7 @@ func (c *collector) value(row property, id, name string, n *node, path []int) {
 		if row.absent == folder {
 			c.absent(row, id, n, path, replaceValue)
 		}
-	case !n.isString():
+	case !c.t.resolver.isString(n):
 		c.fail(n, r.subject(), "%s is a number, a date or a truth value to YAML 1.1, and this property takes a path or URL: quote it", n.value)
 	case n.anchor != "":
 		*c.errs = append(*c.errs, c.t.aliasError(n, r.subject()))

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -51,14 +50,8 @@ func (t *template) rewrite(locate func(*reference) location) ([]byte, *node, err
 		return nil, nil, t.internal(err)
 	}
 	var result *node
-	for i, reader := range t.readers() {
-		before := t.root
-		if i > 0 {
-			if before, err = reader.read(t.src); err != nil {
-				continue // this reader cannot judge this template
-			}
-		}
-		before = before.clone()
+	for i, reader := range t.readers {
+		before := reader.source.clone()
 		targets := make([]*node, len(t.refs))
 		agrees := true
 		for j, r := range t.refs {
@@ -100,16 +93,25 @@ func (t *template) internal(err error) error {
 type reader struct {
 	name   string
 	read   func([]byte) (*node, error)
-	strict bool // it tells plain scalars, tags and anchors as they are written
+	strict bool  // it tells plain scalars, tags and anchors as they are written
+	source *node // the template as this reader understands it
 }
 
-func (t *template) readers() []reader {
-	yaml := reader{name: "YAML", read: readYAML, strict: true}
-	second := reader{name: "YAML by the second reader", read: readGoccy}
+// openReaders fills in the readers that can read the template at all.
+func (t *template) openReaders() {
+	all := []reader{{name: "YAML", read: readYAML, strict: true}, {name: "YAML by the second reader", read: readGoccy}}
 	if t.json {
-		return []reader{{name: "JSON", read: readJSON, strict: true}, yaml, second}
+		all = append([]reader{{name: "JSON", read: readJSON, strict: true}}, all...)
 	}
-	return []reader{yaml, second}
+	for i, r := range all {
+		var err error
+		if r.source = t.root; i > 0 {
+			r.source, err = r.read(t.src)
+		}
+		if err == nil {
+			t.readers = append(t.readers, r)
+		}
+	}
 }
 
 // agrees tells whether a reader understands the place of a reference as the
@@ -250,13 +252,7 @@ func (t *template) quote(s string, old *node, inline bool) string {
 			return quoteJSON(s)
 		}
 	}
-	// A word, or one of our keys, which end in an extension: in no version of
-	// YAML a number.
-	safe := `^([A-Za-z][A-Za-z0-9._/-]*|[0-9a-f]{64}\.[A-Za-z]*[g-zG-Z][A-Za-z0-9]*)$`
-	if !inline {
-		safe = `^[A-Za-z][A-Za-z0-9]*://[A-Za-z0-9._/!*'()=@+,?&-]+$`
-	}
-	if regexp.MustCompile(safe).MatchString(s) && newResolver().typeOf(s) == stringType {
+	if t.resolver.word.MatchString(s) && t.resolver.typeOf(s) == stringType || !inline && t.resolver.url.MatchString(s) {
 		return s
 	}
 	return quoteJSON(s)

@@ -20,6 +20,9 @@ type template struct {
 	json  bool
 	root  *node
 	refs  []*reference
+
+	resolver *resolver
+	readers  []reader // the first is the one that made root
 }
 
 func (t *template) errorf(n *node, subject, format string, args ...any) *Error {
@@ -92,6 +95,8 @@ func (t *template) parse() []error {
 	if t.root.kind != mapping {
 		return []error{t.errorf(t.root, "", "a template is a mapping with a Resources section")}
 	}
+	t.resolver = newResolver()
+	t.openReaders()
 	var errs []error
 	t.duplicates(t.root, &errs)
 	if len(errs) == 0 {

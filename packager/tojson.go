@@ -11,7 +11,7 @@ import (
 // long form, plain scalars as YAML 1.1 reads them, keys as their text, four
 // spaces a level as the AWS CLI's --use-json has it.
 func (t *template) toJSON(root *node) ([]byte, []error) {
-	w := jsonWriter{t: t, r: newResolver()}
+	w := jsonWriter{t: t, r: t.resolver}
 	w.node(root, "")
 	w.out.WriteByte('\n')
 	return w.out.Bytes(), w.errs

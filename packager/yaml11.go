@@ -12,6 +12,7 @@ import (
 // at yaml.org/type), as CloudFormation and the AWS CLI read it.
 type resolver struct {
 	float, integer, timestamp *regexp.Regexp
+	word, url                 *regexp.Regexp // strings to every reader of YAML
 }
 
 func newResolver() *resolver {
@@ -21,6 +22,10 @@ func newResolver() *resolver {
 		integer: regexp.MustCompile(`^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)$`),
 		timestamp: regexp.MustCompile(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)` +
 			`[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?)$`),
+		// A word, or one of our keys, which end in an extension: in no version
+		// of YAML a number.
+		word: regexp.MustCompile(`^([A-Za-z][A-Za-z0-9._/-]*|[0-9a-f]{64}\.[A-Za-z]*[g-zG-Z][A-Za-z0-9]*)$`),
+		url:  regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*://[A-Za-z0-9._/!*'()=@+,?&-]+$`),
 	}
 }
 
@@ -35,10 +40,19 @@ const (
 	timeType
 )
 
-func (r *resolver) typeOf(plain string) scalarType {
+func isNullWord(plain string) bool {
 	switch plain {
 	case "", "~", "null", "Null", "NULL":
+		return true
+	}
+	return false
+}
+
+func (r *resolver) typeOf(plain string) scalarType {
+	if isNullWord(plain) {
 		return nullType
+	}
+	switch plain {
 	case "yes", "Yes", "YES", "no", "No", "NO", "true", "True", "TRUE", "false", "False", "FALSE",
 		"on", "On", "ON", "off", "Off", "OFF":
 		return boolType
@@ -56,12 +70,12 @@ func (r *resolver) typeOf(plain string) scalarType {
 
 // isNull tells a null from every other value.
 func (n *node) isNull() bool {
-	return n.kind == scalar && n.plain && n.tag == "" && newResolver().typeOf(n.value) == nullType
+	return n.kind == scalar && n.plain && n.tag == "" && isNullWord(n.value)
 }
 
 // isString tells a string from what YAML 1.1 makes of other plain scalars.
-func (n *node) isString() bool {
-	return n.kind == scalar && (!n.plain || n.tag == "!!str" || n.tag == "" && newResolver().typeOf(n.value) == stringType)
+func (r *resolver) isString(n *node) bool {
+	return n.kind == scalar && (!n.plain || n.tag == "!!str" || n.tag == "" && r.typeOf(n.value) == stringType)
 }
 
 // json returns a plain scalar as a JSON value; a date is a string there.
