@@ -271,4 +271,3 @@ func (e *e2e) testSameAsAWS(t *testing.T) {
 		t.Errorf("ours:\n%s\ntheirs:\n%s", indented(ours), indented(theirs))
 	}
 }
-
