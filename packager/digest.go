@@ -20,6 +20,14 @@ import (
 // files: it is part of every digest, so old and new archives never share a key.
 const formatVersion = 1
 
+// maxEntries bounds what one folder may hold, and maxProblems what is said of
+// it: links can make a small tree endless to walk, and a template that names
+// the wrong folder the whole disk.
+const (
+	maxEntries  = 1_000_000
+	maxProblems = 20
+)
+
 // A file is one entry of an archive: listed first, its content's digest added
 // when it is read.
 type file struct {
@@ -72,12 +80,23 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 		w.fail("reading %s in %s: %s", OutputsFile, path, plainError(err))
 	}
 	for _, entry := range entries {
+		if w.full() {
+			return
+		}
 		if slices.Contains(outputs, entry.Name()) {
 			w.left++
 			continue
 		}
 		w.entry(entry, filepath.Join(path, entry.Name()), filepath.Join(real, entry.Name()), prefix+entry.Name(), above)
 	}
+}
+
+// full tells whether there is no use in going on.
+func (w *walker) full() bool {
+	if len(w.files)+w.left > maxEntries && len(w.errs) < maxProblems {
+		w.errs = append(w.errs[:0], fmt.Errorf("it holds more than %d files: is this the folder that you mean?", maxEntries))
+	}
+	return len(w.files)+w.left > maxEntries || len(w.errs) >= maxProblems
 }
 
 func (w *walker) entry(entry os.DirEntry, path, real, name string, above []os.FileInfo) {

@@ -189,6 +189,8 @@ func (p *planner) reference(r *reference, chain []string) []error {
 		return fail("", "%s: %s", path, plainError(err))
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return fail("", "%s is neither a file nor a folder (%s)", path, info.Mode().Type())
+	case info.IsDir() && filepath.Dir(realPath(path)) == realPath(path):
+		return fail("name the folder that holds the code", "%s is the whole file system", path)
 	case info.IsDir() && r.file:
 		return fail("name a file", "%s is a folder, and AWS::Include takes a file", path)
 	case info.IsDir() && r.row.nested:
