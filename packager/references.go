@@ -85,6 +85,7 @@ type collector struct {
 	table []property
 	errs  *[]error
 	entry *node // the key of the resource, or entry, that is looked at
+	loops int   // how many Fn::ForEach are around it
 }
 
 func (c *collector) fail(n *node, subject, format string, args ...any) {
@@ -96,9 +97,11 @@ func (c *collector) resource(key, n *node, path []int) {
 	if strings.HasPrefix(id, "Fn::ForEach::") {
 		// [variable, collection, {key: resource}], as AWS::LanguageExtensions defines it.
 		if n.kind == sequence && len(n.values) == 3 && n.values[2].kind == mapping {
+			c.loops++
 			for i, k := range n.values[2].keys {
 				c.resource(k, n.values[2].values[i], join(path, 2, i))
 			}
+			c.loops--
 		}
 		return
 	}
@@ -235,7 +238,7 @@ func (c *collector) value(row property, id, name string, n *node, path []int) {
 		}
 	case n.kind != scalar || n.tag != "" && n.tag != "!!str":
 		return // an intrinsic function, or a mapping that names an object
-	case n.isNull():
+	case n.isNull() || n.value == "":
 		if row.absent == folder {
 			c.absent(row, id, n, path, replaceValue)
 		}
@@ -248,10 +251,8 @@ func (c *collector) value(row property, id, name string, n *node, path []int) {
 			r.fixed = &l
 			c.t.refs = append(c.t.refs, r)
 		}
-	case strings.Contains(n.value, "${") || strings.Contains(n.value, "&{"):
+	case c.loops > 0 && (strings.Contains(n.value, "${") || strings.Contains(n.value, "&{")):
 		c.fail(n, r.subject(), "%q holds a variable, and a path is needed here: mrpackage does not package one path per value of a loop", n.value)
-	case n.value == "":
-		c.fail(n, r.subject(), "an empty path")
 	default:
 		c.t.refs = append(c.t.refs, r)
 	}
