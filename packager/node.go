@@ -35,6 +35,7 @@ type node struct {
 	anchor string
 	keys   []*node // a mapping's keys, as long as values
 	values []*node // a mapping's values, a sequence's items
+	target *node   // what an alias refers to
 
 	line, column int // 1-based, in characters
 	offset       int // the byte where the node begins, tag and anchor included
@@ -107,7 +108,7 @@ func readYAML(src []byte) (*node, error) {
 	if len(doc.Content) != 1 {
 		return nil, &syntaxError{1, 1, "the template is empty"}
 	}
-	c := converter{src: src, lines: lineStarts(src)}
+	c := converter{src: src, lines: lineStarts(src), nodes: make(map[*yaml.Node]*node)}
 	return c.convert(doc.Content[0], false, 0)
 }
 
@@ -122,6 +123,7 @@ func yamlError(err error) error {
 type converter struct {
 	src   []byte
 	lines []int
+	nodes map[*yaml.Node]*node // the anchored ones
 }
 
 func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
@@ -135,6 +137,9 @@ func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
 	if y.Style&yaml.TaggedStyle != 0 {
 		n.tag = y.Tag
 	}
+	if y.Anchor != "" {
+		c.nodes[y] = n
+	}
 	n.offset = c.offset(y.Line, y.Column)
 	n.start = skipProperties(c.src, n.offset)
 	switch y.Kind {
@@ -143,7 +148,7 @@ func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
 	case yaml.SequenceNode:
 		n.kind = sequence
 	case yaml.AliasNode:
-		n.kind, n.start = alias, n.offset
+		n.kind, n.start, n.target = alias, n.offset, c.nodes[y.Alias]
 	default:
 		const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle
 		n.block = y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0

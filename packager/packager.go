@@ -235,7 +235,8 @@ func (p *Plan) describe(artifacts []*artifact) map[*artifact]*Artifact {
 			Files: len(a.files), Size: a.size(), LeftOut: a.left,
 		}
 		for _, r := range a.refs {
-			view.References = append(view.References, Reference{r.template.path, r.node.line, r.node.column, r.logicalID, r.name})
+			line, column := r.template.place(r.node)
+			view.References = append(view.References, Reference{r.template.path, line, column, r.logicalID, r.name})
 			if r.absent {
 				e := r.errorf("%s is missing, so the code is the template's whole folder: %d files, %d bytes", r.name, view.Files, view.Size)
 				e.Hint = "name the folder that holds the code alone"

@@ -88,6 +88,9 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		TemplateFile: path, opts: opts, objects: make([][]object, len(stores)),
 		Templates: make([]Template, len(stores)), Stores: make([]Contents, len(stores)),
 	}
+	for _, t := range p.order {
+		plan.Warnings = append(plan.Warnings, t.warnings...)
+	}
 	views := plan.describe(p.distinct)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))

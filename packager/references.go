@@ -64,8 +64,6 @@ func (t *template) collect(errs *[]error) {
 			for j, k := range s.keys {
 				visit(k, s.values[j], []int{i, j})
 			}
-		case alias:
-			*errs = append(*errs, t.aliasError(s, name))
 		default:
 			if !s.isNull() {
 				*errs = append(*errs, t.errorf(s, name, "this section is not a mapping"))
@@ -108,19 +106,12 @@ func (c *collector) resource(key, n *node, path []int) {
 	if strings.HasPrefix(id, "Fn::") {
 		return // a macro's place, Fn::Transform; includes looks into it
 	}
-	if n.kind == alias {
-		*c.errs = append(*c.errs, c.t.aliasError(n, id))
-		return
-	}
 	if n.kind != mapping {
 		c.fail(n, id, "a resource is a mapping with a Type")
 		return
 	}
 	typ := n.get("Type")
 	if typ == nil || typ.kind != scalar {
-		if typ != nil && typ.kind == alias {
-			*c.errs = append(*c.errs, c.t.aliasError(typ, id+".Type"))
-		}
 		return
 	}
 	c.rows("Resources", typ.value, key, id, n, path)
@@ -136,10 +127,6 @@ func (c *collector) rows(section, typ string, key *node, id string, n *node, pat
 		}
 		props, at := n, path
 		if section == "Resources" {
-			if n.index("<<") >= 0 {
-				*c.errs = append(*c.errs, c.t.aliasError(n.keys[n.index("<<")], id))
-				return
-			}
 			i := n.index("Properties")
 			if i < 0 {
 				if row.absent == folder && !c.hasFn(n) {
@@ -167,10 +154,6 @@ func (c *collector) property(row property, id, name string, steps []string, n *n
 		c.value(row, id, name, n, path)
 		return
 	}
-	if n.kind == alias {
-		*c.errs = append(*c.errs, c.t.aliasError(n, dotted(id, name)))
-		return
-	}
 	if n.kind != mapping || n.tag != "" {
 		return
 	}
@@ -188,8 +171,6 @@ func (c *collector) property(row property, id, name string, steps []string, n *n
 	switch {
 	case i >= 0:
 		c.property(row, id, dotted(name, steps[0]), steps[1:], n.values[i], join(path, i))
-	case n.index("<<") >= 0:
-		*c.errs = append(*c.errs, c.t.aliasError(n.keys[n.index("<<")], id))
 	case row.absent == folder && !c.hasFn(n):
 		c.absent(row, id, n, path, insertProperty)
 	}
@@ -226,8 +207,6 @@ func (c *collector) absent(row property, id string, n *node, path []int, at plac
 func (c *collector) value(row property, id, name string, n *node, path []int) {
 	r := &reference{template: c.t, row: row, logicalID: id, name: name, node: n, path: path, local: n.value}
 	switch {
-	case n.kind == alias:
-		*c.errs = append(*c.errs, c.t.aliasError(n, r.subject()))
 	case n.isIf():
 		branches := n
 		if n.tag == "" {
@@ -244,8 +223,6 @@ func (c *collector) value(row property, id, name string, n *node, path []int) {
 		}
 	case !c.t.resolver.isString(n):
 		c.fail(n, r.subject(), "%s is a number, a date or a truth value to YAML 1.1, and this property takes a path or URL: quote it", n.value)
-	case n.anchor != "":
-		*c.errs = append(*c.errs, c.t.aliasError(n, r.subject()))
 	case isURL(n.value):
 		if l, ok := s3Object(n.value); ok && row.form.bucket != "" {
 			r.fixed = &l
@@ -316,12 +293,6 @@ func (c *collector) owner(path []int) string {
 		return s.keys[path[1]].value
 	}
 	return section
-}
-
-func (t *template) aliasError(n *node, subject string) *Error {
-	e := t.errorf(n, subject, "this value is shared through a YAML anchor, alias or merge key, and mrpackage cannot rewrite it for one place alone")
-	e.Hint = "CloudFormation refuses aliases: write the value out here"
-	return e
 }
 
 // join returns a path with more steps, never sharing memory with it.

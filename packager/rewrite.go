@@ -95,6 +95,8 @@ type reader struct {
 	read   func([]byte) (*node, error)
 	strict bool  // it tells plain scalars, tags and anchors as they are written
 	source *node // the template as this reader understands it
+
+	resolver *resolver
 }
 
 // openReaders fills in the readers that can read the template at all.
@@ -105,6 +107,7 @@ func (t *template) openReaders() {
 	}
 	for i, r := range all {
 		var err error
+		r.resolver = t.resolver
 		if r.source = t.root; i > 0 {
 			r.source, err = r.read(t.src)
 		}
@@ -126,10 +129,10 @@ func (r reader) agrees(theirs, ours *node) bool {
 // same compares two trees of this reader; where they differ, it says where.
 func (r reader) same(a, b *node, at string) (string, bool) {
 	here := cmp.Or(at, "the top")
-	if a.kind != b.kind || a.tag != b.tag || a.value != b.value || len(a.keys) != len(b.keys) || len(a.values) != len(b.values) {
+	if a.kind != b.kind || a.tag != b.tag || len(a.keys) != len(b.keys) || len(a.values) != len(b.values) || !r.sameText(a, b) {
 		return here, false
 	}
-	if r.strict && (a.plain != b.plain || a.anchor != b.anchor) {
+	if r.strict && a.anchor != b.anchor {
 		return here, false
 	}
 	for i, k := range a.keys {
@@ -147,6 +150,18 @@ func (r reader) same(a, b *node, at string) (string, bool) {
 		}
 	}
 	return "", true
+}
+
+// sameText compares two scalars' values. Quotes matter only where a plain
+// scalar is no string.
+func (r reader) sameText(a, b *node) bool {
+	if a.value != b.value {
+		return r.strict && a.isNull() && b.isNull()
+	}
+	if !r.strict || a.plain == b.plain || a.tag != "" {
+		return true
+	}
+	return r.resolver.typeOf(a.value) == stringType
 }
 
 func (n *node) clone() *node {
@@ -218,8 +233,12 @@ func (t *template) replace(r *reference, l location) (edit, *node, error) {
 	if err != nil {
 		return edit{}, nil, t.internal(fmt.Errorf("line %d, column %d: %w", n.line, n.column, err))
 	}
-	if pairs != nil && n.tag != "" {
+	switch {
+	case r.place != replaceValue:
+	case pairs != nil && n.tag != "":
 		start = n.offset // a !!str cannot stand before a mapping
+	default:
+		want.anchor = n.anchor
 	}
 	if n.block {
 		value += headerComment(t.src[start:])

@@ -13,13 +13,18 @@ import (
 // A template is one file as it was read: its bytes, its tree, and what in it
 // refers to local artifacts.
 type template struct {
-	path  string // as the user or the parent template named it, for messages
-	dir   string // what its relative paths resolve against
-	src   []byte
-	lines []int
-	json  bool
-	root  *node
-	refs  []*reference
+	path string // as the user or the parent template named it, for messages
+	dir  string // what its relative paths resolve against
+	file []byte // as it was read
+	src  []byte // what is rewritten: the file, its aliases written out
+	json bool
+
+	fileLines, lines []int  // where lines begin in file and src
+	expanded         []edit // what made src of file, in order
+	warnings         []error
+
+	root *node
+	refs []*reference
 
 	resolver *resolver
 	readers  []reader // the first is the one that made root
@@ -28,10 +33,14 @@ type template struct {
 func (t *template) errorf(n *node, subject, format string, args ...any) *Error {
 	e := &Error{File: t.path, Subject: subject, Message: fmt.Sprintf(format, args...)}
 	if n != nil {
-		e.Line, e.Column = n.line, n.column
-		e.Excerpt = excerpt(t.src, t.lines, n.line, n.column)
+		e.Line, e.Column = t.place(n)
+		e.Excerpt = excerpt(t.file, t.fileLines, e.Line, e.Column)
 	}
 	return e
+}
+
+func (t *template) warn(n *node, format string, args ...any) {
+	t.warnings = append(t.warnings, t.errorf(n, "", format, args...))
 }
 
 // maxTemplate bounds what is read as a template. CloudFormation takes at most
@@ -56,18 +65,20 @@ func readTemplate(path, shown string) (*template, []error) {
 	case info.Size() > maxTemplate:
 		return fail(fmt.Sprintf("this file has %d bytes, far more than CloudFormation takes (1 MB)", info.Size()), "is it a template?")
 	}
-	if t.src, err = os.ReadFile(path); err != nil {
+	if t.file, err = os.ReadFile(path); err != nil {
 		return fail(plainError(err), "")
 	}
 	return t, t.parse()
 }
 
-// parse fills in everything that follows from t.src.
+// parse fills in everything that follows from t.file.
 func (t *template) parse() []error {
+	t.src = t.file
 	if err := encodingError(t.src); err != "" {
 		return []error{&Error{File: t.path, Message: err, Hint: "save it as UTF-8"}}
 	}
 	t.lines = lineStarts(t.src)
+	t.fileLines = t.lines
 	var err error
 	body := bytes.TrimLeft(bytes.TrimPrefix(t.src, []byte("\ufeff")), " \t\r\n")
 	if bytes.HasPrefix(body, []byte("{")) {
@@ -96,12 +107,14 @@ func (t *template) parse() []error {
 		return []error{t.errorf(t.root, "", "a template is a mapping with a Resources section")}
 	}
 	t.resolver = newResolver()
+	if t.root.expandable() {
+		if errs := t.expand(); len(errs) > 0 {
+			return errs
+		}
+	}
 	t.openReaders()
 	var errs []error
-	t.duplicates(t.root, &errs)
-	if len(errs) == 0 {
-		t.collect(&errs)
-	}
+	t.collect(&errs)
 	return errs
 }
 
@@ -115,24 +128,4 @@ func encodingError(src []byte) string {
 		return "this file is not UTF-8"
 	}
 	return ""
-}
-
-// duplicates reports keys that stand twice in a mapping: readers differ in
-// which one they take, so none of them can be meant for sure.
-func (t *template) duplicates(n *node, errs *[]error) {
-	if n.kind == mapping {
-		seen := make(map[string]*node, len(n.keys))
-		for _, k := range n.keys {
-			if k.kind != scalar || k.value == "<<" && k.plain {
-				continue
-			}
-			if first := seen[k.value]; first != nil {
-				*errs = append(*errs, t.errorf(k, "", "the key %q stands twice in this mapping; the first is in line %d", k.value, first.line))
-			}
-			seen[k.value] = k
-		}
-	}
-	for _, v := range n.values {
-		t.duplicates(v, errs)
-	}
 }
