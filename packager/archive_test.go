@@ -60,7 +60,7 @@ func hashed(t *testing.T, dir string) []file {
 	}
 	files, _, errs := list(dir, x)
 	for i := range files {
-		errs = append(errs, files[i].hash())
+		errs = append(errs, files[i].hash(nil))
 	}
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
@@ -210,7 +210,7 @@ func BenchmarkArchive(b *testing.B) {
 	}
 	files, _, _ := list(dir, x)
 	for i := range files {
-		if err := files[i].hash(); err != nil {
+		if err := files[i].hash(nil); err != nil {
 			b.Fatal(err)
 		}
 		b.SetBytes(files[i].size * int64(len(files)))

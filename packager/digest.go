@@ -36,6 +36,8 @@ type file struct {
 	exec bool   // any executable bit is set
 	size int64
 	sum  [sha256.Size]byte
+
+	placed bool // it holds the path of the folder that it was built in
 }
 
 // list returns the files of a folder in the archive's order: sorted by name,
@@ -155,9 +157,22 @@ func (w *walker) entry(entry os.DirEntry, path, real, name string, above []os.Fi
 	}
 }
 
-// hash reads the file and fills in its sum. A size other than the listed one
-// means that somebody writes to it.
-func (f *file) hash() error {
+// hash reads the file and fills in its sum, and whether it holds one of the
+// folders' paths. A size other than the listed one means that somebody writes
+// to it.
+func (f *file) hash(folders [][]byte) error {
+	if f.size <= inMemory {
+		content, err := os.ReadFile(f.path)
+		if err != nil {
+			return fmt.Errorf("reading %s: %s", f.path, plainError(err))
+		}
+		if int64(len(content)) != f.size {
+			return f.changed()
+		}
+		f.sum = sha256.Sum256(content)
+		f.placed = slices.ContainsFunc(folders, func(folder []byte) bool { return bytes.Contains(content, folder) })
+		return nil
+	}
 	r, err := os.Open(f.path)
 	if err != nil {
 		return fmt.Errorf("opening %s: %s", f.path, plainError(err))

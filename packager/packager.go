@@ -112,7 +112,7 @@ type Plan struct {
 	Artifacts    []Artifact // each distinct local artifact, in the template's order
 	Stores       []Contents // what each store must hold, in the order of Options.Stores
 	Templates    []Template // the packaged template for each store
-	Warnings     []error    // each an *Error
+	Warnings     []error    // what would go wrong later; each an *Error
 
 	opts    Options
 	objects [][]object
@@ -237,11 +237,6 @@ func (p *Plan) describe(artifacts []*artifact) map[*artifact]*Artifact {
 		for _, r := range a.refs {
 			line, column := r.template.place(r.node)
 			view.References = append(view.References, Reference{r.template.path, line, column, r.logicalID, r.name})
-			if r.absent {
-				e := r.errorf("%s is missing, so the code is the template's whole folder: %d files, %d bytes", r.name, view.Files, view.Size)
-				e.Hint = "name the folder that holds the code alone"
-				p.Warnings = append(p.Warnings, e)
-			}
 		}
 		p.Artifacts[i] = view
 		views[a] = &p.Artifacts[i]

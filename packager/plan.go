@@ -73,7 +73,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		return nil, errors.Join(append([]error{err}, storeErrs...)...)
 	}
 	root := p.template(path, path, nil)
-	if err := p.digest(ctx); err != nil {
+	if err := p.digest(ctx, buildFolders(path)); err != nil {
 		return nil, err
 	}
 	var errs []error
@@ -87,9 +87,6 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	plan := &Plan{
 		TemplateFile: path, opts: opts, objects: make([][]object, len(stores)),
 		Templates: make([]Template, len(stores)), Stores: make([]Contents, len(stores)),
-	}
-	for _, t := range p.order {
-		plan.Warnings = append(plan.Warnings, t.warnings...)
 	}
 	views := plan.describe(p.distinct)
 	group, ctx := errgroup.WithContext(ctx)
@@ -109,6 +106,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	plan.Warnings = p.warnings(plan)
 	plan.took = time.Since(began)
 	return plan, nil
 }
@@ -268,7 +266,7 @@ func within(path, folder string) bool {
 
 // digest reads every file of every artifact, in parallel, and gives the
 // artifacts their digests and names.
-func (p *planner) digest(ctx context.Context) error {
+func (p *planner) digest(ctx context.Context, folders [][]byte) error {
 	group := new(errgroup.Group)
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
 	problems := make([][]error, len(p.distinct))
@@ -277,7 +275,7 @@ func (p *planner) digest(ctx context.Context) error {
 		for j := range a.files {
 			group.Go(func() error {
 				if ctx.Err() == nil {
-					problems[i][j] = a.files[j].hash()
+					problems[i][j] = a.files[j].hash(folders)
 				}
 				return nil
 			})

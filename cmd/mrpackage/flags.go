@@ -52,6 +52,7 @@ type flags struct {
 	jobs               int
 	dryRun             bool
 	archiveDir, report string
+	strict             bool
 	quiet, verbose     bool
 	noProgress         bool
 }
@@ -74,6 +75,7 @@ func (f *flags) define(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.dryRun, "dry-run", false, "do all but send: write the final templates and say what would be stored where")
 	fs.StringVar(&f.archiveDir, "archive-dir", "", "also keep every archive in this `folder`, as its key")
 	fs.StringVar(&f.report, "report", "", "write a JSON record of the run to this `file`")
+	fs.BoolVar(&f.strict, "strict", false, "take warnings for errors")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print results, warnings and errors only")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print a line for every object, also for those that are stored already")
 	fs.BoolVar(&f.noProgress, "no-progress", false, "no live progress on a terminal")

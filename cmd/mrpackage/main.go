@@ -110,6 +110,9 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 	if err := errors.Join(append(problems, outs.check(template, f.report)...)...); err != nil {
 		return err
 	}
+	if f.strict && len(plan.Warnings) > 0 {
+		return errors.Join(plan.Warnings...)
+	}
 	for _, w := range plan.Warnings {
 		u.warn(w)
 	}

@@ -1,0 +1,716 @@
+package packager
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"go.yaml.in/yaml/v4"
+)
+
+// FuzzApply: edits are refused for a reason, or made, and every byte outside of them stays.
+func FuzzApply(f *testing.F) {
+	f.Add([]byte("Resources:\r\n"), []byte{2, 4, 1, 4, 4, 2})
+	f.Add([]byte("abc"), []byte{3, 3, 1, 0, 0, 1, 0, 2, 0})
+	f.Add([]byte("abc"), []byte{1, 0, 1})
+	f.Add([]byte(""), []byte{0, 200, 1})
+	f.Fuzz(func(t *testing.T, src, spec []byte) {
+		var edits []edit
+		for e := range slices.Chunk(spec[:len(spec)/3*3], 3) {
+			edits = append(edits, edit{int(int8(e[0])), int(int8(e[1])), strings.Repeat("x", int(e[2]%4))})
+		}
+		got, err := apply(src, edits)
+		if err != nil {
+			for i, a := range edits {
+				if a.start < 0 || a.end < a.start || a.end > len(src) {
+					return
+				}
+				for _, b := range edits[:i] {
+					if a.start == b.start || a.start < b.end && b.start < a.end {
+						return
+					}
+				}
+			}
+			t.Fatalf("apply(%q, %v): %v", src, edits, err)
+		}
+		// From the last to the first no edit moves the place of another.
+		slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
+		want := string(src)
+		for _, e := range slices.Backward(edits) {
+			want = want[:e.start] + e.text + want[e.end:]
+		}
+		if string(got) != want {
+			t.Errorf("apply(%q, %v) = %q, want %q", src, edits, got, want)
+		}
+	})
+}
+
+// FuzzTemplate: whatever is packaged means what it meant but for the references' values, and its other lines stay.
+// The values are compared by rules of this file's own, not by those with which a rewrite proves itself.
+func FuzzTemplate(f *testing.F) {
+	seed(f)
+	dir := f.TempDir()
+	for name, content := range map[string]string{
+		"src/app.js":     "exports.handler = async () => 'hello'\n",
+		"one.py":         "def handler(event, context): pass\n",
+		"child.yaml":     "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: src}\n",
+		"layer/a/lib.py": "",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			f.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Fuzz(func(t *testing.T, src []byte, bucket, prefix string) {
+		p := repackage(t, dir, src, bucket, prefix)
+		if p == nil {
+			return
+		}
+		p.compareValues(t, src)
+		p.compareLines(t)
+		allStored(t, dir, p.body)
+
+		// The whole way, files and all, for a part: it is far slower.
+		if crc32.ChecksumIEEE(src)%8 != 0 {
+			return
+		}
+		for _, r := range p.source.refs {
+			if r.fixed == nil && !filepath.IsLocal(r.local) {
+				return // a template may name any folder, and this one is not ours
+			}
+		}
+		path := filepath.Join(dir, "template.yaml")
+		if err := os.WriteFile(path, src, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := NewPlan(t.Context(), Options{TemplateFile: path, Stores: []Store{p.store}})
+		if err != nil {
+			refused(t, src, Errors(err))
+			return
+		}
+		allStored(t, dir, plan.Templates[0].Body)
+	})
+}
+
+// FuzzUseJSON: where a YAML template is written as JSON, that has the same shape, and the same value wherever YAML leaves
+// no doubt of it.
+func FuzzUseJSON(f *testing.F) {
+	seed(f)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, src []byte, bucket, prefix string) {
+		p := repackage(t, dir, src, bucket, prefix)
+		if p == nil || p.source.json {
+			return
+		}
+		body, errs := p.source.toJSON(p.tree)
+		if len(errs) > 0 {
+			refused(t, src, errs)
+			return
+		}
+		if !json.Valid(body) {
+			t.Fatalf("this is not JSON:\n%s\nsource:\n%s", body, src)
+		}
+		want, ok := readValue(p.body, false)
+		if !ok {
+			return
+		}
+		got, ok := readValue(body, true)
+		if !ok {
+			t.Fatalf("this JSON cannot be read:\n%s", body)
+		}
+		if where := differAsJSON(want, got); where != "" {
+			t.Errorf("the JSON differs at %s:\n%s\nsource:\n%s", where, body, p.body)
+		}
+	})
+}
+
+// A packaging is a template that was packaged without looking at any file that it names.
+type packaging struct {
+	source *template
+	store  Store
+	body   []byte
+	tree   *node
+}
+
+// repackage packages src; nil where it is refused. It fails where the refusal is an error of our own making.
+func repackage(t *testing.T, dir string, src []byte, bucket, prefix string) *packaging {
+	t.Helper()
+	if len(src) > 64<<10 {
+		return nil
+	}
+	// The fuzzer itself waits for ever.
+	watchdog := time.AfterFunc(30*time.Second, func() { panic(fmt.Sprintf("hanging on %q", src)) })
+	defer watchdog.Stop()
+	stores, errs := complete([]Store{{Region: "us-east-1", Bucket: cmp.Or(bucket, "code"), Prefix: prefix}})
+	if len(errs) > 0 {
+		return nil
+	}
+	p := &packaging{store: stores[0]}
+	if p.source, errs = readBack(t, dir, src); len(errs) > 0 {
+		refused(t, src, errs)
+		return nil
+	}
+	var err error
+	if p.body, p.tree, err = p.source.rewrite(p.locate); err != nil {
+		refused(t, src, []error{err})
+		return nil
+	}
+	return p
+}
+
+func readBack(t *testing.T, dir string, src []byte) (*template, []error) {
+	t.Helper()
+	path := filepath.Join(dir, "template.yaml")
+	if err := os.WriteFile(path, src, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return readTemplate(path, "template.yaml")
+}
+
+func refused(t *testing.T, src []byte, errs []error) {
+	t.Helper()
+	for _, err := range errs {
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("not an *Error: %v", err)
+		} else if strings.HasPrefix(e.Message, "internal error") {
+			t.Errorf("%v\n%q\n%s", err, src, src)
+		}
+	}
+}
+
+// allStored tells of references to local artifacts that a packaged template still holds.
+func allStored(t *testing.T, dir string, body []byte) {
+	t.Helper()
+	again, errs := readBack(t, dir, body)
+	if len(errs) > 0 {
+		t.Errorf("the packaged template is refused: %v\n%s", errors.Join(errs...), body)
+	}
+	for _, r := range again.refs {
+		if r.fixed == nil {
+			t.Errorf("%s is still local, %q:\n%s", r.subject(), r.local, body)
+		}
+	}
+}
+
+func (p *packaging) locate(r *reference) location {
+	if r.fixed != nil {
+		return *r.fixed
+	}
+	const digest = "0123456789012345678901234567890123456789012345678901234567890e12"
+	name := digest + ".js"
+	switch {
+	case r.row.nested:
+		name = digest + ".template"
+	case r.row.zip:
+		name = digest + ".zip"
+	}
+	return location{region: p.store.Region, bucket: p.store.Bucket, key: p.store.key(name)}
+}
+
+// compareLines holds every line that no reference touches against the packaged template. What an alias stands for is
+// written out in the source already.
+func (p *packaging) compareLines(t *testing.T) {
+	t.Helper()
+	text := p.source.src
+	src, got := strings.Split(string(text), "\n"), strings.Split(string(p.body), "\n")
+	if len(got) > len(src)+len(p.source.refs) {
+		t.Errorf("%d lines became %d with %d references:\n%s", len(src), len(got), len(p.source.refs), p.body)
+	}
+	touched := make([]bool, len(src))
+	for _, r := range p.source.refs {
+		from := r.node.offset
+		if len(r.node.keys) > 0 {
+			from = r.node.keys[0].offset
+		}
+		to := from
+		if r.place == replaceValue && r.node.kind == scalar {
+			var err error
+			if _, to, err = r.node.span(text); err != nil {
+				t.Fatal(err)
+			}
+			if written := string(text[r.node.start:to]); r.node.plain && !strings.ContainsAny(r.node.value, " \n") && written != r.node.value {
+				t.Errorf("%s: %q is replaced, and the value is %q", r.subject(), written, r.node.value)
+			}
+		}
+		first := bytes.Count(text[:from], []byte("\n"))
+		for line := first; line <= first+bytes.Count(text[from:to], []byte("\n")); line++ {
+			touched[line] = true
+		}
+	}
+	for i, line := range src {
+		if touched[i] {
+			continue
+		}
+		at := slices.Index(got, line)
+		if at < 0 {
+			t.Fatalf("line %d is gone, %q:\n%s\npackaged:\n%s", i+1, line, text, p.body)
+		}
+		got = got[at+1:]
+	}
+}
+
+// compareValues holds what the packaged template means against what src means with every location in its place.
+func (p *packaging) compareValues(t *testing.T, src []byte) {
+	t.Helper()
+	want, ok := readValue(src, p.source.json)
+	if !ok {
+		return
+	}
+	got, ok := readValue(p.body, p.source.json)
+	if !ok {
+		t.Fatalf("the packaged template cannot be read:\n%s", p.body)
+	}
+	if !want.expands() && !bytes.Equal(p.source.src, src) {
+		t.Errorf("there is nothing to write out in\n%s\nyet it became\n%s", src, p.source.src)
+	}
+	at := make([]*value, len(p.source.refs))
+	for i, r := range p.source.refs {
+		at[i] = want
+		n := p.source.root
+		for _, step := range r.path {
+			if n.kind == mapping {
+				at[i] = at[i].entries()[n.keys[step].value]
+			} else {
+				at[i] = at[i].items[step]
+			}
+			if at[i] == nil {
+				return // below a key that is no scalar
+			}
+			n = n.values[step]
+		}
+	}
+	for i, r := range p.source.refs {
+		at[i].put(r, p.locate(r))
+	}
+	if where := differ(want, got); where != "" {
+		t.Errorf("the packaged template differs at %s:\n%s\npackaged:\n%s", where, src, p.body)
+	}
+}
+
+// A value is what stands at one place of a template.
+type value struct {
+	kind     yaml.Kind
+	tag      string // as written
+	text     string
+	plain    bool // unquoted: the text decides the type
+	ours     bool // it is a location of ours
+	expanded bool // it was an alias, or had merge keys or keys that stand twice
+	keys     []*value
+	items    []*value // a mapping's values, a sequence's items
+}
+
+// readValue reads a template as libyaml's port or as encoding/json understands it, and writes aliases and merge keys out;
+// of a key that stands twice the last one counts. It gives up where that has no end.
+func readValue(src []byte, isJSON bool) (*value, bool) {
+	if isJSON {
+		dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(src, []byte("\ufeff"))))
+		dec.UseNumber()
+		v, err := fromJSON(dec)
+		return v, err == nil
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(src, &doc); err != nil || len(doc.Content) != 1 {
+		return nil, false
+	}
+	left := 1 << 16
+	v := fromYAML(doc.Content[0], &left)
+	return v, left > 0
+}
+
+func fromYAML(n *yaml.Node, left *int) *value {
+	v := &value{expanded: n.Kind == yaml.AliasNode}
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if *left--; *left <= 0 {
+		return v
+	}
+	v.kind, v.text = n.Kind, n.Value
+	if n.Style&yaml.TaggedStyle != 0 {
+		v.tag = n.Tag
+	}
+	v.plain = n.Kind == yaml.ScalarNode && n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
+	for i, child := range n.Content {
+		if c := fromYAML(child, left); n.Kind == yaml.MappingNode && i%2 == 0 {
+			v.keys = append(v.keys, c)
+		} else {
+			v.items = append(v.items, c)
+		}
+	}
+	v.simplify()
+	return v
+}
+
+func fromJSON(dec *json.Decoder) (*value, error) {
+	token, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token := token.(type) {
+	case nil:
+		return &value{kind: yaml.ScalarNode, text: "null", plain: true}, nil
+	case string:
+		return &value{kind: yaml.ScalarNode, text: token}, nil
+	case json.Delim:
+		v := &value{kind: yaml.SequenceNode}
+		if token == '{' {
+			v.kind = yaml.MappingNode
+		}
+		for dec.More() {
+			c, err := fromJSON(dec)
+			if err != nil {
+				return nil, err
+			}
+			if v.kind == yaml.MappingNode && len(v.keys) == len(v.items) {
+				v.keys = append(v.keys, c)
+			} else {
+				v.items = append(v.items, c)
+			}
+		}
+		v.simplify()
+		_, err := dec.Token()
+		return v, err
+	default:
+		return &value{kind: yaml.ScalarNode, text: fmt.Sprint(token), plain: true}, nil
+	}
+}
+
+// simplify carries out merge keys (yaml.org/type/merge.html) and drops keys that stand again.
+func (v *value) simplify() {
+	if v.kind != yaml.MappingNode {
+		return
+	}
+	var keys, items, merges []*value
+	add := func(k, item *value, again bool) {
+		i := -1
+		if k.kind == yaml.ScalarNode {
+			i = slices.IndexFunc(keys, func(known *value) bool { return known.kind == k.kind && known.text == k.text })
+		}
+		switch {
+		case i < 0:
+			keys, items = append(keys, k), append(items, item)
+		case again:
+			v.expanded = true
+			items[i] = item
+		}
+	}
+	for i, k := range v.keys {
+		item := v.items[i]
+		switch {
+		case k.text != "<<" || !k.plain || k.tag != "":
+			add(k, item, true)
+		case item.kind == yaml.SequenceNode:
+			merges = append(slices.Clone(item.items), merges...)
+		default:
+			merges = append([]*value{item}, merges...)
+		}
+	}
+	for _, from := range merges {
+		v.expanded = true
+		for i, k := range from.keys {
+			add(k, from.items[i], false)
+		}
+	}
+	v.keys, v.items = keys, items
+}
+
+func (v *value) expands() bool {
+	return v.expanded || slices.ContainsFunc(v.keys, (*value).expands) || slices.ContainsFunc(v.items, (*value).expands)
+}
+
+func (v *value) entries() map[string]*value {
+	m := make(map[string]*value, len(v.keys))
+	for i, k := range v.keys {
+		if k.kind == yaml.ScalarNode {
+			m[k.text] = v.items[i]
+		}
+	}
+	return m
+}
+
+// put puts a location into the place of a reference.
+func (v *value) put(r *reference, l location) {
+	text, pairs := r.row.form.value(l)
+	want := &value{kind: yaml.ScalarNode, text: text, ours: true}
+	with := func(key string, in, item *value) *value {
+		in.keys = slices.Insert(in.keys, 0, &value{kind: yaml.ScalarNode, text: key, ours: true})
+		in.items = slices.Insert(in.items, 0, item)
+		return in
+	}
+	if pairs != nil {
+		want = &value{kind: yaml.MappingNode}
+		for _, pair := range pairs {
+			with(pair[0], want, &value{kind: yaml.ScalarNode, text: pair[1], ours: true})
+		}
+	}
+	switch r.place {
+	case replaceValue:
+		*v = *want
+	case replaceProperties:
+		*v = *with(r.row.path, &value{kind: yaml.MappingNode}, want)
+	case insertProperty:
+		with(r.row.path, v, want)
+	case insertProperties:
+		with("Properties", v, with(r.row.path, &value{kind: yaml.MappingNode}, want))
+	}
+}
+
+// differ returns where two values differ; "" where they do not. The order of a mapping's keys is the lines' matter.
+func differ(want, got *value) string {
+	switch {
+	case want.kind != got.kind || len(want.keys) != len(got.keys) || len(want.items) != len(got.items):
+		return "its kind or length"
+	case want.kind == yaml.ScalarNode:
+		return differScalar(want, got)
+	case want.tag != got.tag:
+		return fmt.Sprintf("the tag %q, which is %q", want.tag, got.tag)
+	}
+	entries := got.entries()
+	for i, item := range want.items {
+		step, other := fmt.Sprint(i), got.items[i]
+		if want.kind == yaml.MappingNode && want.keys[i].kind == yaml.ScalarNode {
+			step = want.keys[i].text
+			at := slices.IndexFunc(got.keys, func(k *value) bool { return k.kind == yaml.ScalarNode && k.text == step })
+			if at < 0 {
+				return fmt.Sprintf("the key %q, which is not there", step)
+			}
+			if where := differScalar(want.keys[i], got.keys[at]); where != "" {
+				return "a key: " + where
+			}
+			other = entries[step]
+		} else if want.kind == yaml.MappingNode {
+			if where := differ(want.keys[i], got.keys[i]); where != "" {
+				return "a key: " + where
+			}
+		}
+		if where := differ(item, other); where != "" {
+			return step + ": " + where
+		}
+	}
+	return ""
+}
+
+func differScalar(want, got *value) string {
+	r := newResolver()
+	switch {
+	case want.ours:
+		if got.text != want.text || got.tag != "" && got.tag != "!!str" || got.plain && got.tag == "" && !isWord(got.text) {
+			return fmt.Sprintf("the location %q, which is %q %q and must be a string", want.text, got.tag, got.text)
+		}
+	case want.tag != got.tag:
+		return fmt.Sprintf("the tag %q, which is %q", want.tag, got.tag)
+	case want.plain && got.plain && r.typeOf(want.text) == nullType && r.typeOf(got.text) == nullType:
+	case want.text != got.text:
+		return fmt.Sprintf("the text %q, which is %q", want.text, got.text)
+	case want.plain != got.plain && (want.tag == "" || want.tag == "!") && r.typeOf(want.text) != stringType:
+		return fmt.Sprintf("the quotes of %q", want.text)
+	}
+	return ""
+}
+
+// isWord tells text that is a string to every version of YAML.
+func isWord(s string) bool {
+	return regexp.MustCompile(`^([A-Za-z]|[0-9]+[0-9a-f]*\.[a-z]*[g-z])`).MatchString(s) &&
+		!regexp.MustCompile(`^(?i)(y|n|yes|no|on|off|true|false|null)$`).MatchString(s)
+}
+
+// differAsJSON returns where JSON is not what a YAML value must be there.
+func differAsJSON(want, got *value) string {
+	if name, short := strings.CutPrefix(want.tag, "!"); short && !strings.HasPrefix(name, "!") {
+		if name != "Ref" && name != "Condition" {
+			name = "Fn::" + name
+		}
+		if got.kind != yaml.MappingNode || len(got.keys) != 1 || got.keys[0].text != name {
+			return name
+		}
+		inner, tagged := *want, got.items[0]
+		inner.tag, inner.plain = "", false
+		if want.tag == "!GetAtt" && want.kind == yaml.ScalarNode && tagged.kind == yaml.SequenceNode {
+			if len(tagged.items) != 2 || tagged.items[0].text+"."+tagged.items[1].text != want.text {
+				return want.text
+			}
+			return ""
+		}
+		return differAsJSON(&inner, tagged)
+	}
+	if want.kind != got.kind || len(want.items) != len(got.items) {
+		return "its kind or length"
+	}
+	if want.kind == yaml.ScalarNode {
+		switch {
+		case !want.plain && want.tag == "", want.tag == "!!str", !got.plain:
+			if got.plain || got.text != want.text {
+				return fmt.Sprintf("the string %q, which is %q", want.text, got.text)
+			}
+		case regexp.MustCompile(`^(0|-?[1-9][0-9]*|-?[1-9][0-9]*\.[0-9]+|true|false|null)$`).MatchString(want.text):
+			if got.text != want.text {
+				return fmt.Sprintf("%s, which is %s", want.text, got.text)
+			}
+		}
+	}
+	for i, k := range want.keys {
+		if got.keys[i].text != k.text {
+			return fmt.Sprintf("the key %q, which is %q", k.text, got.keys[i].text)
+		}
+	}
+	for i, item := range want.items {
+		if where := differAsJSON(item, got.items[i]); where != "" {
+			return fmt.Sprint(i) + ": " + where
+		}
+	}
+	return ""
+}
+
+// seed adds every template of the scripts and the sample application, and pieces of YAML and JSON that few people write.
+func seed(f *testing.F) {
+	f.Helper()
+	add := func(src []byte) { f.Add(src, "code", "") }
+	scripts, err := filepath.Glob("../testdata/script/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		f.Fatalf("no scripts: %v", err)
+	}
+	for _, path := range scripts {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			switch filepath.Ext(file.Name) {
+			case ".yaml", ".yml", ".json", ".template":
+				add(file.Data)
+			}
+		}
+	}
+	src, err := os.ReadFile("../testdata/app/template.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	add(src)
+	add(bytes.ReplaceAll(src, []byte("\n"), []byte("\r\n")))
+
+	function := func(properties string) string {
+		return "Resources:\n  F:\n    Type: AWS::Serverless::Function\n" + properties + "    DependsOn: G\n"
+	}
+	properties := func(entries string) string {
+		return function("    Properties:\n" + entries)
+	}
+	for _, src := range []string{
+		// The value, in every style.
+		properties("      CodeUri: src\n"),
+		properties("      CodeUri: 'src' # a comment\n      Handler: a.b\n"),
+		properties("      CodeUri: \"s\\x72\\u0063\" # a comment\n"),
+		properties("      CodeUri: 'it''s' # a comment\n"),
+		properties("      CodeUri: \"a\\\n        b\"\n"),
+		properties("      CodeUri: a\n        b\n\n        c # a comment\n"),
+		properties("      CodeUri:\n        src\n      # a comment\n"),
+		properties("      CodeUri: # a comment\n        # and another\n        src\n"),
+		properties("      CodeUri: >- # a comment\n        src\n\n      Handler: a.b\n"),
+		properties("      CodeUri: |+2\n        src\n\n\n      Handler: a.b\n"),
+		properties("      CodeUri: >\n        src\n        more\n\n         indented\n"),
+		properties("      CodeUri: !!str src # a comment\n"),
+		properties("      CodeUri: !!str\n        src\n"),
+		properties("      CodeUri: !!str |\n        src\n"),
+		properties("      CodeUri: &code src\n"),
+		properties("      CodeUri: !If [A, src, !Ref AWS::NoValue]\n"),
+		properties("      CodeUri: {'Fn::If': [A, src, {\"Fn::If\": [B, one.py, !Ref C]}]}\n"),
+		properties("      CodeUri: !If\n        - A\n        - src\n        - >-\n          one.py\n"),
+		properties("      CodeUri: s3://bucket/key?versionId=v\n"),
+		properties("      ? CodeUri\n      : src\n      ? Handler\n      : a.b\n"),
+		properties("      ? CodeUri # a comment\n      # and another\n      : # a third\n        src\n"),
+		properties("      \"CodeUri\" : src\n"),
+		properties("      !!str CodeUri: src\n"),
+		properties("      ~: ~\n      'a': b\n      ? [a, b]\n      : c\n      CodeUri: src\n"),
+		properties("      CodeUri: 🚀/src # 你好\n"),
+		properties("      CodeUri: src\t# a tab\n"),
+		properties("      CodeUri:\tsrc\n"),
+
+		// The properties, in every form of being absent.
+		function(""),
+		function("    Properties:\n"),
+		function("    Properties: # a comment\n"),
+		function("    Properties: ~\n"),
+		function("    Properties: null # a comment\n"),
+		function("    Properties: !!null\n"),
+		function("    Properties: {}\n"),
+		function("    Properties: { } # a comment\n"),
+		function("    Properties: {Handler: a.b, }\n"),
+		function("    Properties: {\n      Handler: a.b\n    }\n"),
+		function("    Properties: { # a comment\n      Handler: a.b }\n"),
+		function("    Properties: {CodeUri: src, Handler: a.b}\n"),
+		function("    Properties: {CodeUri: src}\n"),
+		function("    Properties: {CodeUri:\n      src\n    , Handler: a.b}\n"),
+		function("    Properties: {CodeUri: }\n"),
+		function("    Properties: {\"CodeUri\":src}\n"),
+		function("    Properties: {? CodeUri : src}\n"),
+		function("    Properties: !!map\n      Handler: a.b\n"),
+		function("    Properties: &p !!map {Handler: a.b}\n"),
+		function("    Properties:\n      Fn::Transform: {Name: AWS::Include, Parameters: {Location: one.py}}\n"),
+		properties("      CodeUri:\n      Handler: a.b\n"),
+		properties("      CodeUri: # a comment\n      Handler: a.b\n"),
+		properties("      CodeUri: ~\n"),
+		properties("      # a comment\n\n      Handler: a.b # another\n"),
+		properties("      &h Handler: a.b\n"),
+		properties("      InlineCode: |\n        CodeUri: src\n"),
+		"Resources: {F: {Type: AWS::Lambda::Function}}\n",
+		"Resources: {F: {Type: AWS::Lambda::Function, Properties: {Code: src}}, G: {Type: AWS::SNS::Topic}}",
+		"{Resources: {F: {Type: AWS::Lambda::Function, Properties: {Code: src, Layers: [a, b]}}}}",
+		"Resources:\n  F: {Type: AWS::Lambda::Function,\n    Properties: {Code: 'src'}} # a comment\n",
+		"--- # a comment\nResources:\n  F:\n    Properties:\n      Code: src\n    Type: AWS::Lambda::Function\n...\n",
+		"%YAML 1.1\n---\nResources:\n  F: {Type: !!str AWS::Lambda::Function, Properties: {Code: src}}\n",
+
+		// Aliases, merge keys, loops, includes, other sections.
+		"A: &a src\nB: *a\nResources:\n  F: {Type: AWS::Lambda::Function, Properties: {Code: src, Role: *a}}\n",
+		"A: &a {Handler: a.b}\nResources:\n  F: {Type: AWS::Lambda::Function, Properties: {<<: *a, Code: src}}\n",
+		"Resources:\n  F: {Type: AWS::Lambda::Function, Properties: &p {Code: src}}\n  G: {Type: AWS::Lambda::Function, Properties: {<<: *p, Code: one.py}}\n",
+		"Resources:\n  Fn::ForEach::Loop:\n    - X\n    - [A, B]\n    - F${X}:\n        Type: AWS::Serverless::Function\n        Properties:\n          CodeUri: src\n",
+		"Transform: [{Name: AWS::Include, Parameters: {Location: one.py}}, AWS::Serverless-2016-10-31]\nResources: {}\n",
+		"Transform:\n  Name: AWS::Include\n  Parameters:\n    Location: one.py\nResources:\n  F: !Transform {Name: AWS::Include, Parameters: {Location: one.py}}\n",
+		"Globals:\n  Function:\n    CodeUri: src\n  Api: {DefinitionUri: one.py}\nResources:\n  F: {Type: AWS::Serverless::Function}\n",
+		"Metadata:\n  AWS::ServerlessRepo::Application: {ReadmeUrl: one.py, LicenseUrl: 'one.py'}\nResources: {}\n",
+		"Resources:\n  A: {Type: AWS::Serverless::Application, Properties: {Location: child.yaml}}\n  G: {Type: AWS::Glue::Job, Properties: {Command: {ScriptLocation: one.py}}}\n",
+
+		// What YAML 1.1 makes of plain words.
+		properties("      CodeUri: src\n      On: [yes, No, ~, 0123, 0x1F, 0b11, 1_000, 12:30:45, 1e3, 1.5e+3, .5, -.inf, 2020-01-01, 2001-12-14t21:59:43.10-05:00]\n"),
+		properties("      CodeUri: src\n      Tags: {on: 'yes', 1: \"012345678901\", =: !!int 3, a: !!float '1', b: !!binary aGk=, c: !GetAtt F.Arn.x, d: !Sub 'a${B}', e: !GetAZs ''}\n"),
+		properties("      CodeUri: 2020-01-01\n"),
+
+		// Line ends and white space.
+		strings.ReplaceAll(properties("      CodeUri: src # a\n      Handler: a.b\n"), "\n", "\r\n"),
+		strings.ReplaceAll(properties("      Handler: a.b # a\n"), "\n", "\r"),
+		"\ufeff" + properties("      CodeUri: src\n"),
+		"\ufeff" + strings.ReplaceAll(function(""), "\n", "\r\n"),
+		properties("      CodeUri: src # a\u2028      Handler: \"a\u2029b\"\u0085      Timeout: 3\n"),
+		properties("      CodeUri: src\u00a0x\ufeff\n"),
+		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: src",
+		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:",
+
+		// JSON.
+		`{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":".\/s\u0072c","Handler":"\ud83d\ude80 \ud800 \u2028"}}}}`,
+		"\ufeff{\n\t\"Resources\" : {\r\n\"F\" : { \"Type\":\t\"AWS::Serverless::Function\" , \"Properties\" : null , \"n\": [1e1, -0.0, 1E+2, true, null] } } }\n",
+		`{"Resources": {"F": {"Type": "AWS::Serverless::Function", "Properties": {}}, "G": {"Type": "AWS::Lambda::Function"}}}`,
+		`{"Resources": {"F": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": {"Fn::If": ["A", "src", {"Ref": "B"}]}}}}}`,
+		`{"Resources": {"\u0046": {"\u0054ype": "AWS::Lambda::Function", "Properties": {"Cod\u0065": "src"}}}, "\ud800": "\udc00\"\\"}`,
+		`{"Resources": {F: {"Type": "AWS::Lambda::Function", "Properties": {"Code": "src",}}}} # flow style, not JSON`,
+	} {
+		add([]byte(src))
+	}
+	f.Add([]byte(properties("      CodeUri: src\n")), "yes", "")
+	f.Add([]byte("Resources: {F: {Type: AWS::Lambda::Function, Properties: {Code: src}}}\n"), "0x1f", "2020-01-01")
+	f.Add([]byte("Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Code: src\n"), "false", "a/it's,=@+(!)*&_.-")
+	f.Add([]byte("Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Code: src\n"), "123456789012", "1e3")
+}
