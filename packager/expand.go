@@ -203,12 +203,13 @@ func (x *expander) remove(n *node, i int) {
 
 // end returns the byte behind a value's text.
 func (t *template) end(n *node) (int, error) {
-	switch {
-	case n.kind == alias:
+	switch n.kind {
+	case alias:
 		return n.offset + 1 + len(n.value), nil
-	case n.kind == scalar:
+	case scalar:
 		_, end, err := n.span(t.src)
 		return end, err
+	case mapping, sequence:
 	}
 	at := n.start
 	open := at < len(t.src) && (t.src[at] == '{' || t.src[at] == '[')
@@ -224,10 +225,10 @@ func (t *template) end(n *node) (int, error) {
 		return at, nil
 	}
 	for at < len(t.src) {
-		switch c := t.src[at]; {
-		case c == ']' || c == '}':
+		switch t.src[at] {
+		case ']', '}':
 			return at + 1, nil
-		case c == '#':
+		case '#':
 			next := bytes.IndexAny(t.src[at:], "\r\n")
 			if next < 0 {
 				return 0, errors.New("the end of this value was not found")
