@@ -11,18 +11,27 @@ import (
 
 // expandable tells whether a tree holds what CloudFormation refuses or readers
 // take in different ways: aliases, merge keys, and keys that stand twice.
-func (n *node) expandable() bool {
+func (r *resolver) expandable(n *node) bool {
 	if n.kind == alias {
 		return true
 	}
 	seen := make(map[string]bool, len(n.keys))
 	for _, k := range n.keys {
-		if k.isMerge() || k.expandable() || k.kind == scalar && seen[k.value] {
+		if k.isMerge() || r.expandable(k) || k.kind == scalar && seen[r.identity(k)] {
 			return true
 		}
-		seen[k.value] = true
+		seen[r.identity(k)] = true
 	}
-	return slices.ContainsFunc(n.values, (*node).expandable)
+	return slices.ContainsFunc(n.values, r.expandable)
+}
+
+// identity tells two keys apart as YAML does: the number 1 and the string "1"
+// are two.
+func (r *resolver) identity(key *node) string {
+	if !r.isString(key) {
+		return "plain " + key.value
+	}
+	return "text " + key.value
 }
 
 // isMerge tells YAML 1.1's merge key (yaml.org/type/merge.html); quoted it is
@@ -88,7 +97,7 @@ func (x *expander) tree(n *node, inText bool) *node {
 	own := make(map[string]int, len(n.keys)) // where a key stands last
 	for i, k := range n.keys {
 		if k.kind == scalar && !k.isMerge() {
-			own[k.value] = i
+			own[x.t.resolver.identity(k)] = i
 		}
 	}
 	merged := x.merges(n, own)
@@ -100,9 +109,9 @@ func (x *expander) tree(n *node, inText bool) *node {
 			if inText {
 				x.writeMerge(n, i, merged[i])
 			}
-		case k.kind == scalar && own[k.value] != i:
+		case k.kind == scalar && own[x.t.resolver.identity(k)] != i:
 			if inText {
-				later := n.keys[own[k.value]]
+				later := n.keys[own[x.t.resolver.identity(k)]]
 				line, column := x.t.place(later)
 				x.t.warn(k, "the key %q stands twice in this mapping: the one in line %d, column %d, counts, and this one is left out", k.value, line, column)
 				x.remove(n, i)
@@ -137,8 +146,9 @@ func (x *expander) merges(n *node, own map[string]int) map[int]*node {
 				break
 			}
 			for j, k := range source.keys {
-				if _, is := own[k.value]; !is && !taken[k.value] {
-					taken[k.value] = true
+				id := x.t.resolver.identity(k)
+				if _, is := own[id]; !is && !taken[id] {
+					taken[id] = true
 					merged[i].keys = append(merged[i].keys, k)
 					merged[i].values = append(merged[i].values, source.values[j])
 				}
@@ -159,22 +169,23 @@ func (x *expander) writeMerge(n *node, i int, merged *node) {
 		x.fail(n.values[i], "%v", err)
 		return
 	}
-	separator := ", "
+	start, separator := x.t.entry(n.keys[i]), ", "
 	if !n.flow {
-		separator = x.t.newline() + strings.Repeat(" ", n.keys[i].column-1)
+		_, column := place(x.t.src, x.t.lines, start)
+		separator = x.t.newline() + strings.Repeat(" ", column-1)
 	}
 	entries := make([]string, len(merged.keys))
 	for j, k := range merged.keys {
 		entries[j] = x.t.flowText(k) + ": " + x.t.flowText(merged.values[j])
 	}
-	x.edits = append(x.edits, edit{n.keys[i].offset, end, strings.Join(entries, separator)})
+	x.edits = append(x.edits, edit{start, end, strings.Join(entries, separator)})
 }
 
 // remove takes the entry i out of the mapping's text.
 func (x *expander) remove(n *node, i int) {
-	start := n.keys[i].offset
+	start := x.t.entry(n.keys[i])
 	if i+1 < len(n.keys) {
-		x.edits = append(x.edits, edit{start, n.keys[i+1].offset, ""})
+		x.edits = append(x.edits, edit{start, x.t.entry(n.keys[i+1]), ""})
 		return
 	}
 	end, err := x.t.end(n.values[i])
@@ -195,6 +206,9 @@ func (x *expander) remove(n *node, i int) {
 		}
 		x.edits = append(x.edits, edit{before, end, ""})
 	case n.flow:
+		if rest := bytes.TrimLeft(x.t.src[end:], " \t\r\n"); bytes.HasPrefix(rest, []byte(",")) {
+			end = len(x.t.src) - len(rest) + 1
+		}
 		x.edits = append(x.edits, edit{start, end, ""})
 	default:
 		x.edits = append(x.edits, edit{start, end, "{}"})

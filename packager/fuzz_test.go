@@ -443,6 +443,10 @@ func (v *value) entries() map[string]*value {
 	return m
 }
 
+func (v *value) isNull() bool {
+	return v.plain && v.tag == "" && slices.Contains([]string{"", "~", "null", "Null", "NULL"}, v.text)
+}
+
 // put puts a location into the place of a reference.
 func (v *value) put(r *reference, l location) {
 	text, pairs := r.row.form.value(l)
@@ -480,19 +484,20 @@ func differ(want, got *value) string {
 	case want.tag != got.tag:
 		return fmt.Sprintf("the tag %q, which is %q", want.tag, got.tag)
 	}
-	entries := got.entries()
 	for i, item := range want.items {
 		step, other := fmt.Sprint(i), got.items[i]
 		if want.kind == yaml.MappingNode && want.keys[i].kind == yaml.ScalarNode {
 			step = want.keys[i].text
-			at := slices.IndexFunc(got.keys, func(k *value) bool { return k.kind == yaml.ScalarNode && k.text == step })
+			at := slices.IndexFunc(got.keys, func(k *value) bool {
+				return k.kind == yaml.ScalarNode && (k.text == step || k.isNull() && want.keys[i].isNull())
+			})
 			if at < 0 {
 				return fmt.Sprintf("the key %q, which is not there", step)
 			}
 			if where := differScalar(want.keys[i], got.keys[at]); where != "" {
 				return "a key: " + where
 			}
-			other = entries[step]
+			other = got.items[at]
 		} else if want.kind == yaml.MappingNode {
 			if where := differ(want.keys[i], got.keys[i]); where != "" {
 				return "a key: " + where
@@ -514,7 +519,7 @@ func differScalar(want, got *value) string {
 		}
 	case want.tag != got.tag:
 		return fmt.Sprintf("the tag %q, which is %q", want.tag, got.tag)
-	case want.plain && got.plain && r.typeOf(want.text) == nullType && r.typeOf(got.text) == nullType:
+	case want.isNull() && got.isNull():
 	case want.text != got.text:
 		return fmt.Sprintf("the text %q, which is %q", want.text, got.text)
 	case want.plain != got.plain && (want.tag == "" || want.tag == "!") && r.typeOf(want.text) != stringType:
@@ -677,6 +682,18 @@ func seed(f *testing.F) {
 		"A: &a src\nB: *a\nResources:\n  F: {Type: AWS::Lambda::Function, Properties: {Code: src, Role: *a}}\n",
 		"A: &a {Handler: a.b}\nResources:\n  F: {Type: AWS::Lambda::Function, Properties: {<<: *a, Code: src}}\n",
 		"Resources:\n  F: {Type: AWS::Lambda::Function, Properties: &p {Code: src}}\n  G: {Type: AWS::Lambda::Function, Properties: {<<: *p, Code: one.py}}\n",
+		"A: &a {Handler: x, B: [1, yes, 0123, 2020-01-01, ~, '', \"a\\tb\", !Ref c, !Sub 'd']}\nResources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      <<: *a\n      Code: src\n",
+		"A: &a {Code: src}\nResources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      # c\n      <<: *a # d\n      # e\n      Handler: b\n  G: {Type: AWS::Lambda::Function, Properties: {<<: *a, Handler: b}}\n  H: {Type: AWS::Lambda::Function, Properties: *a}\n",
+		"A: &a {Code: src}\nResources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Code: one.py # c\n      <<: *a # d\n  # e\nB: c\n",
+		"A: &a {}\nResources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      <<: *a # c\n  G: {Type: AWS::Lambda::Function, Properties: {B: c, <<: *a }}\n",
+		"A: &a {x: y}\nB: &b {x: z, Code: src}\nResources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      <<:\n        - *a\n        # c\n        - *b # d\n      <<: {x: w, v: u}\n      '<<': t\n      Handler: e\n",
+		"A: &a {x: &b src}\nB: *b\nC: &b one.py\nD: [*b,*a]\n*b : {y: *a,z: *b}\nResources: {F: {Type: AWS::Lambda::Function, Properties: {Code: *b }}}\n",
+		"A: &a |\n  src\n  x\nB: &b !Sub\n  - x\n  - {y: z}\nC: &c\nD: &d 1.2.3\nE: &e 'it''s'\nF: [*a, *b, *c, *d, *e]\nResources: {F: {Type: AWS::Lambda::Function, Properties: {Code: src}}}\n",
+		"A: &a [*a]\nResources: {}\n",
+		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: &p\n      CodeUri: src\n  G:\n    Type: Custom::Other\n    Properties: *p\n",
+		"Resources:\n  A: &a {Type: AWS::Serverless::Function}\n  B:\n    <<: *a\n    Properties: {CodeUri: src}\n",
+		"A: |\n  x\n\nA: >- # c\n  y\n\n# d\nB: {x: 1,x: 2, y: [1], x: 3}\nResources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Code: src\n    Properties:\n      Code: one.py # e\n      Code: src\n",
+		`{"A":1, "\u0041" : 2 , "Resources" : {"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"a":"]}"},"Code":"x"}}}}`,
 		"Resources:\n  Fn::ForEach::Loop:\n    - X\n    - [A, B]\n    - F${X}:\n        Type: AWS::Serverless::Function\n        Properties:\n          CodeUri: src\n",
 		"Transform: [{Name: AWS::Include, Parameters: {Location: one.py}}, AWS::Serverless-2016-10-31]\nResources: {}\n",
 		"Transform:\n  Name: AWS::Include\n  Parameters:\n    Location: one.py\nResources:\n  F: !Transform {Name: AWS::Include, Parameters: {Location: one.py}}\n",

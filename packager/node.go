@@ -124,6 +124,10 @@ type converter struct {
 	src   []byte
 	lines []int
 	nodes map[*yaml.Node]*node // the anchored ones
+
+	// The place that was found last: nodes come in order, and a line may be
+	// as long as the file.
+	line, column, at int
 }
 
 func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
@@ -141,7 +145,8 @@ func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
 		c.nodes[y] = n
 	}
 	n.offset = c.offset(y.Line, y.Column)
-	n.start = skipProperties(c.src, n.offset)
+	end, start := skipProperties(c.src, n.offset)
+	n.start = start
 	switch y.Kind {
 	case yaml.MappingNode:
 		n.kind = mapping
@@ -153,6 +158,9 @@ func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
 		const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle
 		n.block = y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
 		n.plain = y.Style&quoted == 0 && !n.block
+		if n.plain && n.value == "" {
+			n.start = end // nothing is there
+		}
 	}
 	for i, child := range y.Content {
 		m, err := c.convert(child, n.flow, depth+1)
@@ -174,12 +182,14 @@ func (c *converter) offset(line, column int) int {
 	if line < 1 || line > len(c.lines) {
 		return len(c.src)
 	}
-	at := c.lines[line-1]
-	for ; column > 1 && at < len(c.src); column-- {
-		_, size := utf8.DecodeRune(c.src[at:])
-		at += size
+	if line != c.line || column < c.column {
+		c.line, c.column, c.at = line, 1, c.lines[line-1]
 	}
-	return at
+	for ; c.column < column && c.at < len(c.src); c.column++ {
+		_, size := utf8.DecodeRune(c.src[c.at:])
+		c.at += size
+	}
+	return c.at
 }
 
 // lineStarts returns the byte offset of every line as YAML 1.1 counts them
@@ -207,27 +217,32 @@ func lineStarts(src []byte) []int {
 	return starts
 }
 
-// skipProperties returns the offset behind a node's tag and anchor.
-func skipProperties(src []byte, at int) int {
-	for at < len(src) && (src[at] == '!' || src[at] == '&') {
-		end := at
-		for end < len(src) && !strings.ContainsRune(" \t\r\n", rune(src[end])) {
-			// In flow style a comma or bracket ends an empty tagged value.
-			if end > at && strings.ContainsRune(",[]{}", rune(src[end])) && src[at+1] != '<' {
-				return end
+// skipProperties returns the offset behind a node's tag and anchor, and that of
+// what follows them.
+func skipProperties(src []byte, at int) (end, next int) {
+	end, next = at, at
+	for next < len(src) && (src[next] == '!' || src[next] == '&') {
+		begin := next
+		for end = next; end < len(src) && !strings.ContainsRune(" \t\r\n", rune(src[end])); end++ {
+			// In flow style a comma or bracket ends an empty value, but in
+			// a tag's own brackets, !<...>.
+			if end > begin && strings.ContainsRune(",[]{}", rune(src[end])) && src[begin+1] != '<' {
+				return end, end
 			}
-			end++
 		}
-		next := end
-		for next < len(src) && strings.ContainsRune(" \t\r\n", rune(src[next])) {
-			next++
+		for next = end; next < len(src) && strings.ContainsRune(" \t\r\n#", rune(src[next])); next++ {
+			if src[next] != '#' {
+				continue
+			}
+			for next+1 < len(src) && src[next+1] != '\n' && src[next+1] != '\r' {
+				next++ // a comment between them
+			}
 		}
-		if next == len(src) {
-			return end
-		}
-		at = next
 	}
-	return at
+	if next == len(src) {
+		return end, end
+	}
+	return end, next
 }
 
 // readJSON reads one JSON text (RFC 8259). src must be valid UTF-8.
@@ -251,6 +266,10 @@ type jsonReader struct {
 	base  int
 	lines []int
 	dec   *json.Decoder
+
+	// The place that was found last: tokens come in order, and a line may be
+	// as long as the file.
+	at, line, column int
 }
 
 // next is where the next token begins.
@@ -263,7 +282,14 @@ func (r *jsonReader) next() int {
 }
 
 func (r *jsonReader) place(at int) (line, column int) {
-	return place(r.src, r.lines, at)
+	at = min(at, len(r.src))
+	if r.line == 0 || at < r.at || r.line < len(r.lines) && at >= r.lines[r.line] {
+		r.line, r.column = place(r.src, r.lines, at)
+	} else {
+		r.column += utf8.RuneCount(r.src[r.at:at])
+	}
+	r.at = at
+	return r.line, r.column
 }
 
 func (r *jsonReader) errorAt(at int, message string) error {

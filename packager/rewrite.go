@@ -123,6 +123,11 @@ func (r reader) agrees(theirs, ours *node) bool {
 	if theirs == nil || theirs.kind != ours.kind || len(theirs.keys) != len(ours.keys) {
 		return false
 	}
+	for i, k := range ours.keys {
+		if k.kind != theirs.keys[i].kind || k.value != theirs.keys[i].value {
+			return false
+		}
+	}
 	return ours.kind != scalar || ours.isNull() || theirs.value == ours.value
 }
 
@@ -182,7 +187,11 @@ func (r *reference) expect(target, want *node) {
 	props := &node{kind: mapping, keys: []*node{key}, values: []*node{want}}
 	switch r.place {
 	case replaceValue:
+		tag := target.tag
 		*target = *want
+		if r.node.kind == scalar && !r.node.isNull() && want.kind == scalar {
+			target.tag = tag // which each reader tells in its own way
+		}
 	case replaceProperties:
 		*target = *props
 	case insertProperty:
@@ -234,16 +243,15 @@ func (t *template) replace(r *reference, l location) (edit, *node, error) {
 		return edit{}, nil, t.internal(fmt.Errorf("line %d, column %d: %w", n.line, n.column, err))
 	}
 	switch {
-	case r.place != replaceValue:
-	case pairs != nil && n.tag != "":
-		start = n.offset // a !!str cannot stand before a mapping
+	case pairs != nil || r.place == replaceProperties:
+		start = n.offset // neither a tag nor an anchor of the text is one of the mapping
 	default:
 		want.anchor = n.anchor
 	}
 	if n.block {
 		value += headerComment(t.src[start:])
 	}
-	if start == end && start > 0 && t.src[start-1] == ':' {
+	if start == end && start > 0 && !isYAMLSpace(rune(t.src[start-1])) {
 		value = " " + value
 	}
 	return edit{start, end, value}, want, nil
@@ -284,12 +292,14 @@ func (t *template) insert(n *node, entry string) edit {
 		return edit{n.start + 1, n.start + 1, entry} // {}
 	}
 	first := n.keys[0]
-	line := t.src[t.lines[first.line-1]:first.offset]
+	at := t.entry(first)
+	begin, column := place(t.src, t.lines, at)
+	line := t.src[t.lines[begin-1]:at]
 	ownLine := len(bytes.Trim(line, " \t")) == 0
 	flow := n.flow
 	switch {
 	case !flow:
-		indent := strings.Repeat(" ", first.column-1)
+		indent := strings.Repeat(" ", column-1)
 		if ownLine {
 			indent = string(line)
 		}
@@ -299,7 +309,19 @@ func (t *template) insert(n *node, entry string) edit {
 	default:
 		entry += ", "
 	}
-	return edit{first.offset, first.offset, entry}
+	return edit{at, at, entry}
+}
+
+// entry is where an entry of a mapping begins: at its key, or at the mark of a
+// complex key before it.
+func (t *template) entry(key *node) int {
+	before := bytes.TrimRight(t.src[:key.offset], " \t\r\n")
+	if len(before) < key.offset && bytes.HasSuffix(before, []byte("?")) {
+		if mark := len(before) - 1; mark == 0 || strings.IndexByte(" \t\r\n{,-?:", before[mark-1]) >= 0 {
+			return mark
+		}
+	}
+	return key.offset
 }
 
 // newline is the line ending that the template uses first.
@@ -318,9 +340,9 @@ func (n *node) span(src []byte) (start, end int, err error) {
 	case n.plain && n.tag == "" && n.value == "":
 		return start, start, nil
 	case n.block:
-		header := bytes.IndexAny(rest, "\r\n")
+		header := bytes.IndexAny(rest, lineEnds)
 		if header < 0 {
-			return 0, 0, errors.New("a block scalar without lines")
+			header = len(rest) // the template ends behind the header
 		}
 		end, err = textEnd(rest[header:], n.value)
 		return start, start + header + end, err
@@ -379,13 +401,18 @@ func textEnd(src []byte, value string) (int, error) {
 
 // headerComment returns the comment behind a block scalar's indicator.
 func headerComment(src []byte) string {
-	line, _, _ := strings.Cut(string(src), "\n")
-	line = strings.TrimRight(line, " \t\r")
+	line := string(src)
+	if end := strings.IndexAny(line, lineEnds); end >= 0 {
+		line = strings.TrimRight(line[:end], " \t")
+	}
 	if i := strings.IndexByte(line, '#'); i > 0 {
 		return line[len(strings.TrimRight(line[:i], " \t")):]
 	}
 	return ""
 }
+
+// lineEnds holds what ends a line in YAML 1.1.
+const lineEnds = "\r\n\u0085\u2028\u2029"
 
 // isYAMLSpace tells what a YAML 1.1 reader folds or takes as the end of a line.
 func isYAMLSpace(r rune) bool {

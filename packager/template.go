@@ -107,7 +107,7 @@ func (t *template) parse() []error {
 		return []error{t.errorf(t.root, "", "a template is a mapping with a Resources section")}
 	}
 	t.resolver = newResolver()
-	if t.root.expandable() {
+	if t.resolver.expandable(t.root) {
 		if errs := t.expand(); len(errs) > 0 {
 			return errs
 		}

@@ -43,6 +43,8 @@ func (w *jsonWriter) node(n *node, indent string) {
 		plain := *n
 		plain.tag, plain.plain = "", true
 		w.untagged(&plain, indent)
+	case !strings.HasPrefix(n.tag, "!"):
+		w.fail(n, "the tag %s has no form in JSON", n.tag)
 	default:
 		if name != "Ref" && name != "Condition" {
 			name = "Fn::" + name
@@ -114,5 +116,14 @@ func quoteJSON(s string) string {
 	if err := enc.Encode(s); err != nil {
 		return fmt.Sprintf("%q", s) // Encode of a string does not fail
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	var out strings.Builder
+	for _, r := range strings.TrimSuffix(b.String(), "\n") {
+		// What YAML 1.1 takes for a line's end or does not allow, JSON does.
+		if r >= 0x7f && r <= 0x9f || r == 0xfffe || r == 0xffff {
+			fmt.Fprintf(&out, "\\u%04x", r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
 }
