@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -262,6 +263,9 @@ func (r *run) payload(ctx context.Context, a *artifact, view *Artifact) (load pa
 func (a *artifact) explain(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return &Error{Message: err.Error(), Err: err, Hint: "the disk for temporary files is full: let TMPDIR name a folder on a larger one"}
 	}
 	r := a.refs[0]
 	e := r.errorf("%q: %v", r.local, err)
