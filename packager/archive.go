@@ -129,6 +129,28 @@ func (a *archiver) archive(ctx context.Context, files []file) (s *spool, err err
 	return s, nil
 }
 
+// copy makes a temporary copy of a file that is stored as it is.
+func (a *archiver) copy(ctx context.Context, f file) (*spool, error) {
+	in, err := os.Open(f.path)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %s", f.path, plainError(err))
+	}
+	defer in.Close() // nothing was written
+	out, err := os.CreateTemp(a.dir, "copy")
+	if err != nil {
+		return nil, fmt.Errorf("making a temporary file: %w", err)
+	}
+	sum := sha256.New()
+	_, err = io.Copy(io.MultiWriter(out, sum), contextReader{ctx, in})
+	if err = errors.Join(err, out.Close()); err != nil {
+		return nil, fmt.Errorf("copying %s: %w", f.path, err)
+	}
+	if [sha256.Size]byte(sum.Sum(nil)) != f.sum {
+		return nil, f.changed()
+	}
+	return &spool{path: out.Name(), size: f.size, sum: f.sum}, nil
+}
+
 // An entry is one compressed file, in memory or in a temporary file.
 type entry struct {
 	header zip.FileHeader

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -58,9 +59,9 @@ func hashed(t *testing.T, dir string) []file {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, _, errs := list(dir, x)
+	files, _, errs := list(t.Context(), dir, x)
 	for i := range files {
-		errs = append(errs, files[i].hash(nil))
+		errs = append(errs, files[i].hash(t.Context(), nil))
 	}
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
@@ -183,6 +184,25 @@ func TestArchiveOfChangedFile(t *testing.T) {
 	}
 }
 
+// What is stored as it is, is sent from a copy that was held against the
+// digest: the file itself may change while it goes out.
+func TestCopyOfChangedFile(t *testing.T) {
+	dir := tree(t)
+	files := hashed(t, dir)
+	i := slices.IndexFunc(files, func(f file) bool { return f.name == "lib/large-noise" })
+	a := newArchiver(t.TempDir())
+	s, err := a.copy(t.Context(), files[i])
+	if err != nil || s.sum != files[i].sum || s.size != files[i].size {
+		t.Fatalf("copying: %v", err)
+	}
+	if err := os.Truncate(files[i].path, files[i].size-1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.copy(t.Context(), files[i]); err == nil || !strings.Contains(err.Error(), "changed while it was read") {
+		t.Errorf("copying: %v", err)
+	}
+}
+
 func TestArchiveEndsWithItsContext(t *testing.T) {
 	files := hashed(t, tree(t))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -208,9 +228,9 @@ func BenchmarkArchive(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	files, _, _ := list(dir, x)
+	files, _, _ := list(b.Context(), dir, x)
 	for i := range files {
-		if err := files[i].hash(nil); err != nil {
+		if err := files[i].hash(b.Context(), nil); err != nil {
 			b.Fatal(err)
 		}
 		b.SetBytes(files[i].size * int64(len(files)))

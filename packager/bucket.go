@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,6 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 const (
@@ -31,6 +34,8 @@ const (
 	// attempts is how often a request is tried, unless the configuration says
 	// otherwise (AWS_MAX_ATTEMPTS).
 	attempts = 6
+	// headerTimeout bounds the wait for an answer once a request is sent.
+	headerTimeout = time.Minute
 	// abortTimeout bounds the request that removes an unfinished upload.
 	abortTimeout = 10 * time.Second
 )
@@ -63,6 +68,7 @@ func openBuckets(ctx context.Context, opts Options, dial *dialer, sent func(i in
 			return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 		}
 	}
+	cfg.Logger = logging.Nop{} // what matters comes back as an error
 	client, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
 	if cfg.HTTPClient == nil {
 		client, ok = awshttp.NewBuildableClient(), true
@@ -70,6 +76,7 @@ func openBuckets(ctx context.Context, opts Options, dial *dialer, sent func(i in
 	if ok {
 		cfg.HTTPClient = client.WithTransportOptions(func(t *http.Transport) {
 			t.DialContext = dial.DialContext
+			t.ResponseHeaderTimeout = headerTimeout
 			t.MaxIdleConns = 0 // no limit but the one for each host
 			t.MaxIdleConnsPerHost = opts.jobs()
 		})
@@ -105,7 +112,8 @@ func openBuckets(ctx context.Context, opts Options, dial *dialer, sent func(i in
 // check finds out whether the bucket is there, and in the region it is said to
 // be in. Where that may not be asked, the upload will tell.
 func (b *bucket) check(ctx context.Context) error {
-	out, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.Bucket})
+	fewer := func(o *s3.Options) { o.Retryer = retry.AddWithMaxAttempts(o.Retryer, min(3, o.Retryer.MaxAttempts())) }
+	out, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.Bucket}, fewer)
 	region := ""
 	if err == nil {
 		region = aws.ToString(out.BucketRegion)
@@ -119,10 +127,17 @@ func (b *bucket) check(ctx context.Context) error {
 			Message: fmt.Sprintf("the bucket %s is in %s, not in %s", b.Bucket, region, b.Region),
 			Hint:    "CloudFormation takes code only from a bucket in the stack's own region: name one in " + b.Region,
 		}
-	case err != nil && status(err) != http.StatusForbidden:
-		return b.explain("s3:ListBucket", "looking for the bucket", "", err)
+	case err == nil:
+		return nil
+	case status(err) == http.StatusForbidden || status(err) == http.StatusBadRequest:
+		// A HEAD's answer does not say why. Only a lack of permission to look
+		// is no problem: to put may be allowed.
+		_, err = b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b.Bucket, MaxKeys: aws.Int32(1)}, fewer)
+		if err == nil || code(err) == "AccessDenied" {
+			return nil
+		}
 	}
-	return nil
+	return b.explain("s3:ListBucket", "looking for the bucket", "", err)
 }
 
 // presence is what a look at a key found.
@@ -169,6 +184,11 @@ func (b *bucket) look(ctx context.Context, key string, want payload) (presence, 
 	case out.ChecksumSHA256 != nil && out.ChecksumType == types.ChecksumTypeFullObject &&
 		*out.ChecksumSHA256 != base64.StdEncoding.EncodeToString(recorded):
 		return foreign, size, nil
+	}
+	for key, value := range b.metadata {
+		if out.Metadata[strings.ToLower(key)] != value {
+			return absent, size, nil // it was stored with other metadata than is asked for now
+		}
 	}
 	return proved, size, nil
 }
@@ -271,6 +291,15 @@ func status(err error) int {
 		return response.HTTPStatusCode()
 	}
 	return 0
+}
+
+// code is AWS's code for an error, "" where there is none.
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
 }
 
 // bucketRegion is where S3 says a bucket is, in an answer that is an error.

@@ -2,6 +2,7 @@ package packager
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -42,7 +43,7 @@ type file struct {
 
 // list returns the files of a folder in the archive's order: sorted by name,
 // byte by byte. Links are followed. All problems are found, none is skipped.
-func list(root string, x *excluder) (files []file, left int, errs []error) {
+func list(ctx context.Context, root string, x *excluder) (files []file, left int, errs []error) {
 	rules, err := x.rules(root)
 	if err != nil {
 		return nil, 0, []error{err}
@@ -51,13 +52,14 @@ func list(root string, x *excluder) (files []file, left int, errs []error) {
 	if err != nil {
 		return nil, 0, []error{err}
 	}
-	w := walker{excluder: x, rules: rules}
+	w := walker{ctx: ctx, excluder: x, rules: rules}
 	w.folder(root, realPath(root), "", []os.FileInfo{info})
 	slices.SortFunc(w.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return w.files, w.left, w.errs
 }
 
 type walker struct {
+	ctx context.Context
 	*excluder
 	rules *patternmatcher.PatternMatcher
 	files []file
@@ -98,12 +100,15 @@ func (w *walker) full() bool {
 	if len(w.files)+w.left > maxEntries && len(w.errs) < maxProblems {
 		w.errs = append(w.errs[:0], fmt.Errorf("it holds more than %d files: is this the folder that you mean?", maxEntries))
 	}
-	return len(w.files)+w.left > maxEntries || len(w.errs) >= maxProblems
+	return len(w.files)+w.left > maxEntries || len(w.errs) >= maxProblems || w.ctx.Err() != nil
 }
 
 func (w *walker) entry(entry os.DirEntry, path, real, name string, above []os.FileInfo) {
 	if w.never(entry.Name(), real) {
 		w.left++
+		if w.output(real) && !w.named(entry.Name()) && entry.Type().IsRegular() {
+			w.fail("an output of this run would replace %s: choose another name for it, or remove the file", path)
+		}
 		return
 	}
 	excluded, err := w.rules.MatchesOrParentMatches(filepath.FromSlash(name))
@@ -160,7 +165,7 @@ func (w *walker) entry(entry os.DirEntry, path, real, name string, above []os.Fi
 // hash reads the file and fills in its sum, and whether it holds one of the
 // folders' paths. A size other than the listed one means that somebody writes
 // to it.
-func (f *file) hash(folders [][]byte) error {
+func (f *file) hash(ctx context.Context, folders [][]byte) error {
 	if f.size <= inMemory {
 		content, err := os.ReadFile(f.path)
 		if err != nil {
@@ -179,7 +184,7 @@ func (f *file) hash(folders [][]byte) error {
 	}
 	defer r.Close() // nothing was written
 	h := sha256.New()
-	n, err := io.Copy(h, r)
+	n, err := io.Copy(h, contextReader{ctx, r})
 	if err != nil {
 		return fmt.Errorf("reading %s: %s", f.path, plainError(err))
 	}

@@ -81,8 +81,14 @@ func excerpt(src []byte, lines []int, line, column int) string {
 	}
 	text := []rune(strings.TrimRight(string(src[lines[line-1]:end]), "\r\n\u0085\u2028\u2029"))
 	column = min(column-1, len(text))
-	const before, after = 60, 60
+	const before, after = 40, 30
 	from, to := max(0, column-before), min(len(text), column+after)
+	if from > 0 {
+		text[from] = '…'
+	}
+	if to < len(text) {
+		text[to-1] = '…'
+	}
 	for i, r := range text {
 		if r == '\t' {
 			text[i] = ' '
@@ -93,4 +99,15 @@ func excerpt(src []byte, lines []int, line, column int) string {
 	gutter := fmt.Sprintf("%5d | ", line)
 	pad := runewidth.StringWidth(string(text[from:column]))
 	return gutter + string(text[from:to]) + "\n" + strings.Repeat(" ", len(gutter)-2) + "| " + strings.Repeat(" ", pad) + "^"
+}
+
+// oneLine makes what would break a line visible: names in a template are a
+// stranger's text, and must not look like lines of ours.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '\ufffd'
+	}, s)
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -34,9 +35,9 @@ const OutputsFile = ".mrpackage-outputs"
 // written returns the names in a folder's OutputsFile, none where there is no
 // such file.
 func written(dir string) ([]string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, OutputsFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+	text, err := readList(filepath.Join(dir, OutputsFile))
+	if len(text) == 0 {
+		return nil, err
 	}
 	return strings.Split(string(text), "\n"), err
 }
@@ -58,10 +59,13 @@ func ValidRegion(name string) bool {
 
 // newExcluder takes output paths, which may hold {region}. Such a pattern
 // stands for every region, so that outputs of an earlier run for other
-// regions stay out too; where the file's own name holds the region, the name
-// alone tells, wherever the file is.
+// regions stay out too. Files that have the default output's name stay out
+// wherever they are.
 func newExcluder(patterns, outputs []string) (*excluder, error) {
 	x := &excluder{patterns: patterns}
+	if !utf8.ValidString(strings.Join(patterns, "")) {
+		return nil, fmt.Errorf("the exclude patterns %q are not UTF-8", patterns)
+	}
 	if _, err := patternmatcher.New(patterns); err != nil {
 		return nil, fmt.Errorf("reading the exclude patterns %q: %w", patterns, err)
 	}
@@ -80,9 +84,6 @@ func newExcluder(patterns, outputs []string) (*excluder, error) {
 			continue
 		}
 		x.outputs = append(x.outputs, pattern(real))
-		if base := filepath.Base(out); strings.Contains(base, "{region}") {
-			names = append(names, base)
-		}
 	}
 	for _, name := range names {
 		x.names = append(x.names, pattern(name))
@@ -102,28 +103,54 @@ func realPath(path string) string {
 	return filepath.Join(realPath(parent), filepath.Base(path))
 }
 
+// readList reads a list beside an artifact's files; none is an empty one.
+// A pipe under its name would never end.
+func readList(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is not a regular file")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+// output tells whether this run may write to the path.
+func (x *excluder) output(real string) bool {
+	return slices.Contains(x.paths, real) || slices.ContainsFunc(x.outputs, func(r *regexp.Regexp) bool { return r.MatchString(real) })
+}
+
 // never tells whether an entry stays out of every archive: version control,
 // outputs, temporary files, the ignore file itself.
 func (x *excluder) never(name, real string) bool {
-	if name == ".git" || name == ignoreFile || name == OutputsFile || slices.Contains(x.paths, real) {
+	if name == ".git" || name == ignoreFile || name == OutputsFile || x.output(real) {
 		return true
 	}
 	if temp, _ := filepath.Match(tempName, name); temp {
 		return true
 	}
-	match := func(s string) func(*regexp.Regexp) bool {
-		return func(r *regexp.Regexp) bool { return r.MatchString(s) }
-	}
-	return slices.ContainsFunc(x.names, match(name)) || slices.ContainsFunc(x.outputs, match(real))
+	return x.named(name)
+}
+
+// named tells whether a file has the default output's name.
+func (x *excluder) named(name string) bool {
+	return slices.ContainsFunc(x.names, func(r *regexp.Regexp) bool { return r.MatchString(name) })
 }
 
 // rules returns the matcher for one artifact: its ignore file's patterns, then
 // those of the run, so that the run has the last word.
 func (x *excluder) rules(root string) (*patternmatcher.PatternMatcher, error) {
 	path := filepath.Join(root, ignoreFile)
-	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	text, err := readList(path)
+	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if !utf8.Valid(text) {
+		return nil, fmt.Errorf("reading %s: it is not UTF-8", path)
 	}
 	patterns, err := ignorefile.ReadAll(bytes.NewReader(text))
 	if err != nil {

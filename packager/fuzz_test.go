@@ -399,7 +399,7 @@ func (v *value) simplify() {
 	add := func(k, item *value, again bool) {
 		i := -1
 		if k.kind == yaml.ScalarNode {
-			i = slices.IndexFunc(keys, func(known *value) bool { return known.kind == k.kind && known.text == k.text })
+			i = slices.IndexFunc(keys, func(known *value) bool { return known.kind == k.kind && known.sameKey(k) })
 		}
 		switch {
 		case i < 0:
@@ -427,6 +427,11 @@ func (v *value) simplify() {
 		}
 	}
 	v.keys, v.items = keys, items
+}
+
+// sameKey tells whether two keys are one: the number 1 and the string "1" are two.
+func (v *value) sameKey(k *value) bool {
+	return v.text == k.text && (v.plain == k.plain || newResolver().typeOf(k.text) == stringType)
 }
 
 func (v *value) expands() bool {
@@ -489,7 +494,7 @@ func differ(want, got *value) string {
 		if want.kind == yaml.MappingNode && want.keys[i].kind == yaml.ScalarNode {
 			step = want.keys[i].text
 			at := slices.IndexFunc(got.keys, func(k *value) bool {
-				return k.kind == yaml.ScalarNode && (k.text == step || k.isNull() && want.keys[i].isNull())
+				return k.kind == yaml.ScalarNode && (k.sameKey(want.keys[i]) || k.text == step && want.keys[i].ours || k.isNull() && want.keys[i].isNull())
 			})
 			if at < 0 {
 				return fmt.Sprintf("the key %q, which is not there", step)
@@ -628,6 +633,8 @@ func seed(f *testing.F) {
 		properties("      CodeUri: |+2\n        src\n\n\n      Handler: a.b\n"),
 		properties("      CodeUri: >\n        src\n        more\n\n         indented\n"),
 		properties("      CodeUri: !!str src # a comment\n"),
+		properties("      CodeUri: ! src\n"),
+		properties("      CodeUri: !<tag:yaml.org,2002:str> src\n"),
 		properties("      CodeUri: !!str\n        src\n"),
 		properties("      CodeUri: !!str |\n        src\n"),
 		properties("      CodeUri: &code src\n"),
@@ -650,6 +657,7 @@ func seed(f *testing.F) {
 		function("    Properties: # a comment\n"),
 		function("    Properties: ~\n"),
 		function("    Properties: null # a comment\n"),
+		function("    Properties: &p\n"),
 		function("    Properties: !!null\n"),
 		function("    Properties: {}\n"),
 		function("    Properties: { } # a comment\n"),
@@ -669,6 +677,7 @@ func seed(f *testing.F) {
 		properties("      CodeUri: # a comment\n      Handler: a.b\n"),
 		properties("      CodeUri: ~\n"),
 		properties("      # a comment\n\n      Handler: a.b # another\n"),
+		properties("      ? Handler\n      : a.b\n"),
 		properties("      &h Handler: a.b\n"),
 		properties("      InlineCode: |\n        CodeUri: src\n"),
 		"Resources: {F: {Type: AWS::Lambda::Function}}\n",
@@ -676,7 +685,7 @@ func seed(f *testing.F) {
 		"{Resources: {F: {Type: AWS::Lambda::Function, Properties: {Code: src, Layers: [a, b]}}}}",
 		"Resources:\n  F: {Type: AWS::Lambda::Function,\n    Properties: {Code: 'src'}} # a comment\n",
 		"--- # a comment\nResources:\n  F:\n    Properties:\n      Code: src\n    Type: AWS::Lambda::Function\n...\n",
-		"%YAML 1.1\n---\nResources:\n  F: {Type: !!str AWS::Lambda::Function, Properties: {Code: src}}\n",
+		"%YAML 1.1\n%TAG !e! tag:example.com,2000:\n---\nA: !e!b c\nResources:\n  F: {Type: !!str AWS::Lambda::Function, Properties: {Code: src}}\n",
 
 		// Aliases, merge keys, loops, includes, other sections.
 		"A: &a src\nB: *a\nResources:\n  F: {Type: AWS::Lambda::Function, Properties: {Code: src, Role: *a}}\n",
@@ -708,12 +717,14 @@ func seed(f *testing.F) {
 
 		// Line ends and white space.
 		strings.ReplaceAll(properties("      CodeUri: src # a\n      Handler: a.b\n"), "\n", "\r\n"),
+		strings.ReplaceAll(properties("      CodeUri: >- # a\n        src\n      Handler: a.b\n"), "\n", "\r"),
 		strings.ReplaceAll(properties("      Handler: a.b # a\n"), "\n", "\r"),
 		"\ufeff" + properties("      CodeUri: src\n"),
 		"\ufeff" + strings.ReplaceAll(function(""), "\n", "\r\n"),
 		properties("      CodeUri: src # a\u2028      Handler: \"a\u2029b\"\u0085      Timeout: 3\n"),
+		properties("      CodeUri: >-\u0085        src\u2028\n"),
 		properties("      CodeUri: src\u00a0x\ufeff\n"),
-		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: src",
+		strings.TrimSuffix(properties("      CodeUri: src\n")[:len(properties("      CodeUri: src\n"))-len("    DependsOn: G\n")], "\n"),
 		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:",
 
 		// JSON.

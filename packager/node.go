@@ -138,7 +138,7 @@ func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
 		value: y.Value, anchor: y.Anchor,
 		line: y.Line, column: y.Column, flow: flow || y.Style&yaml.FlowStyle != 0,
 	}
-	if y.Style&yaml.TaggedStyle != 0 {
+	if y.Style&yaml.TaggedStyle != 0 && y.Tag != "!!map" && y.Tag != "!!seq" {
 		n.tag = y.Tag
 	}
 	if y.Anchor != "" {

@@ -62,6 +62,7 @@ package packager
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -116,7 +117,16 @@ type Plan struct {
 
 	opts    Options
 	objects [][]object
+	reads   map[string]bool
 	took    time.Duration
+}
+
+// Reads tells whether path is one of the templates or local artifacts, so that
+// nothing may be written there. Of files inside an artifact's folder, NewPlan
+// itself makes sure that no output replaces one.
+func (p *Plan) Reads(path string) bool {
+	abs, err := filepath.Abs(path)
+	return err == nil && p.reads[realPath(abs)]
 }
 
 // An Artifact is one local file or folder.
@@ -144,7 +154,7 @@ type Reference struct {
 }
 
 // String returns the logical ID and property, "MyFunction.CodeUri".
-func (r Reference) String() string { return dotted(r.LogicalID, r.Property) }
+func (r Reference) String() string { return oneLine(dotted(r.LogicalID, r.Property)) }
 
 // Contents is what one store must hold.
 type Contents struct {

@@ -38,6 +38,7 @@ func (a *artifact) size() (n int64) {
 }
 
 type planner struct {
+	ctx       context.Context
 	opts      Options
 	excluder  *excluder
 	templates map[string]*template // by real path
@@ -50,6 +51,7 @@ type planner struct {
 type artifactID struct {
 	path string
 	zip  bool
+	name string // of the one file in an archive, which a link may call otherwise
 }
 
 // NewPlan reads the template and everything that it refers to, and decides
@@ -65,7 +67,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		return nil, err
 	}
 	p := &planner{
-		opts: opts, excluder: x, templates: make(map[string]*template),
+		ctx: ctx, opts: opts, excluder: x, templates: make(map[string]*template),
 		artifacts: make(map[artifactID]*artifact), errs: make(map[*template][]error),
 	}
 	path, err := templateFile(opts.TemplateFile)
@@ -107,6 +109,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		return nil, err
 	}
 	plan.Warnings = p.warnings(plan)
+	plan.reads = p.reads()
 	plan.took = time.Since(began)
 	return plan, nil
 }
@@ -136,6 +139,19 @@ func templateFile(given string) (string, error) {
 		dir = "this folder"
 	}
 	return "", &Error{Message: fmt.Sprintf("no template: none of %s is in %s", strings.Join(names, ", "), dir), Hint: "name it with --template-file"}
+}
+
+// reads lists the templates and single files that the plan was made of, by
+// their real paths. The walk of a folder sees outputs in it itself.
+func (p *planner) reads() map[string]bool {
+	reads := make(map[string]bool)
+	for path := range p.templates {
+		reads[path] = true
+	}
+	for _, a := range p.distinct {
+		reads[a.path] = true
+	}
+	return reads
 }
 
 // template reads a template and plans everything that it refers to. chain
@@ -219,7 +235,10 @@ func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error 
 		}
 		asZip = !ready
 	}
-	id := artifactID{real, asZip}
+	id := artifactID{path: real, zip: asZip}
+	if asZip && !info.IsDir() {
+		id.name = filepath.Base(path)
+	}
 	if known := p.artifacts[id]; known != nil {
 		known.refs = append(known.refs, r)
 		r.target = known
@@ -240,7 +259,7 @@ func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error 
 		}
 	}
 	var problems []error
-	a.files, a.left, problems = list(path, p.excluder)
+	a.files, a.left, problems = list(p.ctx, path, p.excluder)
 	var errs []error
 	for _, problem := range problems {
 		e := r.errorf("%q: %v", r.local, problem)
@@ -251,8 +270,9 @@ func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error 
 		e := r.errorf("%q: nothing to archive: %s holds no files", r.local, path)
 		if a.left > 0 {
 			e.Message += fmt.Sprintf(" but the %d left out", a.left)
+		} else {
+			e.Hint = missingHint(r.template.dir, path, r.local)
 		}
-		e.Hint = missingHint(r.template.dir, path, r.local)
 		errs = append(errs, e)
 	}
 	return errs
@@ -275,7 +295,7 @@ func (p *planner) digest(ctx context.Context, folders [][]byte) error {
 		for j := range a.files {
 			group.Go(func() error {
 				if ctx.Err() == nil {
-					problems[i][j] = a.files[j].hash(folders)
+					problems[i][j] = a.files[j].hash(ctx, folders)
 				}
 				return nil
 			})

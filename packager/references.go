@@ -75,6 +75,9 @@ func (t *template) collect(errs *[]error) {
 	section("Globals", func(k, n *node, path []int) { c.rows("Globals", k.value, k, "Globals."+k.value, n, path) })
 	section("Metadata", func(k, n *node, path []int) { c.rows("Metadata", k.value, k, "Metadata."+k.value, n, path) })
 	c.includes(t.root, nil)
+	if t.root.get("Resources") == nil && t.root.get("Transform") == nil {
+		t.warn(t.root, "there is no Resources section: is this a template?")
+	}
 	slices.SortStableFunc(t.refs, func(a, b *reference) int { return a.node.offset - b.node.offset })
 }
 
@@ -215,7 +218,7 @@ func (c *collector) value(row property, id, name string, n *node, path []int) {
 		for i := 1; i < len(branches.values); i++ {
 			c.value(row, id, name, branches.values[i], join(path, i))
 		}
-	case n.kind != scalar || n.tag != "" && n.tag != "!!str":
+	case n.kind != scalar || n.tag != "" && n.tag != "!!str" && n.tag != "!":
 		return // an intrinsic function, or a mapping that names an object
 	case n.isNull() || n.value == "":
 		if row.absent == folder {

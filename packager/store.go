@@ -25,15 +25,16 @@ func BucketVariable(region string) string {
 	return strings.ToUpper(strings.ReplaceAll(region, "-", "_")) + "_ARTIFACT_BUCKET"
 }
 
-// RegionsOf returns the regions, sorted, whose bucket variable is set and not
-// empty in environ, a list of the form of os.Environ.
+// RegionsOf returns the regions, sorted, whose bucket variable is set in
+// environ, a list of the form of os.Environ. One that is set and empty counts:
+// a region must not vanish because a value got lost.
 func RegionsOf(environ []string) []string {
 	var regions []string
 	for _, variable := range environ {
-		name, value, _ := strings.Cut(variable, "=")
+		name, _, _ := strings.Cut(variable, "=")
 		name, ok := strings.CutSuffix(name, "_ARTIFACT_BUCKET")
 		region := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-		if ok && value != "" && name == strings.ToUpper(name) && ValidRegion(region) {
+		if ok && name == strings.ToUpper(name) && ValidRegion(region) {
 			regions = append(regions, region)
 		}
 	}
@@ -67,7 +68,11 @@ func complete(stores []Store) ([]Store, []error) {
 		case seen[s.Region]:
 			fail(s.Region, "", "this region is given twice")
 		case s.Bucket == "":
-			fail(s.Region, "set it to the region's artifact bucket, or give --s3-bucket", "no bucket: %s is not set", variable)
+			state := "not set"
+			if _, set := os.LookupEnv(variable); set {
+				state = "empty"
+			}
+			fail(s.Region, "set it to the region's artifact bucket, or give --s3-bucket", "no bucket: %s is %s", variable, state)
 		case !bucketName.MatchString(s.Bucket):
 			source := ""
 			if fromVariable {

@@ -31,7 +31,7 @@ type template struct {
 }
 
 func (t *template) errorf(n *node, subject, format string, args ...any) *Error {
-	e := &Error{File: t.path, Subject: subject, Message: fmt.Sprintf(format, args...)}
+	e := &Error{File: t.path, Subject: oneLine(subject), Message: fmt.Sprintf(format, args...)}
 	if n != nil {
 		e.Line, e.Column = t.place(n)
 		e.Excerpt = excerpt(t.file, t.fileLines, e.Line, e.Column)
@@ -62,6 +62,8 @@ func readTemplate(path, shown string) (*template, []error) {
 		return fail(plainError(err), "")
 	case info.IsDir():
 		return fail("this is a folder, and a template is a file", "")
+	case !info.Mode().IsRegular():
+		return fail("this is not a regular file", "")
 	case info.Size() > maxTemplate:
 		return fail(fmt.Sprintf("this file has %d bytes, far more than CloudFormation takes (1 MB)", info.Size()), "is it a template?")
 	}

@@ -250,6 +250,14 @@ func (r *run) payload(ctx context.Context, a *artifact, view *Artifact) (load pa
 		release = func() error { return os.Remove(s.path) }
 	} else {
 		load = plainPayload(a)
+		if load.size > partSize || r.opts.ArchiveDir != "" {
+			// In parts it has no checksum as a whole, so what is sent is a
+			// copy that was held against the digest.
+			if load.spool, err = r.archiver.copy(ctx, a.files[0]); err != nil {
+				return payload{}, nil, a.explain(err)
+			}
+			release = func() error { return os.Remove(load.spool.path) }
+		}
 	}
 	if r.opts.ArchiveDir != "" {
 		if err := keep(load.spool.path, r.opts.ArchiveDir, a.name); err != nil {

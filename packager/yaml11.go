@@ -75,7 +75,7 @@ func (n *node) isNull() bool {
 
 // isString tells a string from what YAML 1.1 makes of other plain scalars.
 func (r *resolver) isString(n *node) bool {
-	return n.kind == scalar && (!n.plain || n.tag == "!!str" || n.tag == "" && r.typeOf(n.value) == stringType)
+	return n.kind == scalar && (!n.plain || n.tag == "!!str" || n.tag == "!" || n.tag == "" && r.typeOf(n.value) == stringType)
 }
 
 // json returns a plain scalar as a JSON value; a date is a string there.

@@ -9,10 +9,12 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/moby/patternmatcher"
 	"github.com/spf13/pflag"
 
@@ -55,9 +57,22 @@ type flags struct {
 	strict             bool
 	quiet, verbose     bool
 	noProgress         bool
+
+	set *pflag.FlagSet
+}
+
+// changed tells whether one of the flags was given.
+func (f *flags) changed(names ...string) bool {
+	for _, name := range names {
+		if f.set.Changed(name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *flags) define(fs *pflag.FlagSet) {
+	f.set = fs
 	fs.SortFlags = false
 	fs.StringVarP(&f.templateFile, "template-file", "t", "", "the `template` (default: the first of template.yaml, template.yml, template.json)")
 	fs.StringSliceVarP(&f.regions, "regions", "r", nil, "`regions`, divided by commas; repeatable")
@@ -103,6 +118,15 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	if _, err := patternmatcher.New(f.exclude); err != nil {
 		return usage("--exclude %q: %w", f.exclude, err)
 	}
+	if !utf8.ValidString(strings.Join(f.exclude, "")) {
+		return usage("--exclude %q: this is not UTF-8", f.exclude)
+	}
+	if strings.HasSuffix(f.output, "/") || strings.HasSuffix(f.output, string(os.PathSeparator)) {
+		return usage("--output-template-file %q names a folder: name the file in it", f.output)
+	}
+	if f.changed("regions", "region") && len(f.regionNames(nil)) == 0 {
+		return usage("--regions: no region is named")
+	}
 	if f.endpoint != "" && !regexp.MustCompile(`^https?://[^/]+`).MatchString(f.endpoint) {
 		return usage("--endpoint-url %q is not a URL like https://localhost:9000", f.endpoint)
 	}
@@ -120,6 +144,7 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 		if err != nil {
 			problems = append(problems, fmt.Errorf("loading the AWS configuration: %w", err))
 		}
+		cfg.Logger = logging.Nop{}
 		opts.AWS = &cfg
 		if len(regions) == 0 && cfg.Region != "" {
 			regions = []string{cfg.Region}
@@ -247,11 +272,14 @@ func parseMetadata(s string) (map[string]string, error) {
 			return nil, fmt.Errorf("reading the JSON object: %w", err)
 		}
 	} else {
-		fields, err := csv.NewReader(strings.NewReader(s)).Read()
+		lines, err := csv.NewReader(strings.NewReader(s)).ReadAll()
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", s, err)
 		}
-		for _, field := range fields {
+		if len(lines) != 1 {
+			return nil, fmt.Errorf("%q has more than one line", s)
+		}
+		for _, field := range lines[0] {
 			key, value, ok := strings.Cut(field, "=")
 			if !ok {
 				return nil, fmt.Errorf("%q is not KEY=VALUE", field)

@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// The first signal ends the run in good order, a second one at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -101,13 +101,13 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	template, asJSON := f.templateFile, f.useJSON
+	asJSON := f.useJSON
 	if plan != nil {
-		template, asJSON = plan.TemplateFile, plan.Templates[0].JSON
+		asJSON = plan.Templates[0].JSON
 	}
 	outs := f.outputs(opts.Stores, asJSON)
 	problems = append([]error{planErr}, problems...)
-	if err := errors.Join(append(problems, outs.check(template, f.report)...)...); err != nil {
+	if err := errors.Join(append(problems, outs.check(f, plan)...)...); err != nil {
 		return err
 	}
 	if f.strict && len(plan.Warnings) > 0 {
@@ -122,7 +122,7 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 
 	p.start(plan, !f.noProgress)
 	result, err := plan.Upload(ctx)
-	p.stop()
+	p.stop(ctx.Err() != nil)
 	if err != nil && ctx.Err() == nil {
 		u.problems(err, result)
 		return errReported{}
@@ -138,20 +138,15 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 	if err := remember(ours, plan.Artifacts); err != nil {
 		return err
 	}
-	if f.report != "" {
-		if err := writeReport(f.report, outs, result, time.Since(began), f.dryRun); err != nil {
-			return err
-		}
-	}
-	if err := outs.write(plan.Templates, u.out); err != nil {
+	report, err := reportOf(outs, result, time.Since(began), f.dryRun)
+	if err != nil {
 		return err
 	}
-	u.summary(durations{result, time.Since(writing), time.Since(began)}, f.dryRun)
-	if err := u.results(outs, plan.Stores); err != nil {
-		u.problem(err, "")
-		return errReported{}
-	}
-	return nil
+	err = outs.write(plan.Templates, f.report, report, u.out, func() error {
+		u.summary(durations{result, time.Since(writing), time.Since(began)}, f.dryRun)
+		return u.results(outs, plan.Stores)
+	})
+	return err
 }
 
 // version is the module's version where the program was installed by one, else

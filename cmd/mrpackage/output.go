@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 )
@@ -49,47 +51,75 @@ func (f *flags) excludedOutputs() []string {
 }
 
 // check finds what would keep the outputs from being written, before anything
-// is sent. It leaves nothing behind.
-func (o outputs) check(template, report string) []error {
+// is sent. It leaves nothing behind. plan is nil where planning failed.
+func (o outputs) check(f *flags, plan *packager.Plan) []error {
 	var errs []error
-	folders := make(map[string]bool)
-	paths := append([]string{}, o...)
-	if report != "" {
-		paths = append(paths, report)
+	add := func(path, hint, format string, args ...any) {
+		errs = append(errs, &packager.Error{Subject: path, Message: fmt.Sprintf(format, args...), Hint: hint})
 	}
-	for _, path := range paths {
-		if path == "-" {
+	const other = "choose another --output-template-file"
+	seen := make(map[string]string)    // by real path
+	folders := make(map[string]string) // as the user named them, by real path
+	for _, path := range append(slices.Clone(o), f.report) {
+		if path == "-" || path == "" {
 			continue
 		}
-		if err := checkFile(path, template); err != nil {
+		real := target(path)
+		info, err := os.Stat(path)
+		switch {
+		case seen[real] != "":
+			add(path, "", "two outputs are this one file")
+		case errors.Is(err, syscall.ENOTDIR): // checkFolder says so
+		case err != nil && !errors.Is(err, os.ErrNotExist):
+			add(path, other, "this output cannot be written: %v", err)
+		case err == nil && info.IsDir():
+			add(path, other, "this output is a folder")
+		case err == nil && !info.Mode().IsRegular() || strings.HasPrefix(real, "/dev/") || strings.HasPrefix(real, "/proc/"):
+			add(path, "- is standard output, for one region", "this output is not a regular file")
+		case err == nil && (sameFile(f.templateFile, info) || plan != nil && plan.Reads(path)):
+			add(path, other, "this output would replace the template or a file that it refers to")
+		}
+		seen[real] = path
+		folders[filepath.Dir(real)] = filepath.Dir(path)
+	}
+	if f.archiveDir != "" {
+		folders[target(f.archiveDir)] = f.archiveDir
+	}
+	for _, dir := range slices.Sorted(maps.Keys(folders)) {
+		if seen[dir] != "" {
+			add(seen[dir], other, "this output is the folder of another one")
+		} else if err := checkFolder(folders[dir]); err != nil {
 			errs = append(errs, err)
-			continue
-		}
-		if dir := filepath.Dir(path); !folders[dir] {
-			folders[dir] = true
-			if err := checkFolder(dir); err != nil {
-				errs = append(errs, err)
-			}
 		}
 	}
 	return errs
 }
 
-func checkFile(path, template string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil //nolint:nilerr // checkFolder tells what is wrong
+func sameFile(path string, info os.FileInfo) bool {
+	other, err := os.Stat(path)
+	return err == nil && os.SameFile(other, info)
+}
+
+// target is where an output really goes: what a link leads to is written, the
+// link stays.
+func target(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
 	}
-	if src, err := os.Stat(template); err == nil && os.SameFile(src, info) {
-		return &packager.Error{Subject: path, Message: "this output would replace the template", Hint: "choose another --output-template-file"}
+	for range 40 { // as many links as Linux follows; the last may lead to a file that is to be made
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return real
+		}
+		link, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(path), link)
+		}
+		path = link
 	}
-	if info.IsDir() {
-		return &packager.Error{Subject: path, Message: "this output is a folder", Hint: "choose another --output-template-file"}
-	}
-	if !info.Mode().IsRegular() {
-		return &packager.Error{Subject: path, Message: "this output is not a regular file", Hint: "- is standard output, for one region"}
-	}
-	return nil
+	return path
 }
 
 // checkFolder tells whether files can be made in a folder, or the folder
@@ -103,6 +133,9 @@ func checkFolder(dir string) error {
 		}
 		if err == nil {
 			break
+		}
+		if _, lerr := os.Lstat(there); lerr == nil {
+			return &packager.Error{Subject: dir, Message: "the outputs' folder cannot be made: " + there + " is a link that leads nowhere"}
 		}
 		parent := filepath.Dir(there)
 		if !errors.Is(err, os.ErrNotExist) || parent == there {
@@ -120,36 +153,48 @@ func checkFolder(dir string) error {
 	return nil
 }
 
-// write puts down all templates: every one whole in a temporary file first,
-// then all in their places.
-func (o outputs) write(templates []packager.Template, stdout io.Writer) (err error) {
-	temps := make([]string, len(o))
+// A pending file is complete beside its place, and not in it yet.
+type pending struct{ temp, path string }
+
+// write puts down all files, templates by their path and a report: every one
+// whole in a temporary file first, then, when announce has succeeded, all in
+// their places.
+func (o outputs) write(templates []packager.Template, reportFile string, report []byte, stdout io.Writer, announce func() error) (err error) {
+	var files []pending
 	defer func() {
-		for _, temp := range temps {
-			if temp != "" {
-				err = errors.Join(err, os.Remove(temp))
-			}
+		for _, f := range files {
+			err = errors.Join(err, os.Remove(f.temp))
 		}
 	}()
+	add := func(path string, body []byte) error {
+		temp, err := writeTemp(target(path), body)
+		if err == nil {
+			files = append(files, pending{temp, target(path)})
+		}
+		return err
+	}
 	for i, path := range o {
 		if path == "-" {
 			if _, err := stdout.Write(templates[i].Body); err != nil {
 				return fmt.Errorf("writing the packaged template: %w", err)
 			}
-			continue
-		}
-		if temps[i], err = writeTemp(path, templates[i].Body); err != nil {
+		} else if err := add(path, templates[i].Body); err != nil {
 			return err
 		}
 	}
-	for i, path := range o {
-		if path == "-" {
-			continue
+	if reportFile != "" {
+		if err := add(reportFile, report); err != nil {
+			return err
 		}
-		if err := os.Rename(temps[i], path); err != nil {
-			return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := announce(); err != nil {
+		return err
+	}
+	for len(files) > 0 {
+		if err := os.Rename(files[0].temp, files[0].path); err != nil {
+			return fmt.Errorf("writing %s: %w", files[0].path, err)
 		}
-		temps[i] = ""
+		files = files[1:]
 	}
 	return nil
 }

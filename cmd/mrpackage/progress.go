@@ -119,9 +119,14 @@ func (p *progress) draw() {
 }
 
 // stop leaves the terminal to the lines that follow, the bars as they stand.
-func (p *progress) stop() {
+func (p *progress) stop(interrupted bool) {
 	if p.bars == nil {
 		return
+	}
+	if interrupted {
+		// The terminal shows ^C where the cursor is: what is drawn last
+		// begins on a line of its own.
+		_, _ = io.WriteString(p.terminal, "\n")
 	}
 	for _, b := range p.order {
 		b.bar.Abort(false) // nothing happens to a bar that is complete

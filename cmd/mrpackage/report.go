@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
@@ -64,8 +62,8 @@ type secondsReport struct {
 	Total   float64 `json:"total"`
 }
 
-// writeReport writes the record of a run, whole or not at all.
-func writeReport(path string, o outputs, d *packager.Result, total time.Duration, dryRun bool) error {
+// reportOf returns the record of a run as JSON.
+func reportOf(o outputs, d *packager.Result, total time.Duration, dryRun bool) ([]byte, error) {
 	r := report{
 		Mrpackage: version(), Template: d.TemplateFile, DryRun: dryRun,
 		Artifacts: []artifactReport{}, Regions: []regionReport{},
@@ -93,16 +91,9 @@ func writeReport(path string, o outputs, d *packager.Result, total time.Duration
 	}
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
+		return nil, fmt.Errorf("writing the report: %w", err)
 	}
-	temp, err := writeTemp(path, append(text, '\n'))
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(temp)))
-	}
-	return nil
+	return append(text, '\n'), nil
 }
 
 func sourcePath(o packager.Object) string {
