@@ -36,7 +36,8 @@
 // deleted, objects never deleted.
 //
 // It never packages itself: outputs of this run or an earlier one, and .git,
-// never enter an archive.
+// never enter an archive. Outputs are known by their default names, from
+// Options.Outputs, and from the list in a folder's .mrpackage-outputs.
 //
 // # Archives
 //
