@@ -3,7 +3,6 @@ package packager
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -213,46 +212,6 @@ func (x *expander) remove(n *node, i int) {
 	default:
 		x.edits = append(x.edits, edit{start, end, "{}"})
 	}
-}
-
-// end returns the byte behind a value's text.
-func (t *template) end(n *node) (int, error) {
-	switch n.kind {
-	case alias:
-		return n.offset + 1 + len(n.value), nil
-	case scalar:
-		_, end, err := n.span(t.src)
-		return end, err
-	case mapping, sequence:
-	}
-	at := n.start
-	open := at < len(t.src) && (t.src[at] == '{' || t.src[at] == '[')
-	if len(n.values) > 0 {
-		var err error
-		if at, err = t.end(n.values[len(n.values)-1]); err != nil {
-			return 0, err
-		}
-	} else if open {
-		at++
-	}
-	if !open {
-		return at, nil
-	}
-	for at < len(t.src) {
-		switch t.src[at] {
-		case ']', '}':
-			return at + 1, nil
-		case '#':
-			next := bytes.IndexAny(t.src[at:], "\r\n")
-			if next < 0 {
-				return 0, errors.New("the end of this value was not found")
-			}
-			at += next
-		default:
-			at++
-		}
-	}
-	return 0, errors.New("the end of this value was not found")
 }
 
 // flowText writes a tree in flow style, which can stand wherever an alias can.

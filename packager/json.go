@@ -1,0 +1,112 @@
+package packager
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// readJSON reads one JSON text (RFC 8259). src must be valid UTF-8.
+func readJSON(src []byte) (*node, error) {
+	body := bytes.TrimPrefix(src, []byte("\ufeff"))
+	r := jsonReader{src: src, base: len(src) - len(body), lines: lineStarts(src)}
+	r.dec = json.NewDecoder(bytes.NewReader(body))
+	r.dec.UseNumber()
+	n, err := r.value(0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, r.errorAt(r.next(), "something follows the template's closing brace")
+	}
+	return n, nil
+}
+
+type jsonReader struct {
+	src   []byte
+	base  int
+	lines []int
+	dec   *json.Decoder
+
+	// The place that was found last: tokens come in order, and a line may be
+	// as long as the file.
+	at, line, column int
+}
+
+// next is where the next token begins.
+func (r *jsonReader) next() int {
+	at := r.base + int(r.dec.InputOffset())
+	for at < len(r.src) && strings.IndexByte(" \t\r\n,:", r.src[at]) >= 0 {
+		at++
+	}
+	return at
+}
+
+func (r *jsonReader) place(at int) (line, column int) {
+	at = min(at, len(r.src))
+	if r.line == 0 || at < r.at || r.line < len(r.lines) && at >= r.lines[r.line] {
+		r.line, r.column = place(r.src, r.lines, at)
+	} else {
+		r.column += utf8.RuneCount(r.src[r.at:at])
+	}
+	r.at = at
+	return r.line, r.column
+}
+
+func (r *jsonReader) errorAt(at int, message string) error {
+	line, column := r.place(at)
+	return &syntaxError{line, column, message}
+}
+
+func (r *jsonReader) value(depth int) (*node, error) {
+	at := r.next()
+	if depth > maxDepth {
+		return nil, r.errorAt(at, fmt.Sprintf("values are nested deeper than %d levels", maxDepth))
+	}
+	tok, err := r.dec.Token()
+	if err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			// Offset counts the bytes read, the bad one included.
+			return nil, r.errorAt(max(at, r.base+int(syntax.Offset)-1), syntax.Error())
+		}
+		return nil, r.errorAt(min(at, len(r.src)), "the JSON text ends too early")
+	}
+	n := &node{offset: at, start: at, flow: true}
+	n.line, n.column = r.place(at)
+	switch t := tok.(type) {
+	case string:
+		n.value = t
+	case json.Number:
+		n.value, n.plain = t.String(), true
+	case bool:
+		n.value, n.plain = fmt.Sprint(t), true
+	case nil:
+		n.value, n.plain = "null", true
+	case json.Delim:
+		n.kind = sequence
+		if t == '{' {
+			n.kind = mapping
+		}
+		for r.dec.More() {
+			child, err := r.value(depth + 1)
+			if err != nil {
+				return nil, err
+			}
+			if n.kind == mapping && len(n.keys) == len(n.values) {
+				n.keys = append(n.keys, child)
+			} else {
+				n.values = append(n.values, child)
+			}
+		}
+		end := r.next()
+		if _, err := r.dec.Token(); err != nil {
+			return nil, r.errorAt(end, "the JSON text ends too early, or a comma is missing")
+		}
+	}
+	return n, nil
+}

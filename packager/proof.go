@@ -1,0 +1,128 @@
+package packager
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+func (t *template) internal(err error) error {
+	return &Error{
+		File: t.path, Message: "internal error, nothing is written: " + err.Error(), Err: err,
+		Hint: "please report it with this template at https://github.com/symphoniacloud/multi-region-codepipeline/issues",
+	}
+}
+
+// A reader is one way to read a template; the first of a template's readers is
+// the one that found the references.
+type reader struct {
+	name   string
+	read   func([]byte) (*node, error)
+	strict bool  // it tells plain scalars, tags and anchors as they are written
+	source *node // the template as this reader understands it
+
+	resolver *resolver
+}
+
+// openReaders fills in the readers that can read the template at all.
+func (t *template) openReaders() {
+	all := []reader{{name: "YAML", read: readYAML, strict: true}, {name: "YAML by the second reader", read: readGoccy}}
+	if t.json {
+		all = append([]reader{{name: "JSON", read: readJSON, strict: true}}, all...)
+	}
+	for i, r := range all {
+		var err error
+		r.resolver = t.resolver
+		if r.source = t.root; i > 0 {
+			r.source, err = r.read(t.src)
+		}
+		if err == nil {
+			t.readers = append(t.readers, r)
+		}
+	}
+}
+
+// agrees tells whether a reader understands the place of a reference as the
+// first reader does.
+func (r reader) agrees(theirs, ours *node) bool {
+	if theirs == nil || theirs.kind != ours.kind || len(theirs.keys) != len(ours.keys) {
+		return false
+	}
+	for i, k := range ours.keys {
+		if k.kind != theirs.keys[i].kind || k.value != theirs.keys[i].value {
+			return false
+		}
+	}
+	return ours.kind != scalar || ours.isNull() || theirs.value == ours.value
+}
+
+// same compares two trees of this reader; where they differ, it says where.
+func (r reader) same(a, b *node, at string) (string, bool) {
+	here := cmp.Or(at, "the top")
+	if a.kind != b.kind || a.tag != b.tag || len(a.keys) != len(b.keys) || len(a.values) != len(b.values) || !r.sameText(a, b) {
+		return here, false
+	}
+	if r.strict && a.anchor != b.anchor {
+		return here, false
+	}
+	for i, k := range a.keys {
+		if where, same := r.same(k, b.keys[i], dotted(at, k.value)); !same {
+			return where, false
+		}
+	}
+	for i, v := range a.values {
+		step := fmt.Sprint(i)
+		if a.kind == mapping {
+			step = a.keys[i].value
+		}
+		if where, same := r.same(v, b.values[i], dotted(at, step)); !same {
+			return where, false
+		}
+	}
+	return "", true
+}
+
+// sameText compares two scalars' values. Quotes matter only where a plain
+// scalar is no string.
+func (r reader) sameText(a, b *node) bool {
+	if a.value != b.value {
+		return r.strict && a.isNull() && b.isNull()
+	}
+	if !r.strict || a.plain == b.plain || a.tag != "" {
+		return true
+	}
+	return r.resolver.typeOf(a.value) == stringType
+}
+
+func (n *node) clone() *node {
+	c := *n
+	c.keys, c.values = make([]*node, len(n.keys)), make([]*node, len(n.values))
+	for i, k := range n.keys {
+		c.keys[i] = k.clone()
+	}
+	for i, v := range n.values {
+		c.values[i] = v.clone()
+	}
+	return &c
+}
+
+// expect changes a source tree to what the packaged template must read as.
+func (r *reference) expect(target, want *node) {
+	key := &node{value: r.row.path, plain: !r.template.json}
+	props := &node{kind: mapping, keys: []*node{key}, values: []*node{want}}
+	switch r.place {
+	case replaceValue:
+		tag := target.tag
+		*target = *want
+		if r.node.kind == scalar && !r.node.isNull() && want.kind == scalar {
+			target.tag = tag // which each reader tells in its own way
+		}
+	case replaceProperties:
+		*target = *props
+	case insertProperty:
+		target.keys, target.values = slices.Insert(target.keys, 0, key), slices.Insert(target.values, 0, want)
+	case insertProperties:
+		key := &node{value: "Properties", plain: !r.template.json}
+		target.keys, target.values = slices.Insert(target.keys, 0, key), slices.Insert(target.values, 0, props)
+	}
+}
