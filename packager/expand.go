@@ -168,7 +168,7 @@ func (x *expander) writeMerge(n *node, i int, merged *node) {
 		x.fail(n.values[i], "%v", err)
 		return
 	}
-	start, separator := x.t.entry(n.keys[i]), ", "
+	start, separator := x.t.entry(n, i), ", "
 	if !n.flow {
 		_, column := place(x.t.src, x.t.lines, start)
 		separator = x.t.newline() + strings.Repeat(" ", column-1)
@@ -182,9 +182,9 @@ func (x *expander) writeMerge(n *node, i int, merged *node) {
 
 // remove takes the entry i out of the mapping's text.
 func (x *expander) remove(n *node, i int) {
-	start := x.t.entry(n.keys[i])
+	start := x.t.entry(n, i)
 	if i+1 < len(n.keys) {
-		x.edits = append(x.edits, edit{start, x.t.entry(n.keys[i+1]), ""})
+		x.edits = append(x.edits, edit{start, x.t.entry(n, i+1), ""})
 		return
 	}
 	end, err := x.t.end(n.values[i])

@@ -233,11 +233,11 @@ func (p *packaging) compareLines(t *testing.T) {
 	}
 	touched := make([]bool, len(src))
 	for _, r := range p.source.refs {
-		from := r.node.offset
+		from, to := r.node.offset, r.node.start
 		if len(r.node.keys) > 0 {
 			from = r.node.keys[0].offset
+			to = from
 		}
-		to := from
 		if r.place == replaceValue && r.node.kind == scalar {
 			var err error
 			if _, to, err = r.node.span(text); err != nil {
@@ -699,6 +699,15 @@ func seed(f *testing.F) {
 		"A: &a {x: &b src}\nB: *b\nC: &b one.py\nD: [*b,*a]\n*b : {y: *a,z: *b}\nResources: {F: {Type: AWS::Lambda::Function, Properties: {Code: *b }}}\n",
 		"A: &a |\n  src\n  x\nB: &b !Sub\n  - x\n  - {y: z}\nC: &c\nD: &d 1.2.3\nE: &e 'it''s'\nF: [*a, *b, *c, *d, *e]\nResources: {F: {Type: AWS::Lambda::Function, Properties: {Code: src}}}\n",
 		"A: &a [*a]\nResources: {}\n",
+		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: # needed ?\n      Handler: a\n",
+		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      # why ?\n      Handler: a\n",
+		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      ? # c\n        Handler\n      : a\n",
+		"Description: is it so ?\nDescription: yes ?\nResources: {}\n",
+		"A: {1: x, '1': y}\nResources: {}\n",
+		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    ? Properties\n    DependsOn: G\n",
+		"Resources:\n  F: {Type: AWS::Serverless::Function, Properties: {CodeUri, Handler: a.b}}\n",
+		"Resources:\n  F:\n    Fn::Transform: !Transform {Name: AWS::Include, Parameters: {Location: one.py}}\n",
+		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: ! \n",
 		"Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: &p\n      CodeUri: src\n  G:\n    Type: Custom::Other\n    Properties: *p\n",
 		"Resources:\n  A: &a {Type: AWS::Serverless::Function}\n  B:\n    <<: *a\n    Properties: {CodeUri: src}\n",
 		"A: |\n  x\n\nA: >- # c\n  y\n\n# d\nB: {x: 1,x: 2, y: [1], x: 3}\nResources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Code: src\n    Properties:\n      Code: one.py # e\n      Code: src\n",

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 func (t *template) internal(err error) error {
@@ -47,6 +48,9 @@ func (t *template) openReaders() {
 func (r reader) agrees(theirs, ours *node) bool {
 	if theirs == nil || theirs.kind != ours.kind || len(theirs.keys) != len(ours.keys) {
 		return false
+	}
+	if strings.HasPrefix(theirs.tag, "!") && theirs.tag != ours.tag {
+		return false // a tag may be written in several ways
 	}
 	for i, k := range ours.keys {
 		if k.kind != theirs.keys[i].kind || k.value != theirs.keys[i].value {

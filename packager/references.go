@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -182,6 +183,13 @@ func (c *collector) property(row property, id, name string, steps []string, n *n
 // absent adds a reference for a property that is not there and means the
 // template's folder, unless the resource says where its code is otherwise.
 func (c *collector) absent(row property, id string, n *node, path []int, at placement) {
+	if (at == replaceValue || at == replaceProperties) && n.plain && n.value == "" && n.start == n.offset {
+		before := bytes.TrimRight(c.t.src[:n.start], " \t\r\n")
+		if !bytes.HasSuffix(before, []byte(":")) && !bytes.HasSuffix(before, []byte("-")) {
+			c.fail(n, dotted(id, row.path), "this key has no value and no colon to put one behind: write the colon")
+			return
+		}
+	}
 	if row.typ == "AWS::Serverless::Function" || row.typ == "AWS::Lambda::Function" {
 		own := n
 		if at == insertProperties {
@@ -195,7 +203,7 @@ func (c *collector) absent(row property, id string, n *node, path []int, at plac
 			if row.typ != "AWS::Serverless::Function" {
 				break // Globals are SAM's
 			}
-			if props.get("CodeUri") != nil {
+			if code := props.get("CodeUri"); code != nil && !code.isNull() {
 				return
 			}
 		}
@@ -270,7 +278,9 @@ func (c *collector) includes(n *node, path []int) {
 		transform(n, path)
 		if n.kind == sequence {
 			for i, v := range n.values {
-				transform(v, join(path, i))
+				if v.tag != "!Transform" { // it is visited by itself
+					transform(v, join(path, i))
+				}
 			}
 		}
 	}
@@ -279,7 +289,7 @@ func (c *collector) includes(n *node, path []int) {
 	}
 	for i, v := range n.values {
 		at := join(path, i)
-		if n.kind == mapping && (n.keys[i].value == "Fn::Transform" || len(path) == 0 && n.keys[i].value == "Transform") {
+		if n.kind == mapping && v.tag != "!Transform" && (n.keys[i].value == "Fn::Transform" || len(path) == 0 && n.keys[i].value == "Transform") {
 			each(v, at)
 		}
 		c.includes(v, at)

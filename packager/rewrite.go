@@ -169,8 +169,7 @@ func (t *template) insert(n *node, entry string) edit {
 	if len(n.keys) == 0 {
 		return edit{n.start + 1, n.start + 1, entry} // {}
 	}
-	first := n.keys[0]
-	at := t.entry(first)
+	at := t.entry(n, 0)
 	begin, column := place(t.src, t.lines, at)
 	line := t.src[t.lines[begin-1]:at]
 	ownLine := len(bytes.Trim(line, " \t")) == 0

@@ -8,16 +8,29 @@ import (
 	"unicode/utf8"
 )
 
-// entry is where an entry of a mapping begins: at its key, or at the mark of a
-// complex key before it.
-func (t *template) entry(key *node) int {
-	before := bytes.TrimRight(t.src[:key.offset], " \t\r\n")
-	if len(before) < key.offset && bytes.HasSuffix(before, []byte("?")) {
-		if mark := len(before) - 1; mark == 0 || strings.IndexByte(" \t\r\n{,-?:", before[mark-1]) >= 0 {
-			return mark
-		}
+// entry is where the i-th entry of a mapping begins: at its key, or at the mark
+// of a complex key before it. In flow style the key will do: what is written
+// behind the mark is an entry all the same.
+func (t *template) entry(n *node, i int) int {
+	at := n.keys[i].offset
+	if n.flow {
+		return at
 	}
-	return key.offset
+	if i == 0 {
+		if n.start < at && t.src[n.start] == '?' {
+			return n.start
+		}
+		return at
+	}
+	// A question mark may also end a comment or a value: the mark stands first
+	// in its line, in the column where the mapping begins.
+	mark := len(bytes.TrimRight(t.src[:at], " \t\r\n")) - 1
+	line, column := place(t.src, t.lines, mark)
+	_, own := place(t.src, t.lines, n.start)
+	if t.src[mark] == '?' && mark+1 < at && column == own && len(bytes.TrimLeft(t.src[t.lines[line-1]:mark], " ")) == 0 {
+		return mark
+	}
+	return at
 }
 
 // newline is the line ending that the template uses first.

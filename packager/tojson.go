@@ -91,6 +91,7 @@ func (w *jsonWriter) untagged(n *node, indent string) {
 		return
 	}
 	w.open(brackets[:1], indent)
+	seen := make(map[string]bool, len(n.keys))
 	for i, v := range n.values {
 		if i > 0 {
 			w.out.WriteString(",\n" + indent + "    ")
@@ -100,6 +101,10 @@ func (w *jsonWriter) untagged(n *node, indent string) {
 			if k.kind != scalar || k.plain && k.value == "<<" {
 				w.fail(k, "this key has no form in JSON")
 			}
+			if seen[k.value] {
+				w.fail(k, "the key %q is another one's text, and JSON knows only text", k.value)
+			}
+			seen[k.value] = true
 			w.out.WriteString(quoteJSON(k.value) + ": ")
 		}
 		w.node(v, indent+"    ")
