@@ -81,8 +81,13 @@ func excerpt(src []byte, lines []int, line, column int) string {
 	}
 	text := []rune(strings.TrimRight(string(src[lines[line-1]:end]), "\r\n\u0085\u2028\u2029"))
 	column = min(column-1, len(text))
-	const before, after = 40, 30
-	from, to := max(0, column-before), min(len(text), column+after)
+	// With the gutter an excerpt fits into 80 columns.
+	const width, before = 70, 40
+	from, to := 0, len(text)
+	if len(text) > width {
+		from = max(0, min(column-before, len(text)-width))
+		to = from + width
+	}
 	if from > 0 {
 		text[from] = '…'
 	}

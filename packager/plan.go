@@ -169,7 +169,7 @@ func (p *planner) template(path, shown string, chain []string) *template {
 	p.templates[real] = t
 	p.order = append(p.order, t)
 	p.errs[t] = errs
-	for _, r := range t.refs {
+	for _, r := range t.leaves() {
 		if err := p.reference(r, append(chain, real)); err != nil {
 			p.errs[t] = append(p.errs[t], err...)
 		}
@@ -363,7 +363,7 @@ func packageFor(s Store, root *template, artifacts []*artifact, useJSON bool) ([
 	stored := make(map[*template]string)
 	var rewrite func(t *template) ([]byte, *node, error)
 	rewrite = func(t *template) ([]byte, *node, error) {
-		for _, r := range t.refs {
+		for _, r := range t.leaves() {
 			if r.nested == nil || stored[r.nested] != "" {
 				continue
 			}

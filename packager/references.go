@@ -27,11 +27,14 @@ type reference struct {
 	path  []int // child indices from the root to node
 	place placement
 
-	local  string // the path as written; "." where the property is absent
-	absent bool
-	entry  *node     // the key of the resource that lacks the property
-	fixed  *location // an object that is stored already and only takes the property's form
-	file   bool      // a folder is refused here
+	local    string // the path as written; "." where the property is absent
+	absent   bool
+	entry    *node        // the key of the resource that lacks the property
+	fixed    *location    // an object that is stored already and only takes the property's form
+	file     bool         // a folder is refused here
+	loops    []loop       // the loops whose variables local holds
+	variants []*reference // then one for each of their values
+
 	target *artifact // what local names, once planned: an artifact
 	nested *template // or a nested template
 }
@@ -86,8 +89,8 @@ type collector struct {
 	t     *template
 	table []property
 	errs  *[]error
-	entry *node // the key of the resource, or entry, that is looked at
-	loops int   // how many Fn::ForEach are around it
+	entry *node  // the key of the resource, or entry, that is looked at
+	loops []loop // the Fn::ForEach around it
 }
 
 func (c *collector) fail(n *node, subject, format string, args ...any) {
@@ -99,11 +102,11 @@ func (c *collector) resource(key, n *node, path []int) {
 	if strings.HasPrefix(id, "Fn::ForEach::") {
 		// [variable, collection, {key: resource}], as AWS::LanguageExtensions defines it.
 		if n.kind == sequence && len(n.values) == 3 && n.values[2].kind == mapping {
-			c.loops++
+			c.loops = append(c.loops, c.t.resolver.loopOf(n))
 			for i, k := range n.values[2].keys {
 				c.resource(k, n.values[2].values[i], join(path, 2, i))
 			}
-			c.loops--
+			c.loops = c.loops[:len(c.loops)-1]
 		}
 		return
 	}
@@ -239,9 +242,11 @@ func (c *collector) value(row property, id, name string, n *node, path []int) {
 			r.fixed = &l
 			c.t.refs = append(c.t.refs, r)
 		}
-	case c.loops > 0 && (strings.Contains(n.value, "${") || strings.Contains(n.value, "&{")):
-		c.fail(n, r.subject(), "%q holds a variable, and a path is needed here: mrpackage does not package one path per value of a loop", n.value)
 	default:
+		if used := slices.DeleteFunc(slices.Clone(c.loops), func(l loop) bool { return !l.in(n.value) }); len(used) > 0 {
+			c.inLoop(r, used)
+			return
+		}
 		c.t.refs = append(c.t.refs, r)
 	}
 }

@@ -32,17 +32,60 @@ func apply(src []byte, edits []edit) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// A change is an edit and what it makes of the tree.
+type change struct {
+	edit   edit
+	node   *node // of the source: the value, or the mapping that gets an entry
+	path   []int // from the root to it
+	expect func(target *node)
+}
+
+// changes returns what puts every reference's location in its place.
+func (t *template) changes(locate func(*reference) location) ([]change, error) {
+	all := make([]change, 0, len(t.refs)+1)
+	mappings := &node{kind: mapping}
+	if known := t.root.get("Mappings"); known != nil {
+		mappings.keys = slices.Clone(known.keys)
+		mappings.values = slices.Clone(known.values)
+	}
+	own := len(mappings.keys)
+	for _, r := range t.refs {
+		if r.variants != nil {
+			c, name, entry, err := t.replaceLoop(r, locate, mappings)
+			if err != nil {
+				return nil, err
+			}
+			mappings.keys, mappings.values = append(mappings.keys, name), append(mappings.values, entry)
+			all = append(all, c)
+			continue
+		}
+		e, want, err := t.replace(r, locate(r))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, change{e, r.node, r.path, func(target *node) { r.expect(target, want) }})
+	}
+	if len(mappings.keys) > own {
+		c, err := t.addMappings(&node{kind: mapping, keys: mappings.keys[own:], values: mappings.values[own:]})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
 // rewrite returns the template with every reference replaced by its location,
 // and the tree of it. The result is proved: read again, by every reader that
 // understands the source, it means what the source meant but for those values.
 func (t *template) rewrite(locate func(*reference) location) ([]byte, *node, error) {
-	edits := make([]edit, len(t.refs))
-	wants := make([]*node, len(t.refs))
-	for i, r := range t.refs {
-		var err error
-		if edits[i], wants[i], err = t.replace(r, locate(r)); err != nil {
-			return nil, nil, err
-		}
+	changes, err := t.changes(locate)
+	if err != nil {
+		return nil, nil, err
+	}
+	edits := make([]edit, len(changes))
+	for i, c := range changes {
+		edits[i] = c.edit
 	}
 	out, err := apply(t.src, edits)
 	if err != nil {
@@ -51,17 +94,17 @@ func (t *template) rewrite(locate func(*reference) location) ([]byte, *node, err
 	var result *node
 	for i, reader := range t.readers {
 		before := reader.source.clone()
-		targets := make([]*node, len(t.refs))
+		targets := make([]*node, len(changes))
 		agrees := true
-		for j, r := range t.refs {
-			targets[j] = before.at(r.path)
-			agrees = agrees && reader.agrees(targets[j], r.node)
+		for j, c := range changes {
+			targets[j] = before.at(c.path)
+			agrees = agrees && reader.agrees(targets[j], c.node)
 		}
 		if !agrees {
 			continue
 		}
-		for j, r := range t.refs {
-			r.expect(targets[j], wants[j])
+		for j, c := range changes {
+			c.expect(targets[j])
 		}
 		after, err := reader.read(out)
 		if err != nil {
@@ -170,21 +213,23 @@ func (t *template) insert(n *node, entry string) edit {
 		return edit{n.start + 1, n.start + 1, entry} // {}
 	}
 	at := t.entry(n, 0)
+	return edit{at, at, entry + t.separator(n)}
+}
+
+// separator is what stands between an entry that is put before a mapping's
+// first one, and that.
+func (t *template) separator(n *node) string {
+	at := t.entry(n, 0)
 	begin, column := place(t.src, t.lines, at)
 	line := t.src[t.lines[begin-1]:at]
 	ownLine := len(bytes.Trim(line, " \t")) == 0
-	flow := n.flow
 	switch {
-	case !flow:
-		indent := strings.Repeat(" ", column-1)
-		if ownLine {
-			indent = string(line)
-		}
-		entry += t.newline() + indent
+	case ownLine && n.flow:
+		return "," + t.newline() + string(line)
 	case ownLine:
-		entry += "," + t.newline() + string(line)
-	default:
-		entry += ", "
+		return t.newline() + string(line)
+	case n.flow:
+		return ", "
 	}
-	return edit{at, at, entry}
+	return t.newline() + strings.Repeat(" ", column-1)
 }

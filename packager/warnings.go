@@ -54,7 +54,7 @@ func (t *template) wholeFolders() (warnings []error) {
 // against Lambda's limit.
 func (t *template) unzipped() (warnings []error) {
 	code := make(map[string]*reference) // by logical ID
-	for _, r := range t.refs {
+	for _, r := range t.leaves() {
 		if r.target != nil && r.row.zip {
 			code[r.logicalID] = r
 		}
