@@ -229,6 +229,8 @@ func (c *collector) value(row property, id, name string, n *node, path []int) {
 		for i := 1; i < len(branches.values); i++ {
 			c.value(row, id, name, branches.values[i], join(path, i))
 		}
+	case n.kind == sequence && n.tag == "":
+		c.fail(n, r.subject(), "this is a list, and this property takes a path or URL")
 	case n.kind != scalar || n.tag != "" && n.tag != "!!str" && n.tag != "!":
 		return // an intrinsic function, or a mapping that names an object
 	case n.isNull() || n.value == "":

@@ -116,8 +116,24 @@ func (t *template) parse() []error {
 	}
 	t.openReaders()
 	var errs []error
+	t.complexKeys(t.root, &errs)
 	t.collect(&errs)
 	return errs
+}
+
+// complexKeys reports keys that are mappings or lists: YAML allows them, and
+// CloudFormation does not. Mostly they are placeholders in double braces.
+func (t *template) complexKeys(n *node, errs *[]error) {
+	for _, k := range n.keys {
+		if k.kind != scalar {
+			e := t.errorf(k, "", "this key is a mapping or a list, and CloudFormation takes a string")
+			e.Hint = "is this a placeholder, as {{name}}, that should be filled in before?"
+			*errs = append(*errs, e)
+		}
+	}
+	for _, v := range n.values {
+		t.complexKeys(v, errs)
+	}
 }
 
 func encodingError(src []byte) string {
