@@ -178,7 +178,7 @@ func readBack(t *testing.T, dir string, src []byte) (*template, []error) {
 	if err := os.WriteFile(path, src, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	return readTemplate(path, "template.yaml")
+	return readTemplate(path, "template.yaml", properties())
 }
 
 func refused(t *testing.T, src []byte, errs []error) {

@@ -84,6 +84,8 @@ type Options struct {
 	// Outputs are the files that the caller writes; {region} in one stands
 	// for any region. They never enter an archive.
 	Outputs []string
+	// Properties are packaged besides those that mrpackage knows.
+	Properties []Property
 	// UseJSON makes packaged templates JSON where the template is YAML.
 	UseJSON bool
 	// Metadata goes with every object that is uploaded.

@@ -40,6 +40,7 @@ func (a *artifact) size() (n int64) {
 type planner struct {
 	ctx       context.Context
 	opts      Options
+	table     []property
 	excluder  *excluder
 	templates map[string]*template // by real path
 	order     []*template          // as they were met, the root first
@@ -66,8 +67,12 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	table, err := tableWith(opts.Properties)
+	if err != nil {
+		return nil, err
+	}
 	p := &planner{
-		ctx: ctx, opts: opts, excluder: x, templates: make(map[string]*template),
+		ctx: ctx, opts: opts, table: table, excluder: x, templates: make(map[string]*template),
 		artifacts: make(map[artifactID]*artifact), errs: make(map[*template][]error),
 	}
 	path, err := templateFile(opts.TemplateFile)
@@ -165,7 +170,7 @@ func (p *planner) template(path, shown string, chain []string) *template {
 	if t := p.templates[real]; t != nil {
 		return t
 	}
-	t, errs := readTemplate(path, shown)
+	t, errs := readTemplate(path, shown, p.table)
 	p.templates[real] = t
 	p.order = append(p.order, t)
 	p.errs[t] = errs

@@ -1,7 +1,9 @@
 package packager
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -82,6 +84,63 @@ func properties() []property {
 		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "ReadmeUrl", form: s3},
 		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "LicenseUrl", form: s3},
 	}
+}
+
+// A Property is a property that is packaged besides those that mrpackage knows:
+// one of a resource type that is new, or of one's own.
+type Property struct {
+	Type string // the resource type, "AWS::Lambda::Function"
+	Path string // below Properties, steps divided by dots; ** stands for any number of keys
+	Form Form
+	Zip  bool // a single file becomes a zip of one; a folder always is zipped
+}
+
+// Form is how a property names an S3 object.
+type Form string
+
+// The forms.
+const (
+	FormS3     Form = "s3"     // "s3://bucket/key"
+	FormURL    Form = "url"    // "https://s3.region.amazonaws.com/bucket/key"
+	FormLambda Form = "lambda" // {S3Bucket, S3Key, S3ObjectVersion}
+	FormBucket Form = "bucket" // {Bucket, Key, Version}
+)
+
+// row returns the property as a row of the table.
+func (p Property) row() (property, error) {
+	row := property{section: "Resources", typ: p.Type, path: p.Path, zip: p.Zip}
+	switch p.Form {
+	case FormS3:
+	case FormURL:
+		row.form.https = true
+	case FormLambda:
+		row.form = form{bucket: "S3Bucket", key: "S3Key", version: "S3ObjectVersion"}
+	case FormBucket:
+		row.form = form{bucket: "Bucket", key: "Key", version: "Version"}
+	default:
+		return row, fmt.Errorf("the property %s.%s: %q is not a form; there are %s, %s, %s and %s", p.Type, p.Path, p.Form, FormS3, FormURL, FormLambda, FormBucket)
+	}
+	if p.Type == "" || p.Path == "" || slices.Contains(strings.Split(p.Path, "."), "") || strings.HasSuffix(p.Path, "**") {
+		return row, fmt.Errorf("the property %q of %q: a type and a path are needed", p.Path, p.Type)
+	}
+	return row, nil
+}
+
+// tableWith returns the table with more rows; of a type and path that it has,
+// the new row counts.
+func tableWith(more []Property) ([]property, error) {
+	table := properties()
+	for _, p := range more {
+		row, err := p.row()
+		if err != nil {
+			return nil, err
+		}
+		table = slices.DeleteFunc(table, func(old property) bool {
+			return old.section == row.section && old.typ == row.typ && old.path == row.path
+		})
+		table = append(table, row)
+	}
+	return table, nil
 }
 
 // A location is a stored object as a template names it.

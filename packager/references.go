@@ -57,7 +57,6 @@ func (r *reference) errorf(format string, args ...any) *Error {
 
 // collect finds every reference, in the order of the file.
 func (t *template) collect(errs *[]error) {
-	table := properties()
 	section := func(name string, visit func(k, n *node, path []int)) {
 		i := t.root.index(name)
 		if i < 0 {
@@ -74,7 +73,7 @@ func (t *template) collect(errs *[]error) {
 			}
 		}
 	}
-	c := collector{t: t, table: table, errs: errs}
+	c := collector{t: t, table: t.table, errs: errs}
 	section("Resources", c.resource)
 	section("Globals", func(k, n *node, path []int) { c.rows("Globals", k.value, k, "Globals."+k.value, n, path) })
 	section("Metadata", func(k, n *node, path []int) { c.rows("Metadata", k.value, k, "Metadata."+k.value, n, path) })

@@ -26,6 +26,7 @@ type template struct {
 	root *node
 	refs []*reference
 
+	table    []property // what is packaged
 	resolver *resolver
 	readers  []reader // the first is the one that made root
 }
@@ -49,8 +50,8 @@ const maxTemplate = 16 << 20
 
 // readTemplate reads the file and collects its references. The errors are
 // of type *Error, in the order of their places.
-func readTemplate(path, shown string) (*template, []error) {
-	t := &template{path: shown, dir: filepath.Dir(path)}
+func readTemplate(path, shown string, table []property) (*template, []error) {
+	t := &template{path: shown, dir: filepath.Dir(path), table: table}
 	fail := func(message, hint string) (*template, []error) {
 		return t, []error{&Error{File: shown, Message: message, Hint: hint}}
 	}

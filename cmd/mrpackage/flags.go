@@ -51,6 +51,7 @@ type flags struct {
 	forceUpload        bool
 	profile, endpoint  string
 	exclude            []string
+	properties         []string
 	jobs               int
 	dryRun             bool
 	archiveDir, report string
@@ -86,6 +87,7 @@ func (f *flags) define(fs *pflag.FlagSet) {
 	fs.StringVar(&f.profile, "profile", "", "`profile` of the AWS configuration")
 	fs.StringVar(&f.endpoint, "endpoint-url", "", "`URL` of an S3 server to use in place of AWS's")
 	fs.StringArrayVar(&f.exclude, "exclude", nil, "keep what matches this `pattern` out of archives (.dockerignore syntax); repeatable,\nbeside a .mrpackageignore in an artifact's folder")
+	fs.StringArrayVar(&f.properties, "property", nil, "also package this `property`: TYPE=PATH:FORM[:zip], with the forms s3, url, lambda and bucket;\nrepeatable, for a resource type that mrpackage does not know")
 	fs.IntVar(&f.jobs, "jobs", 16, "`number` of requests under way at once")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "do all but send: write the final templates and say what would be stored where")
 	fs.StringVar(&f.archiveDir, "archive-dir", "", "also keep every archive in this `folder`, as its key")
@@ -132,6 +134,9 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	}
 	if opts.Metadata, err = parseMetadata(f.metadata); err != nil {
 		return usage("--metadata: %w", err)
+	}
+	if opts.Properties, err = parseProperties(f.properties); err != nil {
+		return usage("--property %w", err)
 	}
 	buckets, pattern, err := parseBuckets(f.buckets)
 	if err != nil {
@@ -259,6 +264,31 @@ func parseBuckets(values []string) (byRegion map[string]string, pattern string, 
 		}
 	}
 	return byRegion, pattern, nil
+}
+
+// parseProperties reads TYPE=PATH:FORM[:zip].
+func parseProperties(values []string) ([]packager.Property, error) {
+	var all []packager.Property
+	for _, v := range values {
+		typ, rest, _ := strings.Cut(v, "=")
+		parts := strings.Split(rest, ":")
+		p := packager.Property{Type: typ, Path: parts[0]}
+		if len(parts) == 3 && parts[2] == "zip" {
+			p.Zip = true
+			parts = parts[:2]
+		}
+		if len(parts) != 2 || typ == "" || p.Path == "" {
+			return nil, fmt.Errorf("%q is not TYPE=PATH:FORM or TYPE=PATH:FORM:zip, as AWS::Lambda::Function=Code:lambda:zip", v)
+		}
+		p.Form = packager.Form(parts[1])
+		switch p.Form {
+		case packager.FormS3, packager.FormURL, packager.FormLambda, packager.FormBucket:
+		default:
+			return nil, fmt.Errorf("%q: there is no form %q; there are s3, url, lambda and bucket", v, p.Form)
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // parseMetadata reads the AWS CLI's two forms of a map.
