@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -32,12 +33,48 @@ type template struct {
 }
 
 func (t *template) errorf(n *node, subject, format string, args ...any) *Error {
-	e := &Error{File: t.path, Subject: oneLine(subject), Message: fmt.Sprintf(format, args...)}
+	if subject == "" && t.root != nil {
+		subject = t.root.nameOf(n)
+	}
+	e := &Error{File: t.path, Subject: oneLine(subject), Message: oneLine(fmt.Sprintf(format, args...))}
 	if n != nil {
 		e.Line, e.Column = t.place(n)
 		e.Excerpt = excerpt(t.file, t.fileLines, e.Line, e.Column)
 	}
 	return e
+}
+
+// nameOf is the logical ID and property of a node, or its path in another
+// section; "" where it is not in the tree.
+func (n *node) nameOf(wanted *node) string {
+	var find func(n *node, path []string) ([]string, bool)
+	find = func(n *node, path []string) ([]string, bool) {
+		if n == wanted {
+			return path, true
+		}
+		for i, v := range n.values {
+			step := fmt.Sprint(i)
+			if n.kind == mapping {
+				step = n.keys[i].value
+			}
+			at := append(path[:len(path):len(path)], step)
+			if n.kind == mapping && n.keys[i] == wanted {
+				return slices.DeleteFunc(at, func(s string) bool { return s == "" }), true
+			}
+			if found, ok := find(v, at); ok {
+				return found, true
+			}
+		}
+		return nil, false
+	}
+	path, _ := find(n, nil)
+	if len(path) > 1 && path[0] == "Resources" {
+		path = path[1:]
+		if len(path) > 2 && path[1] == "Properties" {
+			path = append(path[:1:1], path[2:]...)
+		}
+	}
+	return strings.Join(path, ".")
 }
 
 func (t *template) warn(n *node, format string, args ...any) {
