@@ -57,7 +57,7 @@ func (n *node) nameOf(wanted *node) string {
 			if n.kind == mapping {
 				step = n.keys[i].value
 			}
-			at := append(path[:len(path):len(path)], step)
+			at := slices.Concat(path, []string{step})
 			if n.kind == mapping && n.keys[i] == wanted {
 				return slices.DeleteFunc(at, func(s string) bool { return s == "" }), true
 			}
