@@ -165,7 +165,11 @@ func repackage(t *testing.T, dir string, src []byte, bucket, prefix string) *pac
 		return nil
 	}
 	var err error
-	if p.body, p.tree, err = p.source.rewrite(p.locate); err != nil {
+	var changes []change
+	if p.body, changes, err = p.source.rewrite(p.locate); err == nil {
+		p.tree, _ = p.source.readers[0].expected(changes)
+	}
+	if err != nil {
 		refused(t, src, []error{err})
 		return nil
 	}

@@ -366,8 +366,8 @@ func packageFor(s Store, root *template, artifacts []*artifact, useJSON bool) ([
 		add(object{key: s.key(a.name), artifact: a})
 	}
 	stored := make(map[*template]string)
-	var rewrite func(t *template) ([]byte, *node, error)
-	rewrite = func(t *template) ([]byte, *node, error) {
+	var rewrite func(t *template) ([]byte, []change, error)
+	rewrite = func(t *template) ([]byte, []change, error) {
 		for _, r := range t.leaves() {
 			if r.nested == nil || stored[r.nested] != "" {
 				continue
@@ -392,8 +392,9 @@ func packageFor(s Store, root *template, artifacts []*artifact, useJSON bool) ([
 			}
 		})
 	}
-	body, tree, err := rewrite(root)
+	body, changes, err := rewrite(root)
 	if err == nil && useJSON && !root.json {
+		tree, _ := root.readers[0].expected(changes) // it was proved
 		var errs []error
 		body, errs = root.toJSON(tree)
 		err = errors.Join(errs...)

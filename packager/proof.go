@@ -2,6 +2,7 @@ package packager
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,6 +42,44 @@ func (t *template) openReaders() {
 			t.readers = append(t.readers, r)
 		}
 	}
+}
+
+// prove reads the packaged template with every reader that understands the
+// source, and compares it with what the changes make of the source's tree.
+func (t *template) prove(out []byte, changes []change) error {
+	for i, reader := range t.readers {
+		before, agrees := reader.expected(changes)
+		if !agrees && i == 0 {
+			return t.internal(errors.New("a reference is not where it was found"))
+		}
+		if !agrees {
+			continue // this reader cannot judge the template
+		}
+		after, err := reader.read(out)
+		if err != nil {
+			return t.internal(fmt.Errorf("reading the packaged template again as %s: %w", reader.name, err))
+		}
+		if where, same := reader.same(before, after, ""); !same {
+			return t.internal(fmt.Errorf("read again as %s, the packaged template differs at %s", reader.name, where))
+		}
+	}
+	return nil
+}
+
+// expected returns the source's tree with the changes made, and whether the
+// reader understands the places of all of them.
+func (r reader) expected(changes []change) (*node, bool) {
+	tree := r.source.clone()
+	targets := make([]*node, len(changes))
+	for i, c := range changes {
+		if targets[i] = tree.at(c.path); !r.agrees(targets[i], c.node) {
+			return nil, false
+		}
+	}
+	for i, c := range changes {
+		c.expect(targets[i])
+	}
+	return tree, true
 }
 
 // agrees tells whether a reader understands the place of a reference as the

@@ -32,11 +32,12 @@ func TestProof(t *testing.T) {
 		"an edit spoils what is beside it":  func(t *template) { t.refs[0].node.value = "src Handler: a.b" },
 	} {
 		t.Run(name, func(t *testing.T) {
+			whole, _ := readTemplate(path, "template.yaml", properties())
 			tmpl, errs := readTemplate(path, "template.yaml", properties())
 			if len(errs) > 0 || len(tmpl.refs) != 1 || len(tmpl.readers) != 2 {
 				t.Fatalf("%v, %d references, %d readers", errs, len(tmpl.refs), len(tmpl.readers))
 			}
-			if out, _, err := tmpl.rewrite(locate); err != nil || !strings.Contains(string(out), "CodeUri: s3://code/k.zip\n") {
+			if out, _, err := whole.rewrite(locate); err != nil || !strings.Contains(string(out), "CodeUri: s3://code/k.zip\n") {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			breakIt(tmpl)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -30,6 +31,9 @@ type template struct {
 	table    []property // what is packaged
 	resolver *resolver
 	readers  []reader // the first is the one that made root
+
+	proving sync.Mutex
+	proved  map[string]bool // the manners of writing that were proved
 }
 
 func (t *template) errorf(n *node, subject, format string, args ...any) *Error {
