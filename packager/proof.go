@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func (t *template) internal(err error) error {
@@ -21,46 +23,61 @@ type reader struct {
 	name   string
 	read   func([]byte) (*node, error)
 	strict bool  // it tells plain scalars, tags and anchors as they are written
-	source *node // the template as this reader understands it
+	source *node // the template as this reader understands it; nil before it was asked
 
 	resolver *resolver
 }
 
-// openReaders fills in the readers that can read the template at all.
+// openReaders fills in the readers; the first one's reading is there already.
 func (t *template) openReaders() {
-	all := []reader{{name: "YAML", read: readYAML, strict: true}, {name: "YAML by the second reader", read: readGoccy}}
+	t.readers = []reader{{name: "YAML", read: readYAML, strict: true}, {name: "YAML by the second reader", read: readGoccy}}
 	if t.json {
-		all = append([]reader{{name: "JSON", read: readJSON, strict: true}}, all...)
+		t.readers = append([]reader{{name: "JSON", read: readJSON, strict: true}}, t.readers...)
 	}
-	for i, r := range all {
-		var err error
-		r.resolver = t.resolver
-		if r.source = t.root; i > 0 {
-			r.source, err = r.read(t.src)
-		}
-		if err == nil {
-			t.readers = append(t.readers, r)
-		}
+	for i := range t.readers {
+		t.readers[i].resolver = t.resolver
 	}
+	t.readers[0].source = t.root
 }
 
 // prove reads the packaged template with every reader that understands the
-// source, and compares it with what the changes make of the source's tree.
+// source, all at once, and compares it with what the changes make of the
+// source's tree.
 func (t *template) prove(out []byte, changes []change) error {
-	for i, reader := range t.readers {
-		before, agrees := reader.expected(changes)
-		if !agrees && i == 0 {
-			return t.internal(errors.New("a reference is not where it was found"))
-		}
-		if !agrees {
+	sources, results := make([]*node, len(t.readers)), make([]*node, len(t.readers))
+	unread, unreadable := make([]error, len(t.readers)), make([]error, len(t.readers))
+	var group errgroup.Group
+	for i, r := range t.readers {
+		group.Go(func() error {
+			if sources[i] = r.source; r.source == nil {
+				sources[i], unread[i] = r.read(t.src)
+			}
+			return nil
+		})
+		group.Go(func() error {
+			results[i], unreadable[i] = r.read(out)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i := range t.readers {
+		r := &t.readers[i]
+		if r.source = sources[i]; unread[i] != nil {
 			continue // this reader cannot judge the template
 		}
-		after, err := reader.read(out)
-		if err != nil {
-			return t.internal(fmt.Errorf("reading the packaged template again as %s: %w", reader.name, err))
+		before, agrees := r.expected(changes)
+		switch {
+		case !agrees && i == 0:
+			return t.internal(errors.New("a reference is not where it was found"))
+		case !agrees:
+			continue // nor can this one
+		case unreadable[i] != nil:
+			return t.internal(fmt.Errorf("reading the packaged template again as %s: %w", r.name, unreadable[i]))
 		}
-		if where, same := reader.same(before, after, ""); !same {
-			return t.internal(fmt.Errorf("read again as %s, the packaged template differs at %s", reader.name, where))
+		if where, same := r.same(before, results[i], ""); !same {
+			return t.internal(fmt.Errorf("read again as %s, the packaged template differs at %s", r.name, where))
 		}
 	}
 	return nil

@@ -26,7 +26,12 @@ func TestProof(t *testing.T) {
 			t.readers[1].read = func(b []byte) (*node, error) { return readGoccy(bytes.Replace(b, []byte("s3://"), []byte("s4://"), 1)) }
 		},
 		"a reader fails": func(t *template) {
-			t.readers[1].read = func([]byte) (*node, error) { return nil, errors.New("unreadable") }
+			t.readers[1].read = func(b []byte) (*node, error) {
+				if bytes.Contains(b, []byte("s3://")) {
+					return nil, errors.New("unreadable")
+				}
+				return readGoccy(b)
+			}
 		},
 		"a value is not where it was found": func(t *template) { t.refs[0].node.start += 2 },
 		"an edit spoils what is beside it":  func(t *template) { t.refs[0].node.value = "src Handler: a.b" },
