@@ -37,7 +37,7 @@ type property struct {
 // properties is the table of what is packaged: the union of what aws
 // cloudformation package and sam package know, from the resource type
 // reference of CloudFormation and SAM's specification. One line for a type
-// and property; tests read this table too.
+// and property, and one in TestPackagedProperties.
 func properties() []property {
 	var (
 		s3     = form{}

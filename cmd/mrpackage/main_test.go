@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,18 +131,8 @@ func s3get(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no object %s/%s", args[0], key)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), o.Body, 0o600))
-	for _, k := range slices.Sorted(keysOf(o.Metadata)) {
+	for _, k := range slices.Sorted(maps.Keys(o.Metadata)) {
 		fmt.Fprintf(ts.Stdout(), "%s=%s\n", k, o.Metadata[k])
-	}
-}
-
-func keysOf(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
 	}
 }
 
