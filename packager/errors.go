@@ -68,6 +68,13 @@ func plainError(err error) string {
 	return err.Error()
 }
 
+// Excerpt returns the line of a source, counted from 1 like the column, with a
+// caret under the column, which counts characters: what [Error] shows of its
+// place. It is empty where the source has no such line.
+func Excerpt(src []byte, line, column int) string {
+	return excerpt(src, lineStarts(src), line, column)
+}
+
 // excerpt returns the source line of a place with a caret under the column.
 // Lines are cut around the place, control characters made visible: templates
 // are text from strangers.

@@ -69,6 +69,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd.SetVersionTemplate("mrpackage {{.Version}}\n")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f.define(cmd.Flags())
+	cmd.AddCommand(checkCommand(u))
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 
 	err := cmd.ExecuteContext(ctx)
 	var usage usageError

@@ -63,6 +63,8 @@ func TestScripts(t *testing.T) {
 			"bigfile":    bigfile,
 			"digests":    digests,
 			"octal":      octal,
+			"pipeline":   pipelineFiles,
+			"change":     change,
 		},
 	})
 }
@@ -231,4 +233,31 @@ func octal(ts *testscript.TestScript, neg bool, args []string) {
 	text, err := strconv.Unquote(`"` + strings.Join(args[1:], " ") + `"`)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// pipelineFiles copies what this repository has of a pipeline.
+func pipelineFiles(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "pipeline FOLDER", 1)
+	for _, name := range []string{
+		"buildspec.yaml", "multiregion-build.sh", "package.json", "template.yaml", "src/lambda.js",
+		"deployment-pipeline/pipeline.yaml", "deployment-pipeline/buildspec.yaml", "deployment-pipeline/create-artifact-buckets.sh",
+	} {
+		text, err := os.ReadFile(filepath.Join("..", "..", name))
+		ts.Check(err)
+		to := ts.MkAbs(filepath.Join(args[0], name))
+		ts.Check(os.MkdirAll(filepath.Dir(to), 0o700))
+		ts.Check(os.WriteFile(to, text, 0o600))
+	}
+}
+
+// change puts one text in the place of another one, which must be there once;
+// \n is a line's end.
+func change(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "change FILE TEXT OTHER", 3)
+	text, lines := ts.ReadFile(args[0]), strings.NewReplacer(`\n`, "\n")
+	before := lines.Replace(args[1])
+	if n := strings.Count(text, before); n != 1 {
+		ts.Fatalf("%s holds %q %d times", args[0], before, n)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, before, lines.Replace(args[2]), 1)), 0o600))
 }
