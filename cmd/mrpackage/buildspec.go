@@ -89,15 +89,6 @@ func columnOf(v value) int {
 	return column
 }
 
-// line is one line of a document, counted from 1.
-func (d *document) line(n int) string {
-	lines := strings.Split(string(d.src), "\n")
-	if n < 1 || n > len(lines) {
-		return ""
-	}
-	return lines[n-1]
-}
-
 // maxScripts bounds how deep scripts are followed that run others.
 const maxScripts = 5
 
@@ -205,7 +196,7 @@ func readText(root, name string) (*document, error) {
 		return nil, errors.New("this is no script")
 	}
 	src, err := io.ReadAll(f)
-	return &document{name: path.Join(filepath.ToSlash(root), path.Clean(name)), src: src}, err
+	return newDocument(path.Join(filepath.ToSlash(root), path.Clean(name)), src), err
 }
 
 // scriptsLike are the scripts beside a missing one whose names hold the same
@@ -244,7 +235,7 @@ func (b *build) npmScript(args []string, depth int) {
 		return
 	}
 	above := 0
-	for i, line := range strings.Split(string(d.src), "\n") {
+	for i, line := range d.lines {
 		if strings.Contains(line, `"`+args[0]+`"`) {
 			above = i
 		}

@@ -158,6 +158,14 @@ func referred(v value) string {
 // knows; with defaults, parameters that have one stand with it. Two values of
 // the same text are the same in every deployment.
 func (p *pipeline) resolve(v value, defaults bool) (text string, known bool) {
+	return p.resolveWithin(v, defaults, 20)
+}
+
+// resolveWithin goes so deep and no deeper: an alias may hold itself.
+func (p *pipeline) resolveWithin(v value, defaults bool, depth int) (text string, known bool) {
+	if depth == 0 {
+		return "", false
+	}
 	tag, inner := v.tagged()
 	if e := inner.entries(); tag == "" && len(e) == 1 {
 		if short, ok := map[string]string{"Ref": "!Ref", "Fn::Sub": "!Sub", "Fn::Join": "!Join", "Fn::GetAtt": "!GetAtt"}[e[0].name()]; ok {
@@ -181,7 +189,7 @@ func (p *pipeline) resolve(v value, defaults bool) (text string, known bool) {
 		if parts := inner.items(); len(parts) == 2 {
 			template, isText = parts[0].scalar()
 			for _, local := range parts[1].entries() {
-				t, ok := p.resolve(local.value, defaults)
+				t, ok := p.resolveWithin(local.value, defaults, depth-1)
 				isText = isText && ok
 				locals[local.name()] = t
 			}
@@ -194,7 +202,7 @@ func (p *pipeline) resolve(v value, defaults bool) (text string, known bool) {
 		}
 		var texts []string
 		for _, item := range parts[1].items() {
-			t, ok := p.resolve(item, defaults)
+			t, ok := p.resolveWithin(item, defaults, depth-1)
 			if !ok {
 				return "", false
 			}

@@ -18,6 +18,7 @@ import (
 type document struct {
 	name    string // as messages show it
 	src     []byte
+	lines   []string
 	anchors map[string]ast.Node
 	root    value
 }
@@ -53,8 +54,20 @@ func readDocument(path string) (*document, error) {
 	return parseDocument(filepath.ToSlash(path), src)
 }
 
+func newDocument(name string, src []byte) *document {
+	return &document{name: name, src: src, lines: strings.Split(string(src), "\n"), anchors: make(map[string]ast.Node)}
+}
+
+// line is one line of a document, counted from 1.
+func (d *document) line(n int) string {
+	if n < 1 || n > len(d.lines) {
+		return ""
+	}
+	return d.lines[n-1]
+}
+
 func parseDocument(name string, src []byte) (d *document, err error) {
-	d = &document{name: name, src: src, anchors: make(map[string]ast.Node)}
+	d = newDocument(name, src)
 	defer func() {
 		// The reader is other people's, and the files are strangers'.
 		if r := recover(); r != nil {
