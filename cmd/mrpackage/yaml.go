@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -55,7 +57,8 @@ func readDocument(path string) (*document, error) {
 }
 
 func newDocument(name string, src []byte) *document {
-	return &document{name: name, src: src, lines: strings.Split(string(src), "\n"), anchors: make(map[string]ast.Node)}
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(src))
+	return &document{name: name, src: src, lines: strings.Split(text, "\n"), anchors: make(map[string]ast.Node)}
 }
 
 // line is one line of a document, counted from 1.
@@ -74,6 +77,9 @@ func parseDocument(name string, src []byte) (d *document, err error) {
 			d, err = nil, &packager.Error{File: name, Message: fmt.Sprintf("this file cannot be read: %v", r)}
 		}
 	}()
+	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
+		return nil, &packager.Error{File: name, Message: "this file is not UTF-8 text"}
+	}
 	file, err := parser.ParseBytes(src, 0)
 	if err != nil {
 		e := &packager.Error{File: name, Message: err.Error(), Err: err}
