@@ -25,6 +25,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add(pipeline, buildspec, read("multiregion-build.sh"))
 	f.Add(pipeline, "phases: {build: {commands: [bash a.sh]}}\nartifacts: {files: ['**/*']}", "for r in a b; do mrpackage -r $r; done")
 	f.Add(strings.ReplaceAll(pipeline, "!Sub", "!Join"), "phases: {build: {commands: &a [*a, a.sh]}}", "f() { f \"$1\"; mrpackage $1; }; f a")
+	f.Add(pipeline, buildspec, " () { f \"$1\"; }; f a")
 	f.Add("Resources: {P: {Type: AWS::CodePipeline::Pipeline, Properties: {ArtifactStores: [{Region: &a !Join ['', [*a]]}]}}}", "a: |\n", "")
 	f.Fuzz(func(t *testing.T, pipeline, buildspec, script string) {
 		dir := t.TempDir()

@@ -49,7 +49,9 @@ func readScript(text string, environ map[string]string) (*script, error) {
 	syntax.Walk(file, func(n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.FuncDecl:
-			s.functions[n.Name.Value] = n
+			if n.Name != nil { // zsh has functions without
+				s.functions[n.Name.Value] = n
+			}
 		case *syntax.Assign:
 			if n.Name != nil && n.Value != nil {
 				s.assign(n.Name.Value, s.words(n.Value, nil))
@@ -60,7 +62,7 @@ func readScript(text string, environ map[string]string) (*script, error) {
 				}
 			}
 		case *syntax.ForClause:
-			if loop, ok := n.Loop.(*syntax.WordIter); ok {
+			if loop, ok := n.Loop.(*syntax.WordIter); ok && loop.Name != nil {
 				for _, w := range loop.Items {
 					for _, text := range s.words(w, nil) {
 						s.assign(loop.Name.Value, strings.Fields(text))
