@@ -25,8 +25,8 @@ the build packages and hands over, and what the deploy actions ask for. It makes
 no request and runs nothing.
 
 PIPELINE is the template with the AWS::CodePipeline::Pipeline in it; default:
-deployment-pipeline/pipeline.yaml, else pipeline.yaml. Run it at the top of the
-repository: paths in a buildspec start there.
+deployment-pipeline/pipeline.yaml, else pipeline.yaml. The buildspec's path starts
+in this folder, or else in one above the template.
 
 It is silent where all is well. Exit status: 0 nothing is wrong; 1 something is;
 2 wrong usage.`

@@ -123,6 +123,7 @@ func (b *buildCheck) readBuildspec() *build {
 		}
 		return readBuild(d, b.root, b.project.variables)
 	}
+	b.root = b.repository(text)
 	d, err := readDocument(filepath.Join(b.root, filepath.FromSlash(text)))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -137,6 +138,18 @@ func (b *buildCheck) readBuildspec() *build {
 		return nil
 	}
 	return readBuild(d, b.root, b.project.variables)
+}
+
+// repository is the folder that a buildspec's path starts in: this one, else the
+// nearest one above the pipeline's template that has such a file.
+func (b *buildCheck) repository(buildspec string) string {
+	above := filepath.Dir(filepath.FromSlash(b.doc.name))
+	for _, dir := range []string{".", above, filepath.Join(above, ".."), filepath.Join(above, "..", "..")} {
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(buildspec))); err == nil {
+			return dir
+		}
+	}
+	return "."
 }
 
 // checkPackagings holds the commands that package against the variables.
