@@ -53,7 +53,7 @@ func (b *bucket) remedy(action, code string, err error) string {
 	case "NoSuchBucket", "NotFound":
 		return fmt.Sprintf("there is no bucket %s: create it in %s, or correct --s3-bucket or %s", b.Bucket, b.Region, variable)
 	case "AccessDenied", "Forbidden", "AllAccessDisabled":
-		return "the caller, the bucket's policy or its KMS key denies this; allow the caller\n" + b.statement(action)
+		return "the bucket belongs to another account, or its policy, its KMS key or the caller's role denies this; allow the caller\n" + b.statement(action)
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 		return fmt.Sprintf("the bucket is not in %s: name one that is", b.Region)
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
@@ -72,25 +72,20 @@ func (b *bucket) remedy(action, code string, err error) string {
 	case strings.Contains(err.Error(), "get credentials"), strings.Contains(err.Error(), "refresh cached credentials"):
 		return "no AWS credentials: run in CodeBuild with a service role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; --dry-run needs none"
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("%s cannot be reached from here; in a VPC, an S3 gateway endpoint serves its own region only, other regions need a NAT gateway or an interface endpoint", b.Region)
+		return unreachable(b.Region)
 	}
 	return ""
 }
 
+func unreachable(region string) string {
+	return region + " cannot be reached from here; in a VPC, an S3 gateway endpoint serves its own region only, other regions need a NAT gateway or an interface endpoint"
+}
+
 // statement is the IAM statement that allows an action here.
 func (b *bucket) statement(action string) string {
-	partition := "aws"
-	switch {
-	case strings.HasPrefix(b.Region, "cn-"):
-		partition = "aws-cn"
-	case strings.HasPrefix(b.Region, "us-gov-"):
-		partition = "aws-us-gov"
-	case strings.HasPrefix(b.Region, "eusc-"):
-		partition = "aws-eusc"
-	}
-	resource := fmt.Sprintf("arn:%s:s3:::%s", partition, b.Bucket)
-	if action != "s3:ListBucket" {
-		resource += "/" + b.key("*")
+	resource := b.arn(b.key("*"))
+	if action == "s3:ListBucket" {
+		resource = b.arn("")
 	}
 	return fmt.Sprintf(`{"Effect": "Allow", "Action": %q, "Resource": %q}`, action, resource)
 }

@@ -88,8 +88,21 @@ type Options struct {
 	Properties []Property
 	// UseJSON makes packaged templates JSON where the template is YAML.
 	UseJSON bool
-	// Metadata goes with every object that is uploaded.
+	// Metadata goes with every object that is uploaded. An object that is
+	// stored without it is stored anew.
 	Metadata map[string]string
+	// Provenance is metadata that tells of the upload, such as a commit. It
+	// goes with objects that are uploaded, and is no reason to upload one.
+	Provenance map[string]string
+	// Tags are given to every object that is uploaded.
+	Tags map[string]string
+	// SSE is the encryption to ask for; a store's KMSKey implies KMS. An
+	// object that is stored under another one is stored anew.
+	SSE SSE
+	// RefreshAfter is the age from which on an object that is in use is made
+	// young by a copy onto itself, so that no lifecycle rule deletes it. 0
+	// means 30 days; less than 0, never.
+	RefreshAfter time.Duration
 	// ForceUpload uploads everything, whatever is stored already.
 	ForceUpload bool
 	// DryRun makes Upload send nothing.
@@ -107,6 +120,8 @@ type Options struct {
 	// Progress, if not nil, is told what happens. It is called by one
 	// goroutine at a time and should return soon.
 	Progress func(Event)
+
+	stall time.Duration // how long a transfer may stand still; 0 means the default
 }
 
 // A Plan is what a run will store and the templates that it leads to. All of
@@ -174,6 +189,8 @@ const (
 	Planned  Action = "planned"  // nothing was sent
 	Uploaded Action = "uploaded" // it is stored now
 	Reused   Action = "reused"   // it was stored already
+	// Refreshed objects were stored already, and old: they are young now.
+	Refreshed Action = "refreshed"
 )
 
 // An Object is one object of a store.
@@ -209,6 +226,7 @@ const (
 	Sent                      // Bytes of a large object went out
 	Stored                    // an object was uploaded or found, as Object.Action says
 	Replaced                  // an object under the key is not what it should be, and is uploaded again
+	Retrying                  // a request failed and is sent again after Took; Err is why
 )
 
 // An Event is one step of a run.
@@ -220,7 +238,12 @@ type Event struct {
 	Objects int
 	Bytes   int64
 	Took    time.Duration
+	Err     error
 }
+
+// defaultRefresh is well before the 90 days after which the pipeline's artifact
+// buckets delete objects.
+const defaultRefresh = 30 * 24 * time.Hour
 
 // Package plans, archives, uploads and rewrites. Where it returns an error no
 // packaged template is returned. The error joins all problems: of the input,

@@ -62,6 +62,7 @@ type artifactID struct {
 func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	began := time.Now()
 	stores, storeErrs := complete(opts.Stores)
+	storeErrs = append(storeErrs, checkKeys(stores, opts.SSE)...)
 	opts.Stores = stores
 	x, err := newExcluder(opts.Exclude, opts.Outputs)
 	if err != nil {

@@ -17,6 +17,12 @@ type Store struct {
 	Bucket string
 	// Prefix stands before every key, a slash between them. Empty means none.
 	Prefix string
+	// Owner is the account ID that the bucket must belong to; every request
+	// says so. Empty means any.
+	Owner string
+	// KMSKey is the KMS key that objects are encrypted with: its ID, its ARN,
+	// or an alias. Empty means what Options.SSE says.
+	KMSKey string
 }
 
 // BucketVariable returns the name of the environment variable that holds a
@@ -52,6 +58,7 @@ func complete(stores []Store) ([]Store, []error) {
 		fail("", "name them with --regions us-east-1,us-west-2, or set "+BucketVariable("us-east-1")+" and the like", "no region is given")
 	}
 	stores = slices.Clone(stores)
+	account := regexp.MustCompile(`^[0-9]{12}$`)
 	seen := make(map[string]bool)
 	bucketName := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
 	for i := range stores {
@@ -79,6 +86,9 @@ func complete(stores []Store) ([]Store, []error) {
 				source = ", the value of " + variable + ","
 			}
 			fail(s.Region, "give the bucket's name alone: no s3://, no path, no ARN", "%q%s is not a bucket's name", s.Bucket, source)
+		}
+		if s.Owner != "" && !account.MatchString(s.Owner) {
+			fail(s.Region, "an account ID has 12 digits", "%q, the expected owner of the bucket, is not an account ID", s.Owner)
 		}
 		seen[s.Region] = true
 		if err := checkPrefix(s.Prefix); err != nil {

@@ -61,9 +61,9 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	wants := make(map[*artifact][]want)
 	nested := []want(nil)
 	if !p.opts.DryRun {
-		dial := newDialer()
-		defer dial.close()
-		if r.buckets, err = openBuckets(ctx, p.opts, dial, r.sent); err != nil {
+		t := newTransport(p.opts.stall)
+		defer t.close()
+		if r.buckets, err = openBuckets(ctx, p.opts, t, r.tell); err != nil {
 			return nil, err
 		}
 		began := time.Now()
@@ -222,17 +222,25 @@ func (r *run) lookFor(b *bucket, i, j int, o object) presence {
 	default:
 		load = plainPayload(o.artifact)
 	}
-	found, size, err := b.look(r.ctx, o.key, load)
+	began := time.Now()
+	f, err := b.look(r.ctx, o.key, load)
 	if err != nil {
 		r.fail(i, err)
 	}
-	switch found {
+	switch f.presence {
 	case proved:
-		r.finished(want{store: i, object: j}, Reused, size, "", 0)
+		action, version := Reused, ""
+		if b.old(f) {
+			if version, err = b.refresh(r.ctx, o.key, f); err != nil {
+				return different // it may not be copied, or changed meanwhile: a new put makes it young too
+			}
+			action = Refreshed
+		}
+		r.finished(want{store: i, object: j}, action, f.size, version, time.Since(began))
 	case foreign:
-		r.tell(Event{Kind: Replaced, Region: b.Region, Bucket: b.Bucket, Object: Object{Key: o.key, Size: size}})
+		r.tell(Event{Kind: Replaced, Region: b.Region, Bucket: b.Bucket, Object: Object{Key: o.key, Size: f.size}})
 	}
-	return found
+	return f.presence
 }
 
 // payload makes an artifact ready to be sent. release gives its temporary file
@@ -346,11 +354,6 @@ func (r *run) failed(store int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failures[store] != nil
-}
-
-func (r *run) sent(store int, key string, n int64) {
-	b := r.opts.Stores[store]
-	r.tell(Event{Kind: Sent, Region: b.Region, Bucket: b.Bucket, Object: Object{Key: key}, Bytes: n})
 }
 
 // finished records what became of an object and tells of it.

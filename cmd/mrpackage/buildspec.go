@@ -36,9 +36,8 @@ type problemAt func(subject, hint, format string, args ...any) *packager.Error
 type packaging struct {
 	flags   flags
 	regions []string // nil: those whose bucket variables are set
-	buckets map[string]string
-	pattern string // of buckets; "" is the variables
-	outputs string // a pattern with {region}; "" is unknown
+	buckets byRegion // "" is the variable
+	outputs string   // a pattern with {region}; "" is unknown
 	at      problemAt
 }
 
@@ -258,7 +257,7 @@ func (b *build) mrpackage(args []string, at problemAt) {
 		err = errors.New("unexpected argument " + fs.Arg(0))
 	}
 	if err == nil {
-		p.buckets, p.pattern, err = parseBuckets(p.flags.buckets)
+		p.buckets, err = parseBuckets(p.flags.buckets)
 	}
 	if err != nil {
 		if !strings.Contains(strings.Join(args, " "), unknown) {
@@ -275,7 +274,7 @@ func (b *build) mrpackage(args []string, at problemAt) {
 // awsPackage reads a command line of aws cloudformation package or sam package,
 // which write one template for one region.
 func (b *build) awsPackage(args []string, at problemAt) {
-	p := packaging{at: at, regions: []string{unknown}, pattern: unknown}
+	p := packaging{at: at, regions: []string{unknown}, buckets: byRegion{all: unknown}}
 	for i, arg := range args {
 		name, v, ok := strings.Cut(arg, "=")
 		if !ok && i+1 < len(args) {

@@ -160,7 +160,7 @@ func (b *buildCheck) checkPackagings() {
 			case strings.Contains(region, unknown):
 			case !packager.ValidRegion(region):
 				b.problems = append(b.problems, p.at("", "a region's name is like us-east-1", "%q is not the name of a region", region))
-			case p.buckets[region] == "" && p.pattern == "" && !set:
+			case p.buckets.of(region) == "" && !set:
 				b.problems = append(b.problems, p.at(region, b.variableHint(region), "no bucket: %s is not among the variables of %s", packager.BucketVariable(region), b.project.logicalID))
 			}
 		}

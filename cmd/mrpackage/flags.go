@@ -2,18 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 	"github.com/moby/patternmatcher"
 	"github.com/spf13/pflag"
@@ -44,7 +39,12 @@ type flags struct {
 	templateFile       string
 	regions, region    []string
 	buckets            []string
+	owners             []string
 	prefix             string
+	sse                string
+	keys               []string
+	tags               []string
+	refreshAfter       string
 	output             string
 	useJSON            bool
 	metadata           string
@@ -56,6 +56,7 @@ type flags struct {
 	dryRun             bool
 	archiveDir, report string
 	strict             bool
+	printPolicy        bool
 	quiet, verbose     bool
 	noProgress         bool
 
@@ -80,9 +81,14 @@ func (f *flags) define(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.region, "region", nil, "the same as --regions")
 	fs.StringArrayVar(&f.buckets, "s3-bucket", nil, "`bucket`, in which {region} and {account} are filled in; or REGION=BUCKET; repeatable")
 	fs.StringVar(&f.prefix, "s3-prefix", "", "`prefix` of every key; may hold {region}")
+	fs.StringArrayVar(&f.owners, "expected-bucket-owner", nil, "`account` that must own the buckets: its ID, or self for the caller's;\nor REGION=ID; repeatable")
+	fs.StringVar(&f.sse, "sse", "bucket", "`encryption` of uploaded objects: bucket (its default), AES256 or aws:kms")
+	fs.StringArrayVar(&f.keys, "kms-key-id", nil, "KMS `key` for uploaded objects: ID, ARN or alias; or REGION=KEY; repeatable")
 	fs.StringVar(&f.output, "output-template-file", "", "where the packaged templates go, a `pattern` with {region}\n(default target/packaged-template-{region}.yaml, .json for JSON; - is standard output, for one region)")
 	fs.BoolVar(&f.useJSON, "use-json", false, "write packaged templates in JSON")
 	fs.StringVar(&f.metadata, "metadata", "", "`metadata` of every uploaded object: KEY=VALUE,KEY=VALUE or a JSON object")
+	fs.StringArrayVar(&f.tags, "tag", nil, "`tag` of every uploaded object: KEY=VALUE; repeatable")
+	fs.StringVar(&f.refreshAfter, "refresh-after", "30d", "`age` from which on an object in use is copied onto itself, so that no lifecycle rule\ndeletes it: days as 30d, or never")
 	fs.BoolVar(&f.forceUpload, "force-upload", false, "upload everything, whatever is stored already")
 	fs.StringVar(&f.profile, "profile", "", "`profile` of the AWS configuration")
 	fs.StringVar(&f.endpoint, "endpoint-url", "", "`URL` of an S3 server to use in place of AWS's")
@@ -92,6 +98,7 @@ func (f *flags) define(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.dryRun, "dry-run", false, "do all but send: write the final templates and say what would be stored where")
 	fs.StringVar(&f.archiveDir, "archive-dir", "", "also keep every archive in this `folder`, as its key")
 	fs.StringVar(&f.report, "report", "", "write a JSON record of the run to this `file`")
+	fs.BoolVar(&f.printPolicy, "print-iam-policy", false, "print the least IAM policy for these regions, buckets and keys, and do nothing else")
 	fs.BoolVar(&f.strict, "strict", false, "take warnings for errors")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print results, warnings and errors only")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print a line for every object, also for those that are stored already")
@@ -107,6 +114,7 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 		return packager.Options{}, nil, usageError{fmt.Errorf(format, args...)}
 	}
 	opts = packager.Options{
+		SSE: packager.SSE(f.sse), Provenance: provenance(),
 		TemplateFile: f.templateFile, Exclude: f.exclude, UseJSON: f.useJSON,
 		ForceUpload: f.forceUpload, DryRun: f.dryRun, ArchiveDir: f.archiveDir,
 		Jobs: f.jobs, EndpointURL: f.endpoint,
@@ -138,12 +146,31 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	if opts.Properties, err = parseProperties(f.properties); err != nil {
 		return usage("--property %w", err)
 	}
-	buckets, pattern, err := parseBuckets(f.buckets)
+	buckets, err := parseBuckets(f.buckets)
 	if err != nil {
 		return usage("--s3-bucket %w", err)
 	}
+	owners, err := parseByRegion(f.owners, "an account")
+	if err != nil {
+		return usage("--expected-bucket-owner %w", err)
+	}
+	keys, err := parseByRegion(f.keys, "a key")
+	if err != nil {
+		return usage("--kms-key-id %w", err)
+	}
+	if f.sse == "bucket" {
+		opts.SSE = packager.BucketSSE
+	} else if f.sse != string(packager.AES256) && f.sse != string(packager.KMS) {
+		return usage("--sse %q: there are bucket, AES256 and aws:kms", f.sse)
+	}
+	if opts.Tags, err = parseTags(f.tags); err != nil {
+		return usage("--tag %w", err)
+	}
+	if opts.RefreshAfter, err = parseAge(f.refreshAfter); err != nil {
+		return usage("--refresh-after %w", err)
+	}
 	regions := f.regionNames(os.Environ())
-	needAWS := !f.dryRun || len(regions) == 0
+	needAWS := !f.dryRun && !f.printPolicy || len(regions) == 0
 	if needAWS {
 		cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(f.profile))
 		if err != nil {
@@ -158,32 +185,27 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	if f.output != "" && len(regions) > 1 && !strings.Contains(f.output, "{region}") {
 		return usage("--output-template-file %q needs a {region}: one template is written for each of the %d regions", f.output, len(regions))
 	}
-	for region := range buckets {
-		if !contains(regions, region) {
-			return usage("--s3-bucket %s=%s: %s is not among the regions", region, buckets[region], region)
-		}
-	}
-	account := ""
-	for _, region := range regions {
-		bucket := pattern
-		if own, ok := buckets[region]; ok {
-			bucket = own
-		}
-		if strings.Contains(bucket, "{account}") {
-			if account == "" {
-				if account, err = f.account(ctx, opts.AWS, regions[0]); err != nil {
-					problems = append(problems, err)
-					account = "000000000000" // so that all other problems show too
-				}
+	for flag, given := range map[string]byRegion{"--s3-bucket": buckets, "--expected-bucket-owner": owners, "--kms-key-id": keys} {
+		for region, v := range given.own {
+			if !contains(regions, region) {
+				return usage("%s %s=%s: %s is not among the regions", flag, region, v, region)
 			}
-			bucket = strings.ReplaceAll(bucket, "{account}", account)
 		}
-		opts.Stores = append(opts.Stores, packager.Store{
-			Region: region,
-			Bucket: strings.ReplaceAll(bucket, "{region}", region),
-			Prefix: strings.ReplaceAll(f.prefix, "{region}", region),
-		})
 	}
+	who := &caller{dryRun: f.dryRun || f.printPolicy, aws: opts.AWS}
+	for _, region := range regions {
+		s := packager.Store{Region: region, Bucket: buckets.of(region), Owner: owners.of(region), KMSKey: keys.of(region)}
+		if strings.Contains(s.Bucket, "{account}") {
+			s.Bucket = strings.ReplaceAll(s.Bucket, "{account}", who.account(ctx, region))
+		}
+		if s.Owner == "self" {
+			s.Owner = who.self(ctx, region)
+		}
+		s.Bucket = strings.ReplaceAll(s.Bucket, "{region}", region)
+		s.Prefix = strings.ReplaceAll(f.prefix, "{region}", region)
+		opts.Stores = append(opts.Stores, s)
+	}
+	problems = append(problems, who.problems...)
 	opts.Outputs = f.excludedOutputs()
 	return opts, problems, nil
 }
@@ -210,122 +232,4 @@ func contains(list []string, s string) bool {
 		}
 	}
 	return false
-}
-
-// account is the caller's AWS account. A dry run makes no request, and takes
-// it from the environment.
-func (f *flags) account(ctx context.Context, cfg *aws.Config, region string) (string, error) {
-	if arn := strings.Split(os.Getenv("CODEBUILD_BUILD_ARN"), ":"); len(arn) > 4 {
-		return arn[4], nil // arn:aws:codebuild:REGION:ACCOUNT:build/...
-	}
-	if id := os.Getenv("AWS_ACCOUNT_ID"); id != "" {
-		return id, nil
-	}
-	if f.dryRun {
-		return "", &packager.Error{Subject: "--s3-bucket", Message: "a dry run makes no request, so it cannot find out {account}", Hint: "set AWS_ACCOUNT_ID, or write the bucket's name in full"}
-	}
-	regional := cfg.Copy()
-	regional.Region = region // the global endpoint's tokens do not work in opt-in regions
-	out, err := sts.NewFromConfig(regional).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return "", &packager.Error{Subject: "--s3-bucket", Message: "asking AWS for {account}: " + err.Error(), Err: err, Hint: "are there AWS credentials?"}
-	}
-	return aws.ToString(out.Account), nil
-}
-
-// parseBuckets divides --s3-bucket into names for one region and the pattern
-// for all others.
-func parseBuckets(values []string) (byRegion map[string]string, pattern string, err error) {
-	byRegion = make(map[string]string)
-	for _, v := range values {
-		region, name, ok := strings.Cut(v, "=")
-		switch {
-		case v == "" || ok && name == "":
-			return nil, "", fmt.Errorf("%q: the bucket's name is missing", v)
-		case ok && !packager.ValidRegion(region):
-			return nil, "", fmt.Errorf("%q: %q is not the name of a region", v, region)
-		case ok && byRegion[region] != "":
-			return nil, "", fmt.Errorf("%q: %s has the bucket %s already", v, region, byRegion[region])
-		case ok:
-			byRegion[region] = name
-		case pattern != "":
-			return nil, "", fmt.Errorf("%q: %q is given for all regions already", v, pattern)
-		default:
-			pattern = v
-		}
-	}
-	for _, name := range append([]string{pattern}, values...) {
-		if m := regexp.MustCompile(`\{[^}]*\}`).FindAllString(name, -1); m != nil {
-			for _, p := range m {
-				if p != "{region}" && p != "{account}" {
-					return nil, "", fmt.Errorf("%q: %s is unknown; there are {region} and {account}", name, p)
-				}
-			}
-		}
-	}
-	return byRegion, pattern, nil
-}
-
-// parseProperties reads TYPE=PATH:FORM[:zip].
-func parseProperties(values []string) ([]packager.Property, error) {
-	var all []packager.Property
-	for _, v := range values {
-		typ, rest, _ := strings.Cut(v, "=")
-		parts := strings.Split(rest, ":")
-		p := packager.Property{Type: typ, Path: parts[0]}
-		if len(parts) == 3 && parts[2] == "zip" {
-			p.Zip = true
-			parts = parts[:2]
-		}
-		if len(parts) != 2 || typ == "" || p.Path == "" {
-			return nil, fmt.Errorf("%q is not TYPE=PATH:FORM or TYPE=PATH:FORM:zip, as AWS::Lambda::Function=Code:lambda:zip", v)
-		}
-		p.Form = packager.Form(parts[1])
-		switch p.Form {
-		case packager.FormS3, packager.FormURL, packager.FormLambda, packager.FormBucket:
-		default:
-			return nil, fmt.Errorf("%q: there is no form %q; there are s3, url, lambda and bucket", v, p.Form)
-		}
-		all = append(all, p)
-	}
-	return all, nil
-}
-
-// parseMetadata reads the AWS CLI's two forms of a map.
-func parseMetadata(s string) (map[string]string, error) {
-	if s == "" {
-		return nil, nil
-	}
-	m := make(map[string]string)
-	if strings.HasPrefix(strings.TrimSpace(s), "{") {
-		if err := json.Unmarshal([]byte(s), &m); err != nil {
-			return nil, fmt.Errorf("reading the JSON object: %w", err)
-		}
-	} else {
-		lines, err := csv.NewReader(strings.NewReader(s)).ReadAll()
-		if err != nil {
-			return nil, fmt.Errorf("%q: %w", s, err)
-		}
-		if len(lines) != 1 {
-			return nil, fmt.Errorf("%q has more than one line", s)
-		}
-		for _, field := range lines[0] {
-			key, value, ok := strings.Cut(field, "=")
-			if !ok {
-				return nil, fmt.Errorf("%q is not KEY=VALUE", field)
-			}
-			m[key] = value
-		}
-	}
-	for key, value := range m {
-		switch {
-		case !regexp.MustCompile(`^[A-Za-z0-9_.-]+$`).MatchString(key):
-			return nil, fmt.Errorf("the key %q: use letters, digits and _.-", key)
-		case strings.HasPrefix(strings.ToLower(key), "mrpackage-"):
-			return nil, fmt.Errorf("the key %q: keys that begin with mrpackage- are mrpackage's own", key)
-		case !regexp.MustCompile(`^[ -~]*$`).MatchString(value):
-			return nil, errors.New("the value of " + key + " holds characters that HTTP headers cannot")
-		}
-	}
-	return m, nil
 }

@@ -100,6 +100,14 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 		return err
 	}
 	opts.Progress = p.event
+	if f.printPolicy {
+		policy, err := packager.Policy(opts)
+		if err := errors.Join(append(problems, err)...); err != nil {
+			return err
+		}
+		_, err = u.out.Write(policy)
+		return err
+	}
 	plan, planErr := packager.NewPlan(ctx, opts)
 	if ctx.Err() != nil {
 		return ctx.Err()

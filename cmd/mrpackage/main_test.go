@@ -56,6 +56,9 @@ func TestScripts(t *testing.T) {
 			"s3keys":     s3keys,
 			"s3get":      s3get,
 			"s3put":      s3put,
+			"s3age":      s3age,
+			"s3describe": s3describe,
+			"s3headers":  s3headers,
 			"s3requests": s3requests,
 			"ziplist":    ziplist,
 			"copydir":    copydir,
@@ -136,6 +139,47 @@ func s3get(ts *testscript.TestScript, neg bool, args []string) {
 	for _, k := range slices.Sorted(maps.Keys(o.Metadata)) {
 		fmt.Fprintf(ts.Stdout(), "%s=%s\n", k, o.Metadata[k])
 	}
+}
+
+// s3age makes every object of a bucket older.
+func s3age(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3age BUCKET DAYS", 2)
+	days, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for _, key := range server(ts).Keys(args[0]) {
+		o, _ := server(ts).Object(args[0], key)
+		o.LastModified = time.Now().AddDate(0, 0, -days)
+		o.VersionID = ""
+		server(ts).PutObject(args[0], key, o)
+	}
+}
+
+// s3describe prints what every object of a bucket is stored with.
+func s3describe(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3describe BUCKET", 1)
+	for _, key := range server(ts).Keys(args[0]) {
+		o, _ := server(ts).Object(args[0], key)
+		fmt.Fprintf(ts.Stdout(), "%s %s %d days\n", o.ServerSideEncryption, o.SSEKMSKeyID, int(time.Since(o.LastModified).Hours()/24))
+		for _, m := range []map[string]string{o.Tags, o.Metadata} {
+			for _, k := range slices.Sorted(maps.Keys(m)) {
+				if !strings.HasPrefix(k, "mrpackage-") || k == "mrpackage-commit" || k == "mrpackage-build" {
+					fmt.Fprintf(ts.Stdout(), "%s=%s\n", k, m[k])
+				}
+			}
+		}
+	}
+}
+
+// s3headers prints what each operation since the last time said in a header.
+func s3headers(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3headers NAME", 1)
+	var lines []string
+	for _, r := range server(ts).Requests() {
+		lines = append(lines, r.Operation+" "+r.Header.Get(args[0])+"\n")
+	}
+	server(ts).ResetRequests()
+	slices.Sort(lines)
+	fmt.Fprint(ts.Stdout(), strings.Join(slices.Compact(lines), ""))
 }
 
 // s3put changes a stored object as somebody else would.

@@ -77,6 +77,8 @@ func (p *progress) event(e packager.Event) {
 	switch e.Kind {
 	case packager.Replaced:
 		p.ui.replaced(e)
+	case packager.Retrying:
+		p.ui.retrying(e)
 	case packager.Looked:
 		if !p.live {
 			p.ui.looked(e, int(b.objects))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -90,9 +91,9 @@ func (u *ui) problems(err error, r *packager.Result) {
 
 func (u *ui) unfinished(r *packager.Result) {
 	for _, s := range r.Stores {
-		uploaded, reused, _ := tally(s)
-		if uploaded+reused > 0 {
-			u.line("%s: %d of %d objects are stored in %s and will not be sent again", s.Region, uploaded+reused, len(s.Objects), s.Bucket)
+		t := tallyOf(s)
+		if stored := t.uploaded + t.reused + t.refreshed; stored > 0 {
+			u.line("%s: %d of %d objects are stored in %s and will not be sent again", s.Region, stored, len(s.Objects), s.Bucket)
 		}
 	}
 }
@@ -157,6 +158,18 @@ func (u *ui) replaced(e packager.Event) {
 	u.printf("mrpackage: warning: %s: s3://%s/%s is stored, but its size or digest is not the archive's: uploading it again\n", e.Region, e.Bucket, e.Object.Key)
 }
 
+// retrying is the line of a request that is sent again, where the wait is long
+// enough to be noticed.
+func (u *ui) retrying(e packager.Event) {
+	if u.verbose || e.Took > 2*time.Second {
+		reason := e.Err.Error()
+		if i := strings.LastIndex(reason, ", "); i >= 0 {
+			reason = reason[i+2:]
+		}
+		u.line("%s: %s; trying again in %s", e.Region, reason, seconds(e.Took))
+	}
+}
+
 type durations struct {
 	*packager.Result
 	writing, total time.Duration
@@ -176,11 +189,16 @@ func (u *ui) summary(d durations, dryRun bool) {
 	if dryRun {
 		return
 	}
+	refreshed := slices.ContainsFunc(d.Stores, func(s packager.Contents) bool { return tallyOf(s).refreshed > 0 })
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	for _, s := range d.Stores {
-		uploaded, reused, sent := tally(s)
-		fmt.Fprintf(w, "  %s\t%d uploaded\t%d reused\t%s sent\t%s\t%s\n", s.Region, uploaded, reused, size(sent), seconds(s.Took), s.Bucket)
+		t := tallyOf(s)
+		counts := fmt.Sprintf("%d uploaded\t%d reused", t.uploaded, t.reused)
+		if refreshed {
+			counts += fmt.Sprintf("\t%d refreshed", t.refreshed)
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s sent\t%s\t%s\n", s.Region, counts, size(t.sent), seconds(s.Took), s.Bucket)
 	}
 	if w.Flush() == nil {
 		u.printf("%s", table.String())
@@ -189,19 +207,26 @@ func (u *ui) summary(d durations, dryRun bool) {
 		seconds(d.Planning), seconds(d.Looking), seconds(d.Archiving), seconds(d.Uploading), seconds(d.writing), seconds(d.total))
 }
 
-// tally counts what became of a store's objects.
-func tally(c packager.Contents) (uploaded, reused int, sent int64) {
+// A tally counts what became of a store's objects.
+type tally struct {
+	uploaded, reused, refreshed int
+	sent                        int64 // bytes
+}
+
+func tallyOf(c packager.Contents) (t tally) {
 	for _, o := range c.Objects {
 		switch o.Action {
 		case packager.Uploaded:
-			uploaded++
-			sent += o.Size
+			t.uploaded++
+			t.sent += o.Size
 		case packager.Reused:
-			reused++
+			t.reused++
+		case packager.Refreshed:
+			t.refreshed++
 		case packager.Planned:
 		}
 	}
-	return uploaded, reused, sent
+	return t
 }
 
 // source names what an object is made of, as the template does.

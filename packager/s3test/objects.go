@@ -166,6 +166,16 @@ func (c *call) newObject(b *bucket) (*Object, *s3Error) {
 			"Your metadata headers exceed the maximum allowed metadata size",
 			"Size", strconv.Itoa(size), "MaxSizeAllowed", "2048")
 	}
+	tags, parseErr := url.ParseQuery(c.Header.Get("X-Amz-Tagging"))
+	if parseErr != nil || len(tags) > 10 {
+		return nil, newError(http.StatusBadRequest, "InvalidTag", "The tag provided was not a valid tag.")
+	}
+	for key := range tags {
+		if o.Tags == nil {
+			o.Tags = map[string]string{}
+		}
+		o.Tags[key] = tags.Get(key)
+	}
 	return o, c.encrypt(o, b)
 }
 
@@ -222,6 +232,7 @@ func (s *Server) copyObject(c *call, b *bucket) (*answer, *s3Error) {
 		return nil, notImplemented("x-amz-checksum-algorithm")
 	}
 	o.Body = source.Body
+	o.Tags = source.Tags // x-amz-tagging-directive is COPY
 	// A copy is written in one piece, whatever its source was: a composite checksum, or ETag, does not survive.
 	o.setChecksum(newChecksum(algorithm, o.Body), "FULL_OBJECT")
 	o.fill()
@@ -275,7 +286,11 @@ func (s *Server) findSource(c *call, to *bucket) (*Object, *s3Error) {
 	}
 	o, err := s.find(from, key, version)
 	if err != nil {
-		err = newError(err.status, err.code, fmt.Sprintf("%s (the copy's source)", err.message), "Key", key)
+		return nil, newError(err.status, err.code, fmt.Sprintf("%s (the copy's source)", err.message), "Key", key)
 	}
-	return o, err
+	if tag := c.Header.Get("X-Amz-Copy-Source-If-Match"); tag != "" && strings.Trim(tag, `"`) != strings.Trim(o.ETag, `"`) {
+		return nil, newError(http.StatusPreconditionFailed, "PreconditionFailed",
+			"At least one of the pre-conditions you specified did not hold", "Condition", "x-amz-copy-source-If-Match")
+	}
+	return o, nil
 }

@@ -158,15 +158,17 @@ func (s *Server) perform(c *call) (*answer, *s3Error) {
 // unknownHeader returns the name of a header whose meaning this package would miss.
 func (c *call) unknownHeader() string {
 	prefixes := []string{
-		"Range", "If-Match", "If-Modified-Since", "If-Unmodified-Since", "X-Amz-Copy-Source-If-",
+		"Range", "If-Match", "If-Modified-Since", "If-Unmodified-Since", "X-Amz-Copy-Source-If-None-Match",
+		"X-Amz-Copy-Source-If-Modified-Since", "X-Amz-Copy-Source-If-Unmodified-Since",
 		"X-Amz-Server-Side-Encryption-Customer-", "X-Amz-Copy-Source-Server-Side-Encryption-Customer-",
-		"X-Amz-Acl", "X-Amz-Grant-", "X-Amz-Object-Lock-", "X-Amz-Tagging", "X-Amz-Website-Redirect-Location",
+		"X-Amz-Acl", "X-Amz-Grant-", "X-Amz-Object-Lock-", "X-Amz-Website-Redirect-Location",
 		"X-Amz-Write-Offset-Bytes",
 	}
 	for name, values := range c.Header {
 		switch {
 		case slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }),
 			name == "If-None-Match" && (values[0] != "*" || c.Method == http.MethodGet || c.Method == http.MethodHead),
+			name == "X-Amz-Tagging-Directive" && values[0] != "COPY",
 			name == "X-Amz-Storage-Class" && values[0] != "STANDARD":
 			return name
 		}

@@ -56,6 +56,8 @@ type Object struct {
 	ServerSideEncryption string // AES256 or aws:kms
 	SSEKMSKeyID          string // as the request gave it
 
+	Tags map[string]string
+
 	VersionID    string
 	LastModified time.Time
 }
@@ -81,6 +83,9 @@ type Fault struct {
 
 	// Delay passes before the request's body is read, and so stalls an upload. A fault of only a Delay is a slow success.
 	Delay time.Duration
+
+	// StallAnswer passes after the answer's head and before its body. A fault of only that is a slow success.
+	StallAnswer time.Duration
 
 	// Status, if not 0, is answered in place of doing anything, with Code (by default made from the status, as
 	// "ServiceUnavailable") and Message. Status 200 is an error within a success, which CopyObject and
@@ -242,6 +247,7 @@ func (o *Object) clone() *Object {
 	c := *o
 	c.Body = bytes.Clone(o.Body)
 	c.Metadata = maps.Clone(o.Metadata)
+	c.Tags = maps.Clone(o.Tags)
 	return &c
 }
 

@@ -140,15 +140,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, c.body)
 	}
 	s.finish(record, c, a.status) // before the client can know of the answer, and look at the record
-	a.write(w, c, fault.CutBody)
+	a.write(w, c, fault)
 	if answerFirst {
 		_ = http.NewResponseController(w).Flush()
 		_, _ = io.Copy(io.Discard, c.body)
 	}
 }
 
-// write sends the answer, or its first half.
-func (a *answer) write(w http.ResponseWriter, c *call, half bool) {
+// write sends the answer, or its first half, or late.
+func (a *answer) write(w http.ResponseWriter, c *call, fault Fault) {
+	half := fault.CutBody
 	for name, values := range a.header {
 		w.Header()[name] = values
 	}
@@ -163,6 +164,12 @@ func (a *answer) write(w http.ResponseWriter, c *call, half bool) {
 		body = body[:len(body)/2]
 	}
 	w.WriteHeader(a.status)
+	if fault.StallAnswer > 0 {
+		_ = http.NewResponseController(w).Flush()
+		if !wait(c.Context(), fault.StallAnswer) {
+			panic(http.ErrAbortHandler)
+		}
+	}
 	if c.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client may be gone
 	}

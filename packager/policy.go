@@ -1,0 +1,93 @@
+package packager
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A statement is one of an IAM policy.
+type statement struct {
+	Sid       string `json:",omitempty"`
+	Effect    string
+	Action    []string
+	Resource  []string
+	Condition map[string]map[string]string `json:",omitempty"`
+}
+
+// Policy returns, as JSON, the least IAM policy with which a run with these
+// options can do all that it does: store, prove what is stored, refresh it, and
+// clean up after an interrupted upload. What each request needs is said in the
+// S3 guide, "Required permissions for Amazon S3 API operations".
+func Policy(opts Options) ([]byte, error) {
+	stores, errs := complete(opts.Stores)
+	if errs = append(errs, checkKeys(stores, opts.SSE)...); len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	objects := statement{
+		Sid: "StoreAndProveObjects", Effect: "Allow",
+		Action: []string{"s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"},
+	}
+	if len(opts.Tags) > 0 {
+		objects.Action = append(objects.Action, "s3:PutObjectTagging", "s3:GetObjectTagging")
+	}
+	buckets := statement{Sid: "TellMissingFromForbidden", Effect: "Allow", Action: []string{"s3:ListBucket"}}
+	policy := struct {
+		Version   string
+		Statement []statement
+	}{Version: "2012-10-17"}
+	var keys []statement
+	for _, s := range stores {
+		objects.Resource = append(objects.Resource, s.arn(s.key("*")))
+		buckets.Resource = append(buckets.Resource, s.arn(""))
+		if s.KMSKey != "" {
+			keys = append(keys, s.keyStatement(len(keys)+1))
+		}
+	}
+	policy.Statement = append([]statement{objects, buckets}, keys...)
+	text, err := json.MarshalIndent(policy, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the policy: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// keyStatement allows the use of the store's key. An alias stands for a key
+// only as a condition (KMS guide, "Use aliases to control access to KMS keys").
+func (s Store) keyStatement(n int) statement {
+	allow := statement{
+		Sid: fmt.Sprintf("EncryptAndDecrypt%d", n), Effect: "Allow",
+		Action: []string{"kms:GenerateDataKey", "kms:Decrypt"}, Resource: []string{s.KMSKey},
+	}
+	if !strings.HasPrefix(s.KMSKey, "arn:") {
+		allow.Resource[0] = fmt.Sprintf("arn:%s:kms:%s:*:key/%s", s.partition(), s.Region, s.KMSKey)
+	}
+	if at := strings.Index(s.KMSKey, "alias/"); at >= 0 {
+		allow.Resource[0] = fmt.Sprintf("arn:%s:kms:%s:*:key/*", s.partition(), s.Region)
+		allow.Condition = map[string]map[string]string{"ForAnyValue:StringEquals": {"kms:ResourceAliases": s.KMSKey[at:]}}
+	}
+	return allow
+}
+
+// arn is that of an object, or of the bucket itself.
+func (s Store) arn(key string) string {
+	arn := fmt.Sprintf("arn:%s:s3:::%s", s.partition(), s.Bucket)
+	if key != "" {
+		arn += "/" + key
+	}
+	return arn
+}
+
+// partition is the AWS partition of the store's region.
+func (s Store) partition() string {
+	for prefix, partition := range map[string]string{
+		"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc",
+		"us-iso-": "aws-iso", "us-isob-": "aws-iso-b", "us-isof-": "aws-iso-f", "eu-isoe-": "aws-iso-e",
+	} {
+		if strings.HasPrefix(s.Region, prefix) {
+			return partition
+		}
+	}
+	return "aws"
+}

@@ -1,0 +1,184 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+)
+
+const (
+	// dialTimeout: a region that cannot be reached, as from a VPC whose gateway
+	// endpoint serves its own region only, must not hang for long.
+	dialTimeout = 5 * time.Second
+	// defaultStall is how long a transfer may stand still before it is cut and
+	// tried again; how long it takes as a whole does not matter.
+	defaultStall = 30 * time.Second
+)
+
+// A transport opens connections and remembers them, so that none, with its
+// goroutines, outlives the run: the SDK gives no way to close idle ones.
+type transport struct {
+	net.Dialer
+	stall time.Duration
+	mu    sync.Mutex
+	open  map[*connection]bool
+}
+
+func newTransport(stall time.Duration) *transport {
+	if stall == 0 {
+		stall = defaultStall
+	}
+	return &transport{Dialer: net.Dialer{Timeout: dialTimeout}, stall: stall, open: make(map[*connection]bool)}
+}
+
+// client makes the configuration's HTTP client ours; one that is not the SDK's
+// own keeps its connections.
+func (t *transport) client(configured aws.HTTPClient, jobs int) aws.HTTPClient {
+	client, ok := configured.(*awshttp.BuildableClient)
+	if configured == nil {
+		client, ok = awshttp.NewBuildableClient(), true
+	}
+	if ok {
+		configured = client.WithTransportOptions(func(h *http.Transport) {
+			h.DialContext = t.DialContext
+			h.ResponseHeaderTimeout = t.stall
+			h.MaxIdleConns = 0 // no limit but the one for each host
+			h.MaxIdleConnsPerHost = jobs
+		})
+	}
+	return httpClient{configured, t.stall}
+}
+
+type httpClient struct {
+	aws.HTTPClient
+	stall time.Duration
+}
+
+// Do sends a request. It waits with the body until the server has said that it
+// wants it, where the SDK asks so: net/http does that for HTTP/1.1 only, which
+// the SDK does not say. A refusal then comes as an answer, and not as a
+// connection that breaks while the body is sent.
+func (c httpClient) Do(request *http.Request) (*http.Response, error) {
+	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/1.1", 1, 1
+	response, err := c.HTTPClient.Do(request)
+	if err == nil && response.Body != nil {
+		response.Body = &watched{ReadCloser: response.Body, stall: c.stall}
+	}
+	return response, err
+}
+
+// A watched body of an answer is closed when nothing of it comes for too long.
+type watched struct {
+	io.ReadCloser
+	stall time.Duration
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	timer := time.AfterFunc(w.stall, func() { _ = w.Close() }) // which makes Read return
+	n, err := w.ReadCloser.Read(p)
+	if !timer.Stop() && err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("no data for %s: %w", w.stall, err)
+	}
+	return n, err
+}
+
+type connection struct {
+	net.Conn
+	transport *transport
+}
+
+// DialContext opens a connection.
+func (t *transport) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := t.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{conn, t}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open[c] = true
+	return c, nil
+}
+
+// Write gives up when the other side takes nothing for too long. What the
+// transport writes at once is a few kilobytes.
+func (c *connection) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.transport.stall)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// Close closes the connection; the transport forgets it.
+func (c *connection) Close() error {
+	c.transport.mu.Lock()
+	delete(c.transport.open, c)
+	c.transport.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// close closes what is open still. All requests are over by then, so an error
+// tells nothing.
+func (t *transport) close() {
+	t.mu.Lock()
+	open := slices.Collect(maps.Keys(t.open))
+	t.mu.Unlock()
+	for _, c := range open {
+		_ = c.Close()
+	}
+}
+
+// A retryer is the SDK's, with jitter, and tells of every retry. Each region
+// has its own.
+type retryer struct {
+	aws.RetryerV2
+	tell func(err error, delay time.Duration)
+}
+
+func newRetryer(cfg aws.Config, tell func(error, time.Duration)) aws.Retryer {
+	return retryer{retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = attempts
+		if cfg.RetryMaxAttempts > 0 {
+			o.MaxAttempts = cfg.RetryMaxAttempts
+		}
+		// The SDK's quota is made for a client that sends one request at a
+		// time; here a whole run shares it, and many requests that fail at
+		// once would use it up.
+		o.RateLimiter = ratelimit.None
+		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+			return renew(cfg.Credentials, err)
+		}))
+	}), tell}
+}
+
+// RetryDelay returns how long to wait before the next try.
+func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	delay, derr := r.RetryerV2.RetryDelay(attempt, err)
+	if derr == nil {
+		r.tell(err, delay)
+	}
+	return delay, derr
+}
+
+// renew has credentials fetched again that AWS no longer takes: a provider may
+// have newer ones before the old ones' time is over.
+func renew(provider aws.CredentialsProvider, err error) aws.Ternary {
+	cache, ok := provider.(*aws.CredentialsCache)
+	if c := code(err); !ok || c != "ExpiredToken" && c != "ExpiredTokenException" && c != "RequestExpired" {
+		return aws.UnknownTernary
+	}
+	cache.Invalidate()
+	return aws.TrueTernary
+}
