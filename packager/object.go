@@ -287,6 +287,18 @@ func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput,
 	return out, err
 }
 
+// CreateMultipartUpload goes on for a moment when the run is interrupted: an
+// upload whose ID is not known cannot be removed.
+func (c multipartClient) CreateMultipartUpload(ctx context.Context, in *s3.CreateMultipartUploadInput, opts ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	create, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(interruptTimeout, cancel) })()
+	return c.Client.CreateMultipartUpload(create, in, opts...)
+}
+
 // AbortMultipartUpload removes the parts even when the run was interrupted:
 // the manager passes on the context that has ended, and they would be stored,
 // and paid for, until a lifecycle rule removes them.

@@ -210,6 +210,13 @@ func (s *Server) Fail(f Fault) {
 	s.faults = append(s.faults, f)
 }
 
+// ClearFaults ends all faults.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // Requests returns all requests so far, in the order of their arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()

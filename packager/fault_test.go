@@ -1,0 +1,207 @@
+package packager_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
+)
+
+// large puts a file into the function's folder that does not compress, so that
+// its archive goes in parts.
+func large(t *testing.T, opts packager.Options) []byte {
+	t.Helper()
+	noise := make([]byte, 20<<20)
+	_, _ = rand.Read(noise) // it never fails
+	write(t, filepath.Dir(opts.TemplateFile), "src/model.bin", string(noise))
+	return noise
+}
+
+// S3 as networks and S3 make it: each of these is survived, and what is stored
+// then is whole.
+func TestFaultsSurvived(t *testing.T) {
+	const put, part, complete = "PutObject", "UploadPart", "CompleteMultipartUpload"
+	tests := map[string]struct {
+		faults []s3test.Fault
+		large  bool
+	}{
+		"internal error":              {faults: []s3test.Fault{{Operation: put, Status: 500, Times: 1}}},
+		"slow down":                   {faults: []s3test.Fault{{Status: 503, Code: "SlowDown", Times: 1}}},
+		"reset in mid-body":           {faults: []s3test.Fault{{Operation: put, CutBody: true, Times: 1}}},
+		"lost answer":                 {faults: []s3test.Fault{{Operation: put, CutAnswer: true, Times: 1}}},
+		"stalled request":             {faults: []s3test.Fault{{Operation: put, Delay: time.Minute, Times: 1}}},
+		"somebody else writes":        {faults: []s3test.Fault{{Operation: put, Status: 409, Code: "ConditionalRequestConflict", Times: 3}}},
+		"no answer to the first look": {faults: []s3test.Fault{{Operation: "HeadObject", Delay: time.Minute, Times: 1}}},
+
+		"reset in a part":      {large: true, faults: []s3test.Fault{{Operation: part, CutBody: true, Times: 1}}},
+		"stalled part":         {large: true, faults: []s3test.Fault{{Operation: part, Delay: time.Minute, Times: 1}}},
+		"lost completion":      {large: true, faults: []s3test.Fault{{Operation: complete, CutAnswer: true, Times: 1}}},
+		"stalled completion":   {large: true, faults: []s3test.Fault{{Operation: complete, StallAnswer: time.Minute, Times: 1}}},
+		"error in a success":   {large: true, faults: []s3test.Fault{{Operation: complete, Status: 200, Code: "InternalError", Times: 1}}},
+		"forgotten completion": {large: true, faults: []s3test.Fault{{Operation: complete, Region: "us-east-1", CutAnswer: true, Times: 1}, {Operation: complete, Region: "us-east-1", Status: 404, Code: "NoSuchUpload"}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			server, opts := store(t)
+			opts.Stall(500 * time.Millisecond)
+			if tt.large {
+				large(t, opts)
+				opts.Stall(3 * time.Second) // the server takes a while with a part
+			}
+			for _, f := range tt.faults {
+				server.Fail(f)
+			}
+			result, err := packager.Package(t.Context(), opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			east, ok := server.Object("east", result.Artifacts[0].Name)
+			west, also := server.Object("west", result.Artifacts[0].Name)
+			if !ok || !also || !bytes.Equal(east.Body, west.Body) || len(east.Body) == 0 {
+				t.Errorf("stored: %v, %v, %d and %d bytes", ok, also, len(east.Body), len(west.Body))
+			}
+		})
+	}
+}
+
+// What is under the key when a conditional put is refused is looked at too.
+func TestConditionalPutIsProved(t *testing.T) {
+	server, opts := store(t)
+	first, err := packager.Package(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := first.Artifacts[0].Name
+	whole, _ := server.Object("east", key)
+	cut := whole
+	cut.Body, cut.ETag, cut.VersionID = whole.Body[:10], "", ""
+	server.PutObject("east", key, cut)
+	for _, region := range []string{"us-east-1", "us-west-2"} { // the first look may not
+		server.Fail(s3test.Fault{Operation: "HeadObject", Region: region, Status: 403, Code: "AccessDenied", Times: 1})
+	}
+	second, err := packager.Package(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := second.Stores[0].Objects[0].Action; a != packager.Uploaded {
+		t.Errorf("what was cut short is %s", a)
+	}
+	if a := second.Stores[1].Objects[0].Action; a != packager.Reused {
+		t.Errorf("what is whole is %s", a)
+	}
+	if o, _ := server.Object("east", key); !bytes.Equal(o.Body, whole.Body) {
+		t.Errorf("%d bytes are stored, and the archive has %d", len(o.Body), len(whole.Body))
+	}
+}
+
+// Credentials that AWS no longer takes are fetched again.
+func TestCredentialsRenewed(t *testing.T) {
+	server, opts := store(t)
+	var fetched atomic.Int64
+	opts.AWS = &aws.Config{Credentials: aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		fetched.Add(1)
+		return credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "token").Retrieve(ctx)
+	}))}
+	server.Fail(s3test.Fault{Operation: "PutObject", Region: "us-east-1", Status: 400, Code: "ExpiredToken", Times: 1})
+	if _, err := packager.Package(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	if fetched.Load() != 2 {
+		t.Errorf("fetched %d times", fetched.Load())
+	}
+}
+
+// lostRegion is a network in which one region's name is not known.
+type lostRegion struct {
+	*awshttp.BuildableClient
+	server *s3test.Server
+}
+
+func (l lostRegion) Do(r *http.Request) (*http.Response, error) {
+	if strings.Contains(r.URL.Host, "us-west-2") {
+		return nil, &net.DNSError{Err: "no such host", Name: r.URL.Host, IsNotFound: true}
+	}
+	r.URL.Scheme, r.URL.Host = "http", strings.TrimPrefix(l.server.URL(), "http://")
+	return l.BuildableClient.Do(r)
+}
+
+// A region that cannot be reached is an error of its own, at once for a name
+// that is not known and soon for a server that says nothing; nothing is sent to
+// the others.
+func TestUnreachableRegion(t *testing.T) {
+	t.Run("DNS", func(t *testing.T) {
+		server, opts := store(t)
+		server.CreateBucket("us-east-1", "code.east", "")
+		opts.EndpointURL = ""
+		opts.Stores = []packager.Store{{Region: "us-east-1", Bucket: "code.east"}, {Region: "us-west-2", Bucket: "code.west"}}
+		client := lostRegion{awshttp.NewBuildableClient(), server}
+		defer client.GetTransport().CloseIdleConnections()
+		opts.AWS = &aws.Config{HTTPClient: client, Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""), RetryMaxAttempts: 1}
+		wantUnreachable(t, server, opts)
+	})
+	t.Run("silence", func(t *testing.T) {
+		server, opts := store(t)
+		opts.Stall(200 * time.Millisecond)
+		server.Fail(s3test.Fault{Region: "us-west-2", Delay: time.Minute})
+		wantUnreachable(t, server, opts)
+	})
+}
+
+func wantUnreachable(t *testing.T, server *s3test.Server, opts packager.Options) {
+	t.Helper()
+	_, err := packager.Package(t.Context(), opts)
+	all := packager.Errors(err)
+	var e *packager.Error
+	if len(all) != 1 || !errors.As(all[0], &e) || e.Subject != "us-west-2" || !strings.Contains(e.Hint, "us-west-2 cannot be reached from here") {
+		t.Errorf("got %v", err)
+	}
+	for _, r := range server.Requests() {
+		if r.Operation != "HeadBucket" {
+			t.Errorf("sent: %s to %s", r.Operation, r.Region)
+		}
+	}
+}
+
+// An interrupt in the middle of an upload leaves no parts behind, and does not
+// wait for a server that says nothing.
+func TestInterruptAborts(t *testing.T) {
+	server, opts := store(t)
+	large(t, opts)
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	server.Fail(s3test.Fault{Operation: "UploadPart", Delay: time.Hour})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			if len(server.OpenUploads("east"))+len(server.OpenUploads("west")) == 2 {
+				cancel()
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	if _, err := packager.Package(ctx, opts); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if open := append(server.OpenUploads("east"), server.OpenUploads("west")...); len(open) > 0 {
+		t.Errorf("parts are left of %q", open)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("temporary files are left: %v, %v", left, err)
+	}
+}
