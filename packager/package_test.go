@@ -3,6 +3,7 @@ package packager_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -151,5 +152,26 @@ func TestPlanErrors(t *testing.T) {
 	}
 	if want := "A.CodeUri B C.DefinitionUri eu-west-1"; strings.Join(got, " ") != want {
 		t.Errorf("problems of %v, want %s", got, want)
+	}
+}
+
+// A file may have another path than the one that the template names: a name in
+// another case, where case does not count, or a hard link. It is the same file.
+func TestReadsByAnotherName(t *testing.T) {
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "template.yaml"), filepath.Join(dir, "other.yaml")
+	if err := errors.Join(os.WriteFile(path, []byte("Resources: {}"), 0o600), os.Link(path, other)); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := packager.NewPlan(t.Context(), packager.Options{
+		TemplateFile: path, DryRun: true, Stores: []packager.Store{{Region: "us-east-1", Bucket: "code"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{path: true, other: true, filepath.Join(dir, "new.yaml"): false, dir: false} {
+		if plan.Reads(path) != want {
+			t.Errorf("Reads(%s) is %t", path, !want)
+		}
 	}
 }

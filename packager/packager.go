@@ -63,6 +63,7 @@ package packager
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -144,7 +145,19 @@ type Plan struct {
 // itself makes sure that no output replaces one.
 func (p *Plan) Reads(path string) bool {
 	abs, err := filepath.Abs(path)
-	return err == nil && p.reads[realPath(abs)]
+	if err != nil || p.reads[realPath(abs)] {
+		return err == nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	for read := range p.reads { // where case does not count, a file has many paths
+		if other, err := os.Stat(read); err == nil && os.SameFile(info, other) {
+			return true
+		}
+	}
+	return false
 }
 
 // An Artifact is one local file or folder.

@@ -195,8 +195,11 @@ func buildFolders(template string) (folders [][]byte) {
 	for _, dir := range candidates {
 		// A short path, as /app, may stand in any file.
 		if abs, err := filepath.Abs(dir); dir != "" && err == nil && strings.Count(filepath.ToSlash(abs), "/") > 1 {
-			if !slices.ContainsFunc(folders, func(f []byte) bool { return bytes.HasPrefix([]byte(abs), f) }) {
-				folders = append(folders, []byte(abs))
+			// On Windows some tools write slashes, and JSON every backslash twice.
+			for _, form := range []string{abs, filepath.ToSlash(abs), strings.ReplaceAll(abs, `\`, `\\`)} {
+				if !slices.ContainsFunc(folders, func(f []byte) bool { return bytes.HasPrefix([]byte(form), f) }) {
+					folders = append(folders, []byte(form))
+				}
 			}
 		}
 	}

@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 			env.Vars = append(env.Vars,
 				"APP="+app,
 				"HOME="+filepath.Join(env.WorkDir, "home"),
+				"USERPROFILE="+filepath.Join(env.WorkDir, "home"), // the same on Windows
 				"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
 				"AWS_SECRET_ACCESS_KEY=secret-example",
 				"AWS_EC2_METADATA_DISABLED=true",
@@ -49,6 +50,13 @@ func TestScripts(t *testing.T) {
 				"AWS_MAX_ATTEMPTS=2",
 			)
 			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "casefold" {
+				return false, fmt.Errorf("there is no condition %s", cond)
+			}
+			_, err := os.Stat("MAIN_TEST.GO") // as on Windows and macOS
+			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"s3bucket":   s3bucket,
@@ -68,6 +76,13 @@ func TestScripts(t *testing.T) {
 			"octal":      octal,
 			"pipeline":   pipelineFiles,
 			"change":     change,
+			"exits":      exits,
+			"pick":       pick,
+			"concat":     concat,
+			"grow":       grow,
+			"jsonfile":   jsonfile,
+			"topics":     topics,
+			"diff":       diff,
 		},
 	})
 }
