@@ -160,19 +160,19 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 	return err
 }
 
-// version is the module's version where the program was installed by one, else
-// the revision that it was built from.
+// version is what Go knows of the program: the version that it was installed
+// by, or the tag of the commit that it was built from; of a commit without a
+// tag a version that holds its time and revision.
 func version() string {
-	v, revision := "(unknown)", ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if v = info.Main.Version; v == "" {
-			v = "(devel)"
-		}
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				revision = " " + s.Value[:12]
-			}
-		}
+	info, _ := debug.ReadBuildInfo()
+	return versionOf(info)
+}
+
+// versionOf takes nil where Go knows nothing.
+func versionOf(info *debug.BuildInfo) string {
+	v := "(devel)"
+	if info != nil && info.Main.Version != "" {
+		v = info.Main.Version
 	}
-	return fmt.Sprintf("%s%s %s/%s %s", v, revision, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return fmt.Sprintf("%s %s/%s %s", v, runtime.GOOS, runtime.GOARCH, runtime.Version())
 }

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,6 +87,32 @@ func TestScripts(t *testing.T) {
 			"diff":       diff,
 		},
 	})
+}
+
+// A version says everything once: one that Go makes of a commit holds the
+// revision already.
+func TestVersion(t *testing.T) {
+	const untagged = "v1.2.4-0.20261122100000-0123456789ab+dirty"
+	build := func(version string) *debug.BuildInfo {
+		return &debug.BuildInfo{
+			Main:     debug.Module{Version: version},
+			Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"}, {Key: "vcs.modified", Value: "true"}},
+		}
+	}
+	for _, test := range []struct {
+		info *debug.BuildInfo
+		want string
+	}{
+		{nil, "(devel)"},
+		{build(""), "(devel)"},
+		{build("v1.2.3"), "v1.2.3"},
+		{build(untagged), untagged},
+	} {
+		want := fmt.Sprintf("%s %s/%s %s", test.want, runtime.GOOS, runtime.GOARCH, runtime.Version())
+		if got := versionOf(test.info); got != want {
+			t.Errorf("version %q, want %q", got, want)
+		}
+	}
 }
 
 func server(ts *testscript.TestScript) *s3test.Server {
