@@ -64,7 +64,7 @@ func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Even
 			}
 			// Servers other than S3 rarely have a DNS name per bucket.
 			o.UsePathStyle = o.BaseEndpoint != nil
-			o.Retryer = newRetryer(cfg, func(err error, delay time.Duration) {
+			o.Retryer = newRetryer(cfg, opts.backoff, func(err error, delay time.Duration) {
 				tell(Event{Kind: Retrying, Region: b.Region, Bucket: b.Bucket, Took: delay, Err: err})
 			})
 			o.DisableLogOutputChecksumValidationSkipped = true

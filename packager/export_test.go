@@ -2,6 +2,6 @@ package packager
 
 import "time"
 
-// Stall makes a run give up on a transfer that stands still earlier than it
-// does for people.
-func (o *Options) Stall(d time.Duration) { o.stall = d }
+// Hurry makes a run give up early on a transfer that stands still, and try again
+// at once.
+func (o *Options) Hurry(stall time.Duration) { o.stall, o.backoff = stall, 10*time.Millisecond }

@@ -58,10 +58,10 @@ func TestFaultsSurvived(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			server, opts := store(t)
-			opts.Stall(500 * time.Millisecond)
+			opts.Hurry(500 * time.Millisecond)
 			if tt.large {
 				large(t, opts)
-				opts.Stall(3 * time.Second) // the server takes a while with a part
+				opts.Hurry(3 * time.Second) // the server takes a while with a part
 			}
 			for _, f := range tt.faults {
 				server.Fail(f)
@@ -112,6 +112,7 @@ func TestConditionalPutIsProved(t *testing.T) {
 // Credentials that AWS no longer takes are fetched again.
 func TestCredentialsRenewed(t *testing.T) {
 	server, opts := store(t)
+	opts.Hurry(time.Minute)
 	var fetched atomic.Int64
 	opts.AWS = &aws.Config{Credentials: aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
 		fetched.Add(1)
@@ -146,6 +147,7 @@ func (l lostRegion) Do(r *http.Request) (*http.Response, error) {
 func TestUnreachableRegion(t *testing.T) {
 	t.Run("DNS", func(t *testing.T) {
 		server, opts := store(t)
+		opts.Hurry(time.Minute)
 		server.CreateBucket("us-east-1", "code.east", "")
 		opts.EndpointURL = ""
 		opts.Stores = []packager.Store{{Region: "us-east-1", Bucket: "code.east"}, {Region: "us-west-2", Bucket: "code.west"}}
@@ -156,7 +158,7 @@ func TestUnreachableRegion(t *testing.T) {
 	})
 	t.Run("silence", func(t *testing.T) {
 		server, opts := store(t)
-		opts.Stall(200 * time.Millisecond)
+		opts.Hurry(200 * time.Millisecond)
 		server.Fail(s3test.Fault{Region: "us-west-2", Delay: time.Minute})
 		wantUnreachable(t, server, opts)
 	})

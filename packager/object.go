@@ -125,6 +125,9 @@ func (b *bucket) put(ctx context.Context, key string, p payload, ifAbsent bool) 
 			// Somebody else is writing to this key (S3 guide, "Conditional
 			// writes": try again).
 			pause := time.Duration(rand.Int64N(int64(200*time.Millisecond) << min(try, 4))) //nolint:gosec // no secret
+			if b.options.backoff > 0 {
+				pause = min(pause, b.options.backoff)
+			}
 			select {
 			case <-ctx.Done():
 			case <-time.After(pause):

@@ -122,7 +122,9 @@ type Options struct {
 	// goroutine at a time and should return soon.
 	Progress func(Event)
 
-	stall time.Duration // how long a transfer may stand still; 0 means the default
+	// For tests that cannot wait as people do; 0 means the defaults.
+	stall   time.Duration // how long a transfer may stand still
+	backoff time.Duration // how long a retry waits at most
 }
 
 // A Plan is what a run will store and the templates that it leads to. All of

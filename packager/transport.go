@@ -147,11 +147,14 @@ type retryer struct {
 	tell func(err error, delay time.Duration)
 }
 
-func newRetryer(cfg aws.Config, tell func(error, time.Duration)) aws.Retryer {
+func newRetryer(cfg aws.Config, longest time.Duration, tell func(error, time.Duration)) aws.Retryer {
 	return retryer{retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = attempts
 		if cfg.RetryMaxAttempts > 0 {
 			o.MaxAttempts = cfg.RetryMaxAttempts
+		}
+		if longest > 0 {
+			o.MaxBackoff = longest
 		}
 		// The SDK's quota is made for a client that sends one request at a
 		// time; here a whole run shares it, and many requests that fail at
