@@ -24,12 +24,11 @@ import (
 
 // large puts a file into the function's folder that does not compress, so that
 // its archive goes in parts.
-func large(t *testing.T, opts packager.Options) []byte {
+func large(t *testing.T, opts packager.Options) {
 	t.Helper()
 	noise := make([]byte, 20<<20)
 	_, _ = rand.Read(noise) // it never fails
 	write(t, filepath.Dir(opts.TemplateFile), "src/model.bin", string(noise))
-	return noise
 }
 
 // S3 as networks and S3 make it: each of these is survived, and what is stored

@@ -281,7 +281,7 @@ func (a *artifact) explain(err error) error {
 		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		return &Error{Message: err.Error(), Err: err, Hint: "the disk for temporary files is full: let TMPDIR name a folder on a larger one"}
+		return &Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let TMPDIR name a folder on a larger one"}
 	}
 	r := a.refs[0]
 	e := r.errorf("%q: %v", r.local, err)

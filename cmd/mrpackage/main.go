@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // run is one run of the program: it plans, uploads, and writes the packaged
 // templates.
-func (f *flags) run(ctx context.Context, u *ui) error {
+func (f *flags) run(ctx context.Context, u *ui) (err error) {
 	began := time.Now()
 	p := &progress{ui: u}
 	opts, problems, err := f.options(ctx)
@@ -131,6 +131,12 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 		u.planned(plan)
 	}
 
+	files, err := outs.stage(plan.Templates)
+	defer func() { err = errors.Join(err, files.discard()) }()
+	if err != nil {
+		return err
+	}
+
 	p.start(plan, !f.noProgress)
 	result, err := plan.Upload(ctx)
 	p.stop(ctx.Err() != nil)
@@ -149,15 +155,19 @@ func (f *flags) run(ctx context.Context, u *ui) error {
 	if err := remember(ours, plan.Artifacts); err != nil {
 		return err
 	}
-	report, err := reportOf(outs, result, time.Since(began), f.dryRun)
-	if err != nil {
-		return err
+	if f.report != "" {
+		report, err := reportOf(outs, result, time.Since(began), f.dryRun)
+		if err != nil {
+			return err
+		}
+		if err := files.add(f.report, report); err != nil {
+			return err
+		}
 	}
-	err = outs.write(plan.Templates, f.report, report, u.out, func() error {
+	return files.finish(u.out, func() error {
 		u.summary(durations{result, time.Since(writing), time.Since(began)}, f.dryRun)
 		return u.results(outs, plan.Stores)
 	})
-	return err
 }
 
 // version is what Go knows of the program: the version that it was installed

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -151,70 +150,6 @@ func checkFolder(dir string) error {
 		return &packager.Error{Subject: dir, Message: "outputs cannot be written: " + err.Error(), Err: err, Hint: "choose another --output-template-file, or make " + there + " writable"}
 	}
 	return nil
-}
-
-// A pending file is complete beside its place, and not in it yet.
-type pending struct{ temp, path string }
-
-// write puts down all files, templates by their path and a report: every one
-// whole in a temporary file first, then, when announce has succeeded, all in
-// their places.
-func (o outputs) write(templates []packager.Template, reportFile string, report []byte, stdout io.Writer, announce func() error) (err error) {
-	var files []pending
-	defer func() {
-		for _, f := range files {
-			err = errors.Join(err, os.Remove(f.temp))
-		}
-	}()
-	add := func(path string, body []byte) error {
-		temp, err := writeTemp(target(path), body)
-		if err == nil {
-			files = append(files, pending{temp, target(path)})
-		}
-		return err
-	}
-	for i, path := range o {
-		if path == "-" {
-			if _, err := stdout.Write(templates[i].Body); err != nil {
-				return fmt.Errorf("writing the packaged template: %w", err)
-			}
-		} else if err := add(path, templates[i].Body); err != nil {
-			return err
-		}
-	}
-	if reportFile != "" {
-		if err := add(reportFile, report); err != nil {
-			return err
-		}
-	}
-	if err := announce(); err != nil {
-		return err
-	}
-	for len(files) > 0 {
-		if err := os.Rename(files[0].temp, files[0].path); err != nil {
-			return fmt.Errorf("writing %s: %w", files[0].path, err)
-		}
-		files = files[1:]
-	}
-	return nil
-}
-
-// writeTemp writes a whole file beside path, on disk before it returns.
-func writeTemp(path string, body []byte) (name string, err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", fmt.Errorf("making the folder of %s: %w", path, err)
-	}
-	f, err := os.CreateTemp(dir, packager.TempName())
-	if err != nil {
-		return "", fmt.Errorf("writing %s: %w", path, err)
-	}
-	_, err = f.Write(body)
-	// A packaged template is no secret: who deploys it may be another user.
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return "", fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(f.Name())))
-	}
-	return f.Name(), nil
 }
 
 // remember lists the outputs that lie in an artifact's folder and do not show
