@@ -32,7 +32,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// An e2e is the built program, and an S3 with two regions: a reverse proxy that sends a request to the server of the
+// An e2e is the built program, and an S3 with some regions: a reverse proxy that sends a request to the server of the
 // region in the request's signature, and so is one endpoint for all regions. The servers share a folder, as S3's regions
 // share the names of buckets; the proxy knows a bucket's region, and answers for the others as S3 does.
 type e2e struct {
@@ -54,7 +54,7 @@ func (e *e2e) start(t *testing.T) {
 
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	for _, region := range []string{east, west} {
+	for _, region := range []string{east, west, third} {
 		server := e.startServer(t, region, users, data)
 		if region == east {
 			// One is enough: the servers share the users' folder too.
@@ -155,33 +155,51 @@ func (e *e2e) mrpackage(t *testing.T, dir string, env []string, args ...string) 
 // command runs a program in dir as somebody who has nothing but the owner's credentials, or those in env.
 func (e *e2e) command(t *testing.T, dir string, env []string, name string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	cmd.Env = append(environment(),
-		"AWS_ENDPOINT_URL_S3="+e.endpoint,
-		"AWS_ACCESS_KEY_ID="+ownerAccount,
-		"AWS_SECRET_ACCESS_KEY="+ownerSecret,
-		"AWS_CONFIG_FILE="+os.DevNull,
-		"AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
+	var r result
+	r.requests = e.recorded(func() {
+		r = run(t, dir, slices.Concat(environment(), e.access(), env), name, args...)
+	})
+	return r
+}
+
+// access is what lets a program reach the servers, and nothing else, as the owner of the buckets.
+func (e *e2e) access() []string {
+	return []string{
+		"AWS_ENDPOINT_URL_S3=" + e.endpoint,
+		"AWS_ACCESS_KEY_ID=" + ownerAccount,
+		"AWS_SECRET_ACCESS_KEY=" + ownerSecret,
+		"AWS_CONFIG_FILE=" + os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 		"AWS_EC2_METADATA_DISABLED=true",
 		"NO_PROXY=127.0.0.1",
-	)
-	cmd.Env = append(cmd.Env, env...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	}
+}
 
+// recorded returns the requests that come while f runs.
+func (e *e2e) recorded(f func()) []string {
 	e.mu.Lock()
 	e.requests = nil
 	e.mu.Unlock()
+	f()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.requests)
+}
+
+// run runs a program in this environment and no other.
+func run(t *testing.T, dir string, env []string, name string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env = dir, env
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatalf("running %s: %v", name, err)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String(), slices.Clone(e.requests)}
+	return result{exit: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
 }
 
 func (r result) wantExit(t *testing.T, exit int) {
@@ -196,7 +214,7 @@ func (r result) wantExit(t *testing.T, exit int) {
 func (r result) wantNothingStored(t *testing.T, exit int) {
 	t.Helper()
 	r.wantExit(t, exit)
-	if writes := append(r.writes(east), r.writes(west)...); len(writes) != 0 {
+	if writes := slices.Concat(r.writes(east), r.writes(west), r.writes(third)); len(writes) != 0 {
 		t.Errorf("the run wrote:\n%s", strings.Join(writes, "\n"))
 	}
 }

@@ -25,8 +25,9 @@ import (
 const (
 	serverVersion = "v1.8.0"
 
-	east = "us-east-1"
-	west = "us-west-2"
+	east  = "us-east-1"
+	west  = "us-west-2"
+	third = "eu-west-1" // the one that a pipeline gets later
 
 	// To versitygw an access key is the account's id, and the root user's account owns the buckets.
 	ownerAccount = "111111111111"
