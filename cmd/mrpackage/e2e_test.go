@@ -53,6 +53,9 @@ func TestE2E(t *testing.T) {
 	t.Run("RefusedWrites", e.testRefusedWrites)
 	t.Run("LargeArchive", e.testLargeArchive)
 	t.Run("SameAsAWS", e.testSameAsAWS)
+	t.Run("Pipeline", e.testPipeline)
+	t.Run("MultiregionBuild", e.testMultiregionBuild)
+	t.Run("OldScript", e.testOldScript)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {
