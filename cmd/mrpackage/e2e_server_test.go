@@ -40,6 +40,8 @@ type e2e struct {
 	endpoint        string
 	routes          map[string]http.Handler // region → its server
 
+	hold func(*http.Request) // keeps a request waiting, where it is not nil
+
 	mu       sync.Mutex
 	homes    map[string]string // bucket → region
 	requests []string          // since the last command began
@@ -128,6 +130,9 @@ func (e *e2e) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	home := e.homes[bucket]
 	e.mu.Unlock()
 
+	if e.hold != nil {
+		e.hold(r)
+	}
 	switch server := e.routes[region]; {
 	case server == nil:
 		http.Error(w, "the request is not signed for a region of this test", http.StatusForbidden)

@@ -56,6 +56,11 @@ func TestE2E(t *testing.T) {
 	t.Run("Pipeline", e.testPipeline)
 	t.Run("MultiregionBuild", e.testMultiregionBuild)
 	t.Run("OldScript", e.testOldScript)
+	t.Run("ExpectedOwner", e.testExpectedOwner)
+	t.Run("ForbiddenBucket", e.testForbiddenBucket)
+	t.Run("WriteOnly", e.testWriteOnly)
+	t.Run("ChecksumRefused", e.testChecksumRefused)
+	t.Run("InterruptAborts", e.testInterruptAborts)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {
