@@ -178,6 +178,37 @@ func wantUnreachable(t *testing.T, server *s3test.Server, opts packager.Options)
 	}
 }
 
+// A counter counts the requests that are under way.
+type counter struct {
+	*awshttp.BuildableClient
+	now, most atomic.Int64
+}
+
+func (c *counter) Do(r *http.Request) (*http.Response, error) {
+	n := c.now.Add(1)
+	defer c.now.Add(-1)
+	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	}
+	return c.BuildableClient.Do(r)
+}
+
+// Options.Jobs bounds what is under way, the parts of large objects included.
+func TestJobs(t *testing.T) {
+	server, opts := store(t)
+	large(t, opts)
+	server.Fail(s3test.Fault{Delay: 20 * time.Millisecond})
+	for _, jobs := range []int{1, 3} {
+		client := &counter{BuildableClient: awshttp.NewBuildableClient()}
+		opts.AWS = &aws.Config{HTTPClient: client, Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")}
+		opts.Jobs, opts.ForceUpload = jobs, true
+		_, err := packager.Package(t.Context(), opts)
+		client.GetTransport().CloseIdleConnections()
+		if err != nil || client.most.Load() != int64(jobs) {
+			t.Errorf("%d requests at once, want %d; %v", client.most.Load(), jobs, err)
+		}
+	}
+}
+
 // An interrupt in the middle of an upload leaves no parts behind, and does not
 // wait for a server that says nothing.
 func TestInterruptAborts(t *testing.T) {

@@ -58,12 +58,13 @@ func (t *transport) client(configured aws.HTTPClient, jobs int) aws.HTTPClient {
 			h.MaxIdleConnsPerHost = jobs
 		})
 	}
-	return httpClient{configured, t.stall}
+	return httpClient{configured, t.stall, make(chan struct{}, jobs)}
 }
 
 type httpClient struct {
 	aws.HTTPClient
 	stall time.Duration
+	slots chan struct{} // full when as many requests are under way as may be
 }
 
 // Do sends a request. It waits with the body until the server has said that it
@@ -71,6 +72,12 @@ type httpClient struct {
 // the SDK does not say. A refusal then comes as an answer, and not as a
 // connection that breaks while the body is sent.
 func (c httpClient) Do(request *http.Request) (*http.Response, error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-request.Context().Done():
+		return nil, request.Context().Err()
+	}
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/1.1", 1, 1
 	response, err := c.HTTPClient.Do(request)
 	if err == nil && response.Body != nil {
