@@ -56,7 +56,7 @@ func collect(section value, outputs []output) (all []collected) {
 			}
 		}
 		matches := func(list string) (found string) {
-			for _, pattern := range section.get(list).items() {
+			for _, pattern := range section.get(list).list() {
 				p := strings.TrimPrefix(pattern.text(), "./")
 				switch {
 				case matchGlob(p, relative):

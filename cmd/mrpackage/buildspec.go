@@ -55,7 +55,7 @@ func readBuild(d *document, root string, variables []variable) *build {
 	}
 	for _, phase := range []string{"install", "pre_build", "build", "post_build"} {
 		for _, list := range []string{"commands", "finally"} {
-			for _, command := range d.root.get("phases", phase, list).items() {
+			for _, command := range d.root.get("phases", phase, list).list() {
 				b.command(command)
 			}
 		}

@@ -4,37 +4,38 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 )
 
-// A document is a YAML file of the pipeline, read with goccy/go-yaml.
+// A document is a YAML file of the pipeline. It is read with the reader whose
+// places are trusted (packager reads templates with it too), and that takes
+// whatever CloudFormation and CodeBuild take.
 type document struct {
-	name    string // as messages show it
-	src     []byte
-	lines   []string
-	anchors map[string]ast.Node
-	root    value
+	name  string // as messages show it
+	src   []byte
+	lines []string
+	root  value
 }
 
 // A value is one value of a document. The zero value, and one with a nil node,
 // is an absent one, of which all questions are answered with nothing.
 type value struct {
-	doc  *document
-	node ast.Node
+	doc      *document
+	node     *yaml.Node
+	untagged bool // its tag is told already
 }
 
 // maxDocument bounds what is read as a pipeline's file: CloudFormation takes
 // templates of 1 MB, and the others are smaller.
-const maxDocument = 4 << 20
+const maxDocument = 1 << 20
 
 func readDocument(path string) (*document, error) {
 	fail := func(message string, err error) (*document, error) {
@@ -58,7 +59,7 @@ func readDocument(path string) (*document, error) {
 
 func newDocument(name string, src []byte) *document {
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(src))
-	return &document{name: name, src: src, lines: strings.Split(text, "\n"), anchors: make(map[string]ast.Node)}
+	return &document{name: name, src: src, lines: strings.Split(text, "\n")}
 }
 
 // line is one line of a document, counted from 1.
@@ -80,53 +81,56 @@ func parseDocument(name string, src []byte) (d *document, err error) {
 	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
 		return nil, &packager.Error{File: name, Message: "this file is not UTF-8 text"}
 	}
-	file, err := parser.ParseBytes(src, 0)
+	loader, err := yaml.NewLoader(bytes.NewReader(src))
 	if err != nil {
-		e := &packager.Error{File: name, Message: err.Error(), Err: err}
-		var syntax yaml.Error
-		if errors.As(err, &syntax) {
-			e.Message = syntax.GetMessage()
-			if t := syntax.GetToken(); t != nil && t.Position != nil {
-				e.Line, e.Column = t.Position.Line, t.Position.Column
-				e.Excerpt = packager.Excerpt(src, e.Line, e.Column)
-			}
+		return nil, &packager.Error{File: name, Message: err.Error(), Err: err}
+	}
+	var first, second yaml.Node
+	if err = loader.Load(&first); err == nil {
+		switch err = loader.Load(&second); {
+		case errors.Is(err, io.EOF):
+			err = nil
+		case err == nil:
+			return nil, d.problemAt(second.Line, second.Column, "", "", "a second YAML document begins here, and the file should hold one")
 		}
+	}
+	var load *yaml.LoadError
+	switch {
+	case errors.As(err, &load):
+		e := d.problemAt(load.Mark.Line, max(1, load.Mark.Column), "", "", "%s", load.Message)
+		e.Err = err
 		return nil, e
+	case errors.Is(err, io.EOF) || err == nil && len(first.Content) == 0:
+		return nil, &packager.Error{File: name, Message: "this file is empty"}
+	case err != nil:
+		return nil, &packager.Error{File: name, Message: err.Error(), Err: err}
 	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, &packager.Error{File: name, Message: fmt.Sprintf("this file holds %d YAML documents, and it should be one", len(file.Docs))}
-	}
-	d.root = value{d, file.Docs[0].Body}
-	ast.Walk(anchorFinder{d}, d.root.node)
-	if d.root.bare() == nil || len(d.root.entries()) == 0 {
+	d.root = value{doc: d, node: first.Content[0]}
+	if len(d.root.entries()) == 0 {
 		return nil, d.root.problem("", "", "this should be a mapping, and is not")
 	}
 	return d, nil
 }
 
-type anchorFinder struct{ *document }
-
-func (f anchorFinder) Visit(n ast.Node) ast.Visitor {
-	if a, ok := n.(*ast.AnchorNode); ok && a.Name != nil {
-		f.anchors[a.Name.GetToken().Value] = a.Value
-	}
-	return f
-}
-
-// bare is the node behind anchors and aliases.
-func (v value) bare() ast.Node {
+// bare is the node behind aliases.
+func (v value) bare() *yaml.Node {
 	n := v.node
 	for range 100 { // an alias may refer to itself
-		switch a := n.(type) {
-		case *ast.AnchorNode:
-			n = a.Value
-		case *ast.AliasNode:
-			n = v.doc.anchors[a.Value.GetToken().Value]
-		default:
+		if n == nil || n.Kind != yaml.AliasNode {
 			return n
 		}
+		n = n.Alias
 	}
 	return nil
+}
+
+// tag is a value's tag as it is written: "!Sub".
+func (v value) tag() string {
+	n := v.bare()
+	if v.untagged || n == nil || n.Style&yaml.TaggedStyle == 0 || strings.HasPrefix(n.Tag, "!!") {
+		return ""
+	}
+	return n.Tag
 }
 
 func (v value) exists() bool { return v.bare() != nil }
@@ -135,17 +139,46 @@ type entry struct{ key, value value }
 
 func (e entry) name() string { return e.key.text() }
 
-// entries are those of a mapping, in their order.
-func (v value) entries() (all []entry) {
-	var pairs []*ast.MappingValueNode
-	switch n := v.bare().(type) {
-	case *ast.MappingNode:
-		pairs = n.Values
-	case *ast.MappingValueNode:
-		pairs = []*ast.MappingValueNode{n}
+// maxEntries bounds what merge keys make of a mapping.
+const maxEntries = 10_000
+
+// entries are those of a mapping, in their order; those that a merge key brings
+// in stand before them, as its own win.
+func (v value) entries() []entry {
+	n := v.bare()
+	if n == nil || n.Kind != yaml.MappingNode || v.tag() != "" {
+		return nil
 	}
-	for _, p := range pairs {
-		all = append(all, entry{value{v.doc, p.Key}, value{v.doc, p.Value}})
+	var merged, own []entry
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		e := entry{value{doc: v.doc, node: n.Content[i]}, value{doc: v.doc, node: n.Content[i+1]}}
+		if n.Content[i].Tag == "!!merge" {
+			budget := maxEntries
+			merged = e.value.merged(merged, &budget)
+		} else {
+			own = append(own, e)
+		}
+	}
+	return append(merged, own...)
+}
+
+// merged adds what a merge key's value brings in; merges may hold each other.
+func (v value) merged(all []entry, budget *int) []entry {
+	n := v.bare()
+	if *budget--; n == nil || *budget < 0 {
+		return all
+	}
+	for i := len(n.Content) - 1; n.Kind == yaml.SequenceNode && i >= 0 && *budget > 0; i-- { // the first one wins
+		all = value{doc: v.doc, node: n.Content[i]}.merged(all, budget)
+	}
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content) && *budget > 0; i += 2 {
+		e := entry{value{doc: v.doc, node: n.Content[i]}, value{doc: v.doc, node: n.Content[i+1]}}
+		if n.Content[i].Tag == "!!merge" {
+			all = e.value.merged(all, budget)
+		} else {
+			all = append(all, e)
+			*budget--
+		}
 	}
 	return all
 }
@@ -166,38 +199,40 @@ func (v value) get(keys ...string) value {
 
 // items are those of a sequence.
 func (v value) items() (all []value) {
-	if s, ok := v.bare().(*ast.SequenceNode); ok {
-		for _, n := range s.Values {
-			all = append(all, value{v.doc, n})
+	if n := v.bare(); n != nil && n.Kind == yaml.SequenceNode && v.tag() == "" {
+		for _, child := range n.Content {
+			all = append(all, value{doc: v.doc, node: child})
 		}
 	}
 	return all
 }
 
+// list are a sequence's items, or the one text that stands in place of a
+// sequence: CodeBuild takes both.
+func (v value) list() []value {
+	if text, ok := v.scalar(); ok && text != "" {
+		return []value{v}
+	}
+	return v.items()
+}
+
 // tagged takes a value's tag off: "!Sub" and what it stands before.
 func (v value) tagged() (tag string, untagged value) {
-	if t, ok := v.bare().(*ast.TagNode); ok {
-		return t.Start.Value, value{v.doc, t.Value}
-	}
-	return "", v
+	tag = v.tag()
+	v.untagged = v.untagged || tag != ""
+	return tag, v
 }
 
 // scalar is the text of a scalar without a tag.
 func (v value) scalar() (text string, ok bool) {
-	switch n := v.bare().(type) {
-	case nil, *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode, *ast.TagNode:
+	n := v.bare()
+	switch {
+	case n == nil || n.Kind != yaml.ScalarNode || v.tag() != "":
 		return "", false
-	case *ast.MappingKeyNode:
-		return value{v.doc, n.Value}.scalar()
-	case *ast.NullNode:
+	case n.Tag == "!!null":
 		return "", true
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.LiteralNode:
-		return n.Value.Value, true
-	default:
-		return n.GetToken().Value, true
 	}
+	return n.Value, true
 }
 
 func (v value) text() string {
@@ -210,22 +245,7 @@ func (v value) place() (line, column int) {
 	if v.node == nil {
 		return 0, 0
 	}
-	n := v.node
-	// The reader's place of a mapping is its first colon.
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		if m.Start == nil || m.Start.Value != "{" {
-			if len(m.Values) > 0 {
-				n = m.Values[0].Key
-			}
-		}
-	case *ast.MappingValueNode:
-		n = m.Key
-	}
-	if t := n.GetToken(); t != nil && t.Position != nil {
-		return t.Position.Line, t.Position.Column
-	}
-	return 0, 0
+	return v.node.Line, v.node.Column
 }
 
 // problem is an error at the value's place.
