@@ -21,6 +21,9 @@ func (b *build) outputs(variables []string) (all []output) {
 			continue
 		}
 		for _, region := range p.builds(variables) {
+			if len(all) == maxOutputs {
+				return append(all, output{unknown, unknown, p})
+			}
 			all = append(all, output{path.Clean(strings.ReplaceAll(p.outputs, "{region}", region)), region, p})
 		}
 	}
@@ -56,7 +59,7 @@ func collect(section value, outputs []output) (all []collected) {
 			}
 		}
 		matches := func(list string) (found string) {
-			for _, pattern := range section.get(list).list() {
+			for _, pattern := range first(section.get(list).list(), maxItems) {
 				p := strings.TrimPrefix(pattern.text(), "./")
 				switch {
 				case matchGlob(p, relative):
@@ -85,6 +88,9 @@ func collect(section value, outputs []output) (all []collected) {
 func matchGlob(pattern, name string) bool {
 	if strings.Contains(pattern, "$") {
 		return true
+	}
+	if !strings.ContainsAny(pattern, "*?") {
+		return pattern == name
 	}
 	var re strings.Builder
 	for i := 0; i < len(pattern); i++ {

@@ -26,6 +26,8 @@ type build struct {
 	opaque     string          // a command that check cannot look into; "" where there is none
 	moves      bool            // it changes its working folder
 	made       map[string]bool // names of files that a command may make
+	within     []string        // the scripts that are being read, one called by the other
+	read       int             // the commands that were read
 	problems   []error
 }
 
@@ -67,6 +69,10 @@ func readBuild(d *document, root string, variables []variable) *build {
 func (b *build) command(v value) {
 	text := v.text()
 	line, _ := v.place()
+	if b.read >= maxCommands {
+		b.opaque = v.doc.name
+		return
+	}
 	s, err := readScript(text, b.environ)
 	if err != nil {
 		b.problems = append(b.problems, v.problem("", "", "the shell cannot read this command: %v", err))
@@ -75,7 +81,7 @@ func (b *build) command(v value) {
 	if strings.HasPrefix(strings.TrimSpace(v.doc.line(line)[max(0, columnOf(v)-1):]), "|") {
 		line++ // a block begins below its mark
 	}
-	b.script(s, v.doc, line-1, 0)
+	b.script(s, v.doc, line-1)
 	for name, values := range s.variables { // what a command exports, the next one sees
 		if len(values) == 1 {
 			b.environ[name] = values[0]
@@ -88,13 +94,32 @@ func columnOf(v value) int {
 	return column
 }
 
-// maxScripts bounds how deep scripts are followed that run others.
-const maxScripts = 5
+// Scripts run others, and themselves: what is followed is bounded.
+const (
+	maxScripts  = 5      // so deep
+	maxCommands = 10_000 // so many commands of a build
+	maxOutputs  = 500    // so many templates
+)
+
+// enter tells whether a script is to be followed; leave ends it.
+func (b *build) enter(name string) bool {
+	if len(b.within) == maxScripts || slices.Contains(b.within, name) {
+		return false
+	}
+	b.within = append(b.within, name)
+	return true
+}
+
+func (b *build) leave() { b.within = b.within[:len(b.within)-1] }
 
 // script reads the commands of a script whose first line is the one behind
 // above in the document.
-func (b *build) script(s *script, d *document, above, depth int) {
+func (b *build) script(s *script, d *document, above int) {
 	calls := s.calls()
+	if b.read += max(1, len(calls)); b.read > maxCommands {
+		b.opaque = d.name
+		return
+	}
 	for _, c := range calls {
 		switch c.called() {
 		case "chmod", "ls", "cat", "echo", "test", "[", "bash", "sh", "source", ".":
@@ -120,9 +145,9 @@ func (b *build) script(s *script, d *document, above, depth int) {
 			len(c.args) > 1 && c.called() == "sam" && c.args[1] == "package":
 			b.awsPackage(c.args, at)
 		case c.scriptFile() != "":
-			b.file(c.scriptFile(), at, depth)
+			b.file(c.scriptFile(), at)
 		case len(c.args) > 1 && (c.called() == "npm" || c.called() == "yarn" || c.called() == "pnpm"):
-			b.npmScript(c.args[1:], depth)
+			b.npmScript(c.args[1:])
 		case slices.Contains([]string{"make", "just", "task", "gradle", "gradlew", "mvn", "mvnw", "ant", "rake", "docker", "node"}, c.called()),
 			strings.HasPrefix(c.called(), "python"), c.called() == unknown:
 			b.opaque = c.args[0]
@@ -154,10 +179,11 @@ func unwrapped(args []string) []string {
 }
 
 // file follows a script of the repository.
-func (b *build) file(name string, at problemAt, depth int) {
-	if depth == maxScripts {
+func (b *build) file(name string, at problemAt) {
+	if !b.enter(path.Clean(name)) {
 		return
 	}
+	defer b.leave()
 	d, err := readText(b.root, name)
 	if errors.Is(err, os.ErrNotExist) && !b.moves && !b.made[path.Base(name)] {
 		hint := ""
@@ -176,7 +202,7 @@ func (b *build) file(name string, at problemAt, depth int) {
 		b.opaque = name
 		return
 	}
-	b.script(s, d, 0, depth+1)
+	b.script(s, d, 0)
 }
 
 // readText reads a file of the repository that is no YAML; what a link leads to
@@ -217,14 +243,15 @@ func scriptsLike(missing string) (near []string) {
 }
 
 // npmScript follows a script of package.json.
-func (b *build) npmScript(args []string, depth int) {
+func (b *build) npmScript(args []string) {
 	if args[0] == "run" || args[0] == "run-script" {
 		args = args[1:]
 	}
 	d, err := readText(b.root, "package.json")
-	if err != nil || len(args) == 0 || depth == maxScripts {
+	if err != nil || len(args) == 0 || !b.enter("npm run "+args[0]) {
 		return
 	}
+	defer b.leave()
 	var npm struct{ Scripts map[string]string }
 	if json.Unmarshal(d.src, &npm) != nil || npm.Scripts[args[0]] == "" {
 		return
@@ -240,7 +267,7 @@ func (b *build) npmScript(args []string, depth int) {
 		}
 	}
 	moves := b.moves
-	b.script(s, d, above, depth+1)
+	b.script(s, d, above)
 	b.moves = moves // npm's script has a shell of its own
 }
 

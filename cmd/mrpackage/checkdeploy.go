@@ -104,7 +104,7 @@ func (b *buildCheck) explain(d action, at, section value, held []collected, file
 		}
 	}
 	if len(b.outputs) == 0 { // nobody knows what the build writes
-		for _, pattern := range section.get("files").list() {
+		for _, pattern := range first(section.get("files").list(), maxItems) {
 			if matchGlob(path.Base(pattern.text()), path.Base(file)) {
 				return
 			}
@@ -123,7 +123,7 @@ func (b *buildCheck) explain(d action, at, section value, held []collected, file
 // not package for: CodeBuild fails where a listed file is not there.
 func (b *buildCheck) checkPatterns(section value) {
 	regions, all := b.built()
-	for _, pattern := range section.get("files").list() {
+	for _, pattern := range first(section.get("files").list(), maxItems) {
 		name := strings.TrimPrefix(pattern.text(), "./")
 		for _, o := range b.outputs {
 			region := otherRegion(name, o.region)

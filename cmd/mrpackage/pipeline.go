@@ -15,7 +15,16 @@ type pipeline struct {
 	deploys  []action
 	others   []action
 	projects map[string]*project // by logical ID
+	defaults map[string]string   // the parameters that have one
+	steps    int                 // of resolving one value
 }
+
+// Aliases can make much of little: what is read is bounded.
+const (
+	maxItems = 1000    // CodePipeline takes no more actions
+	maxSteps = 10_000  // to resolve one value
+	maxText  = 1 << 16 // bytes of a resolved value
+)
 
 // An artifactStore is the bucket that CodePipeline keeps artifacts in, in one
 // region.
@@ -53,15 +62,21 @@ type variable struct {
 
 // readPipelines takes out of a document what check compares.
 func readPipelines(d *document) (all []*pipeline) {
-	projects := make(map[string]*project)
+	projects, defaults := make(map[string]*project), make(map[string]string)
+	for _, parameter := range d.root.get("Parameters").entries() {
+		if text, ok := parameter.value.get("Default").scalar(); ok {
+			defaults[parameter.name()] = text
+		}
+	}
 	for _, resource := range d.root.get("Resources").entries() {
 		properties := resource.value.get("Properties")
 		switch resource.value.get("Type").text() {
 		case "AWS::CodePipeline::Pipeline":
-			p := &pipeline{doc: d, projects: projects}
+			p := &pipeline{doc: d, projects: projects, defaults: defaults}
 			p.readStores(properties)
-			for _, stage := range properties.get("Stages").items() {
-				for _, a := range stage.get("Actions").items() {
+			for _, stage := range first(properties.get("Stages").items(), maxItems) {
+				room := maxItems - len(p.builds) - len(p.deploys) - len(p.others)
+				for _, a := range first(stage.get("Actions").items(), room) {
 					p.readAction(stage.get("Name").text(), a)
 				}
 			}
@@ -77,7 +92,7 @@ func (p *pipeline) readStores(properties value) {
 	if one := properties.get("ArtifactStore"); one.exists() {
 		p.single = one
 	}
-	for _, s := range properties.get("ArtifactStores").items() {
+	for _, s := range first(properties.get("ArtifactStores").items(), maxItems) {
 		store := artifactStore{at: s.get("Region"), name: s.get("ArtifactStore", "Location")}
 		if !store.at.exists() {
 			store.at = s
@@ -109,7 +124,7 @@ func (p *pipeline) readAction(stage string, v value) {
 
 func readProject(key, properties value) *project {
 	pr := &project{logicalID: key.text(), at: key, buildSpec: properties.get("Source", "BuildSpec")}
-	for _, v := range properties.get("Environment", "EnvironmentVariables").items() {
+	for _, v := range first(properties.get("Environment", "EnvironmentVariables").items(), maxItems) {
 		one := variable{name: v.get("Name").text(), at: v.get("Name"), valueAt: v.get("Value")}
 		if !one.at.exists() {
 			continue
@@ -122,6 +137,8 @@ func readProject(key, properties value) *project {
 	}
 	return pr
 }
+
+func first[T any](all []T, most int) []T { return all[:min(len(all), most)] }
 
 // projectOf is the one that a build action runs; nil where it is not in this
 // template.
@@ -158,12 +175,16 @@ func referred(v value) string {
 // knows; with defaults, parameters that have one stand with it. Two values of
 // the same text are the same in every deployment.
 func (p *pipeline) resolve(v value, defaults bool) (text string, known bool) {
-	return p.resolveWithin(v, defaults, 20)
+	p.steps = maxSteps
+	if text, known = p.resolveStep(v, defaults); p.steps <= 0 {
+		return "", false
+	}
+	return text, known
 }
 
-// resolveWithin goes so deep and no deeper: an alias may hold itself.
-func (p *pipeline) resolveWithin(v value, defaults bool, depth int) (text string, known bool) {
-	if depth == 0 {
+// resolveStep is bounded, as an alias may hold itself.
+func (p *pipeline) resolveStep(v value, defaults bool) (text string, known bool) {
+	if p.steps--; p.steps <= 0 {
 		return "", false
 	}
 	tag, inner := v.tagged()
@@ -189,7 +210,7 @@ func (p *pipeline) resolveWithin(v value, defaults bool, depth int) (text string
 		if parts := inner.items(); len(parts) == 2 {
 			template, isText = parts[0].scalar()
 			for _, local := range parts[1].entries() {
-				t, ok := p.resolveWithin(local.value, defaults, depth-1)
+				t, ok := p.resolveStep(local.value, defaults)
 				isText = isText && ok
 				locals[local.name()] = t
 			}
@@ -201,12 +222,16 @@ func (p *pipeline) resolveWithin(v value, defaults bool, depth int) (text string
 			return "", false
 		}
 		var texts []string
+		length := 0
 		for _, item := range parts[1].items() {
-			t, ok := p.resolveWithin(item, defaults, depth-1)
+			t, ok := p.resolveStep(item, defaults)
 			if !ok {
 				return "", false
 			}
 			texts = append(texts, t)
+			if length += len(t); length > maxText {
+				return "", false
+			}
 		}
 		return strings.Join(texts, parts[0].text()), true
 	}
@@ -239,8 +264,8 @@ func (p *pipeline) substitute(template string, locals map[string]string, default
 
 func (p *pipeline) parameter(name string, defaults bool) string {
 	if defaults {
-		if d, ok := p.doc.root.get("Parameters", name, "Default").scalar(); ok {
-			return d
+		if text, ok := p.defaults[name]; ok {
+			return text
 		}
 	}
 	return "${" + name + "}"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"path"
 	"slices"
@@ -30,11 +31,18 @@ type script struct {
 	sites     map[string][][]string // the arguments of each call of a function
 }
 
-// maxCalls bounds what one command is multiplied to.
-const maxCalls = 200
+// What is read is bounded, as it is strangers' text.
+const (
+	maxScript = 128 << 10 // bytes of a script: so many bound its nesting too
+	maxWord   = 16 << 10  // bytes of a word; a longer one is unknown
+	maxCalls  = 200       // what one command is multiplied to
+)
 
 // readScript reads a shell script that runs with environ.
 func readScript(text string, environ map[string]string) (*script, error) {
+	if len(text) > maxScript {
+		return nil, errors.New("it is too long to be read here")
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err != nil {
 		return nil, err
@@ -71,8 +79,9 @@ func readScript(text string, environ map[string]string) (*script, error) {
 			}
 		case *syntax.CallExpr:
 			if len(n.Args) > 0 && s.functions[n.Args[0].Lit()] != nil {
-				name := n.Args[0].Lit()
-				s.sites[name] = append(s.sites[name], s.expand(n.Args[1:], nil)...)
+				if name := n.Args[0].Lit(); len(s.sites[name]) < maxCalls {
+					s.sites[name] = append(s.sites[name], s.expand(n.Args[1:], nil)...)
+				}
 			}
 		}
 		return true
@@ -92,16 +101,17 @@ func (s *script) assign(name string, values []string) {
 func (s *script) calls() (all []call) {
 	var within *syntax.FuncDecl
 	syntax.Walk(s.file, func(n syntax.Node) bool {
-		for _, f := range s.functions {
-			if n == syntax.Node(f) {
-				within = f
-			}
+		if f, ok := n.(*syntax.FuncDecl); ok && f.Name != nil && s.functions[f.Name.Value] == f {
+			within = f
 		}
 		c, ok := n.(*syntax.CallExpr)
 		if !ok || len(c.Args) == 0 {
 			return true
 		}
 		sites := [][]string{nil}
+		if len(all) >= 50*maxCalls {
+			return false
+		}
 		if within != nil && c.Pos().Offset() < within.End().Offset() {
 			sites = s.sites[within.Name.Value]
 		}
@@ -190,6 +200,9 @@ func (s *script) word(parts []syntax.WordPart, choice map[string]string, site []
 			out.WriteString(s.parameter(p, choice, site))
 		default:
 			out.WriteString(unknown)
+		}
+		if out.Len() > maxWord {
+			return unknown, quoted
 		}
 	}
 	return out.String(), quoted

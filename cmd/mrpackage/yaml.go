@@ -23,6 +23,7 @@ type document struct {
 	src   []byte
 	lines []string
 	root  value
+	shown int // excerpts, each of which costs a walk through src
 }
 
 // A value is one value of a document. The zero value, and one with a nil node,
@@ -36,6 +37,9 @@ type value struct {
 // maxDocument bounds what is read as a pipeline's file: CloudFormation takes
 // templates of 1 MB, and the others are smaller.
 const maxDocument = 1 << 20
+
+// maxExcerpts bounds how many lines of a document are shown: nobody reads more.
+const maxExcerpts = 100
 
 func readDocument(path string) (*document, error) {
 	fail := func(message string, err error) (*document, error) {
@@ -255,12 +259,18 @@ func (v value) problem(subject, hint, format string, args ...any) *packager.Erro
 }
 
 func (d *document) problemAt(line, column int, subject, hint, format string, args ...any) *packager.Error {
-	return &packager.Error{
-		File: d.name, Line: line, Column: column, Subject: subject,
-		Message: fmt.Sprintf(format, args...), Hint: hint,
-		Excerpt: packager.Excerpt(d.src, line, column),
+	e := &packager.Error{
+		File: d.name, Line: line, Column: column, Subject: oneLine(subject),
+		Message: oneLine(fmt.Sprintf(format, args...)), Hint: hint,
 	}
+	if d.shown++; d.shown <= maxExcerpts {
+		e.Excerpt = packager.Excerpt(d.src, line, column)
+	}
+	return e
 }
+
+// oneLine keeps a name of the file's from looking like a line of ours.
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "\\n") }
 
 // isYes tells what YAML 1.1 takes as true; the reader knows only 1.2.
 func (v value) isYes() bool {
