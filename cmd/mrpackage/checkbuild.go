@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
@@ -17,7 +21,8 @@ type buildCheck struct {
 	action
 	project   *project
 	build     *build
-	variables []string // the regions whose bucket variables are set
+	variables []variable // the project's, and the action's
+	regions   []string   // those whose bucket variables are set
 	outputs   []output
 }
 
@@ -27,26 +32,47 @@ func (c *checker) checkBuild(a action) {
 	if b.project == nil {
 		return
 	}
-	b.checkVariables()
+	b.variables = b.variablesOf(a)
 	if b.build = b.readBuildspec(); b.build == nil {
+		b.checkVariables()
 		return
 	}
+	b.checkVariables()
 	c.problems = append(c.problems, b.build.problems...)
 	var environ []string
 	for name := range b.build.environ {
 		environ = append(environ, name+"=")
 	}
-	b.variables = packager.RegionsOf(environ)
-	b.outputs = b.build.outputs(b.variables)
+	b.regions = packager.RegionsOf(environ)
+	b.outputs = b.build.outputs(b.regions)
 	b.checkPackagings()
 	b.checkDeploys()
+}
+
+// variablesOf are the project's variables, and those that the action sets for
+// this build, as a JSON text.
+func (b *buildCheck) variablesOf(a action) []variable {
+	all := slices.Clone(b.project.variables)
+	at := a.config.get("EnvironmentVariables")
+	text, _ := b.resolve(at, false)
+	var own []struct{ Name, Value, Type string }
+	if json.Unmarshal([]byte(text), &own) != nil {
+		return all
+	}
+	for _, o := range first(own, maxItems) {
+		v := variable{name: o.Name, text: o.Value, at: at, valueAt: at}
+		v.known = (o.Type == "" || o.Type == "PLAINTEXT") && !strings.Contains(o.Value, "#{")
+		all = slices.DeleteFunc(all, func(p variable) bool { return p.name == v.name })
+		all = append(all, v)
+	}
+	return all
 }
 
 // checkVariables holds the project's bucket variables against the artifact
 // stores.
 func (b *buildCheck) checkVariables() {
 	names, buckets := make(map[string]bool), make(map[string]string)
-	for _, v := range b.project.variables {
+	for _, v := range b.variables {
 		if !strings.HasSuffix(strings.ToUpper(v.name), "_ARTIFACT_BUCKET") {
 			continue
 		}
@@ -103,50 +129,87 @@ func (b *buildCheck) readBuildspec() *build {
 			b.problems = append(b.problems, err)
 			return nil
 		}
-		return readBuild(d, b.root, b.project.variables)
+		return readBuild(d, b.root, b.variables)
 	}
-	text, known := b.resolve(b.project.buildSpec, true)
+	at := b.project.buildSpec
+	if own := b.config.get("BuildspecOverride"); own.exists() {
+		at = own
+	}
+	text, known := b.resolve(at, true)
+	inline := strings.Contains(text, "\n") || strings.HasPrefix(strings.TrimSpace(text), "{")
 	switch {
-	case !b.project.buildSpec.exists():
+	case text == "" && (known || !at.exists()):
 		text = "buildspec.yml" // CodeBuild's default
-	case !known || strings.HasPrefix(text, "arn:"):
-		b.warn(b.project.buildSpec, b.project.logicalID, "name it with --buildspec", "check cannot read this buildspec, so it does not know what the build does")
+	case !known || strings.HasPrefix(text, "arn:") || !inline && !isText(text):
+		b.warn(at, b.project.logicalID, "name it with --buildspec", "check cannot read this buildspec, so it does not know what the build does")
 		return nil
-	case strings.Contains(text, "\n"):
+	case inline:
+		// What only a deployment fills in is known to nobody here.
+		text = regexp.MustCompile(`\$\{[A-Za-z0-9:.]*[:.][A-Za-z0-9:.]*\}`).ReplaceAllString(text, "$${UNKNOWN}")
 		d, err := parseDocument(b.doc.name+": the BuildSpec of "+b.project.logicalID, []byte(text))
 		if err != nil {
 			b.problems = append(b.problems, err)
 			return nil
 		}
-		return readBuild(d, b.root, b.project.variables)
+		return readBuild(d, b.root, b.variables)
+	}
+	if !at.exists() {
+		at = b.project.at
 	}
 	b.root = b.repository(text)
-	d, err := readDocument(filepath.Join(b.root, filepath.FromSlash(text)))
+	d, err := readWithin(b.root, text)
+	var unreadable *packager.Error
 	switch {
-	case errors.Is(err, os.ErrNotExist):
-		at := b.project.buildSpec
-		if !at.exists() {
-			at = b.project.at
-		}
-		b.fail(at, b.project.logicalID, "run check at the top of the repository, or name the file with --buildspec", "there is no buildspec %s", text)
-		return nil
-	case err != nil:
+	case errors.As(err, &unreadable):
 		b.problems = append(b.problems, err)
 		return nil
+	case errors.Is(err, os.ErrNotExist):
+		const hint = "run check at the top of the repository, or name the file with --buildspec"
+		if near := b.buildspecsLike(text); near != "" {
+			b.fail(at, b.project.logicalID, "there is "+near, "there is no buildspec %s", text)
+		} else { // the source may be another repository than the pipeline's
+			b.warn(at, b.project.logicalID, hint, "there is no buildspec %s here, so check does not know what the build does", text)
+		}
+		return nil
+	case err != nil:
+		b.warn(at, b.project.logicalID, "name it with --buildspec", "check cannot read this buildspec: %s is not a file of this repository", text)
+		return nil
 	}
-	return readBuild(d, b.root, b.project.variables)
+	return readBuild(d, b.root, b.variables)
 }
 
 // repository is the folder that a buildspec's path starts in: this one, else the
 // nearest one above the pipeline's template that has such a file.
 func (b *buildCheck) repository(buildspec string) string {
-	above := filepath.Dir(filepath.FromSlash(b.doc.name))
-	for _, dir := range []string{".", above, filepath.Join(above, ".."), filepath.Join(above, "..", "..")} {
+	for _, dir := range b.above() {
 		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(buildspec))); err == nil {
 			return dir
 		}
 	}
 	return "."
+}
+
+// above are the folders that may be the repository's top.
+func (b *buildCheck) above() []string {
+	of := filepath.Dir(filepath.FromSlash(b.doc.name))
+	return []string{".", of, filepath.Join(of, ".."), filepath.Join(of, "..", "..")}
+}
+
+// buildspecsLike is a buildspec of nearly the same name, or the same in another
+// folder: then this is the repository that is built.
+func (b *buildCheck) buildspecsLike(missing string) string {
+	stem := func(name string) string {
+		return strings.TrimSuffix(strings.TrimSuffix(path.Base(name), ".yaml"), ".yml")
+	}
+	for _, dir := range append([]string{path.Dir(missing)}, b.above()[:2]...) {
+		beside, _ := filepath.Glob(filepath.Join(dir, "*.y*ml"))
+		for _, name := range beside {
+			if stem(filepath.ToSlash(name)) == stem(missing) && filepath.IsLocal(missing) {
+				return filepath.ToSlash(name)
+			}
+		}
+	}
+	return ""
 }
 
 // checkPackagings holds the commands that package against the variables.
@@ -182,7 +245,7 @@ func (b *buildCheck) variableHint(region string) string {
 	letters := func(name string) string {
 		return strings.NewReplacer("_", "", "-", "", "S", "").Replace(strings.ToUpper(name))
 	}
-	for _, v := range b.project.variables {
+	for _, v := range b.variables {
 		if v.name == want {
 			return "" // that is not what is missing
 		}

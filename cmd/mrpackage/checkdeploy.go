@@ -161,9 +161,9 @@ func (b *buildCheck) checkUndeployed(deployed map[string]bool) {
 		}
 		told[o.region] = true
 		const hint = "add a deploy action, or take the region out of the build"
-		of := slices.IndexFunc(b.project.variables, func(v variable) bool { return v.name == packager.BucketVariable(o.region) })
+		of := slices.IndexFunc(b.variables, func(v variable) bool { return v.name == packager.BucketVariable(o.region) })
 		if o.at.regions == nil && of >= 0 {
-			b.fail(b.project.variables[of].at, b.project.logicalID, hint, "the build packages for %s, and no action deploys there", o.region)
+			b.fail(b.variables[of].at, b.project.logicalID, hint, "the build packages for %s, and no action deploys there", o.region)
 		} else {
 			b.problems = append(b.problems, o.at.at(o.region, hint, "the build packages for this region, and no action deploys there"))
 		}

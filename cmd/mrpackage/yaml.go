@@ -61,6 +61,16 @@ func readDocument(path string) (*document, error) {
 	return parseDocument(filepath.ToSlash(path), src)
 }
 
+// readWithin reads a YAML file of the repository; what leads out of it, by its
+// path or by a link, is not read, as a message would show it.
+func readWithin(root, name string) (*document, error) {
+	d, err := readText(root, name)
+	if err != nil {
+		return nil, err
+	}
+	return parseDocument(d.name, d.src)
+}
+
 func newDocument(name string, src []byte) *document {
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(src))
 	return &document{name: name, src: src, lines: strings.Split(text, "\n")}
