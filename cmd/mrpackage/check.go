@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -145,11 +144,19 @@ func (c *checker) store(region string) *artifactStore {
 // checkStores holds the artifact stores against each other.
 func (c *checker) checkStores() {
 	if c.single.exists() {
+		regions := make(map[string]bool) // "" is the pipeline's own, whichever that is
 		for _, a := range slices.Concat(c.builds, c.deploys) {
-			if a.region != "" {
-				c.fail(c.single, "ArtifactStore", "", "the action %s names a region, and a pipeline with actions in several regions needs ArtifactStores, one for each", a.name)
-				return
-			}
+			regions[a.region] = isText(a.region)
+		}
+		_, own := regions[""]
+		maps.DeleteFunc(regions, func(_ string, named bool) bool { return !named })
+		named := list(slices.Sorted(maps.Keys(regions)))
+		const hint = "use ArtifactStores, with one for each region"
+		switch {
+		case len(regions) > 1:
+			c.fail(c.single, "ArtifactStore", hint, "there are actions in %s, and an artifact store for one region", named)
+		case len(regions) == 1 && own && c.someDeploy(func(d action) bool { return d.region == "" }):
+			c.warn(c.single, "ArtifactStore", hint, "there are actions in %s and in the pipeline's own region; one artifact store is enough only if that is the same", named)
 		}
 	}
 	locations := make(map[string]string) // the store's region, by location
@@ -158,7 +165,7 @@ func (c *checker) checkStores() {
 		case !isText(s.region):
 		case !packager.ValidRegion(s.region):
 			c.fail(s.at, "ArtifactStores", "a region's name is like us-east-1", "%q is not the name of a region", s.region)
-		case c.store(s.region) != &c.stores[i]:
+		case c.store(s.region) != &c.stores[i] && !c.varies:
 			c.fail(s.at, "ArtifactStores", "", "%s has two artifact stores", s.region)
 		}
 		if s.location == "" {
@@ -166,7 +173,7 @@ func (c *checker) checkStores() {
 		}
 		if other := otherRegion(s.location, s.region); other != "" {
 			c.fail(s.name, "ArtifactStores", "the bucket must be in the store's own region", "the artifact store of %s is a bucket of %s: %s", s.region, other, s.location)
-		} else if other := locations[s.location]; other != "" && other != s.region {
+		} else if other := locations[s.location]; isText(other) && isText(s.region) && other != s.region && !c.varies {
 			c.fail(s.name, "ArtifactStores", "a bucket is in one region", "the artifact stores of %s and %s are one bucket: %s", other, s.region, s.location)
 		}
 		locations[s.location] = s.region
@@ -177,20 +184,47 @@ func (c *checker) checkStores() {
 // default.
 func isText(s string) bool { return s != "" && !strings.Contains(s, "${") }
 
+// someDeploy tells whether a deploy action is so.
+func (c *checker) someDeploy(so func(action) bool) bool { return slices.ContainsFunc(c.deploys, so) }
+
 // otherRegion returns the region that a bucket's name holds, where it is
 // another one than the bucket should be in.
 func otherRegion(bucket, region string) string {
-	const pattern = `(?:us-gov|us-iso[bf]?|eu-isoe|eusc|us|eu|ap|sa|ca|me|af|il|mx|cn)-(?:de-)?(?:north|south|central)?(?:east|west)?[a-z]*-[0-9]+`
-	found := regexp.MustCompile(pattern).FindAllString(bucket, -1)
-	if slices.Contains(found, region) || !packager.ValidRegion(region) {
+	found := regionsIn(bucket)
+	if len(found) == 0 || slices.Contains(found, region) || !packager.ValidRegion(region) {
 		return ""
 	}
-	for _, f := range found {
-		if packager.ValidRegion(f) {
-			return f
+	return found[0]
+}
+
+// regionsIn are the names of regions that a name holds as words.
+func regionsIn(name string) (found []string) {
+	words := strings.FieldsFunc(name, func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	for _, word := range words {
+		parts := strings.Split(word, "-")
+		for i := range parts {
+			for _, length := range []int{3, 4} {
+				if i+length <= len(parts) && isRegion(parts[i:i+length]) {
+					found = append(found, strings.Join(parts[i:i+length], "-"))
+				}
+			}
 		}
 	}
-	return ""
+	return found
+}
+
+// isRegion tells whether the parts are those of a region's name: us-east-1,
+// us-gov-west-1. A name with as many digits as an account's is none.
+func isRegion(parts []string) bool {
+	area, middle, number := parts[0], parts[1:len(parts)-1], parts[len(parts)-1]
+	direction := middle[len(middle)-1]
+	if rest := strings.TrimPrefix(strings.TrimPrefix(direction, "north"), "south"); rest != "" {
+		direction = rest
+	}
+	return slices.Contains([]string{"us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx", "cn", "eusc"}, area) &&
+		(len(middle) == 1 || slices.Contains([]string{"gov", "iso", "isob", "isoe", "isof", "de"}, middle[0])) &&
+		slices.Contains([]string{"north", "south", "east", "west", "central"}, direction) &&
+		len(number) < 3 && strings.Trim(number, "0123456789") == "" && number != ""
 }
 
 // checkActions holds actions against the artifact stores and artifacts.
@@ -203,21 +237,25 @@ func (c *checker) checkActions() {
 	}
 	names := make(map[[2]string]bool)
 	for _, a := range slices.Concat(c.builds, c.deploys) {
-		if names[[2]string{a.stage, a.name}] {
+		if names[[2]string{a.stage, a.name}] && a.name != "" && !c.varies {
 			c.fail(a.at.get("Name"), a.name, "", "the stage %s has two actions of this name", a.stage)
 		}
 		names[[2]string{a.stage, a.name}] = true
 		for _, in := range a.inputs {
-			if !made[in] {
+			if !made[in] && !c.open {
 				c.fail(a.at.get("InputArtifacts"), a.name, "", "no action has the output artifact %q", in)
 			}
 		}
 		switch {
-		case a.region == "" && !a.regionAt.exists() || !isText(a.region):
+		case !isText(a.region):
 		case !packager.ValidRegion(a.region):
 			c.fail(a.regionAt, a.name, "a region's name is like us-east-1", "%q is not the name of a region", a.region)
-		case c.store(a.region) == nil && !c.single.exists():
-			c.fail(a.regionAt, a.name, "CodePipeline copies the action's input to a bucket there: add it to ArtifactStores", "there is no artifact store in %s", a.region)
+		case c.store(a.region) == nil && len(c.stores) > 0 && !c.open:
+			tell := c.fail
+			if slices.ContainsFunc(c.stores, func(s artifactStore) bool { return !s.fixed }) {
+				tell = c.warn // a parameter's default decides
+			}
+			tell(a.regionAt, a.name, "CodePipeline copies the action's input to a bucket there: add it to ArtifactStores", "there is no artifact store in %s", a.region)
 		}
 	}
 	for _, a := range c.deploys {
@@ -225,24 +263,43 @@ func (c *checker) checkActions() {
 		text, known := c.resolve(at, true)
 		artifact, _, ok := strings.Cut(text, "::")
 		switch {
-		case !at.exists() || !known:
+		case !at.exists() || !known || text == "" || !isText(artifact) || strings.Contains(artifact, "#{"):
 		case !ok:
 			c.fail(at, a.name, "it is ARTIFACT::FILE", "this TemplatePath names no artifact")
-		case !slices.Contains(a.inputs, artifact):
+		case !slices.Contains(a.inputs, artifact) && !c.open:
 			c.fail(at, a.name, "", "%q is not among the action's input artifacts: %s", artifact, list(a.inputs))
 		}
 	}
-	stacks := make(map[[2]string]string)
+	c.checkStacks()
+}
+
+// checkStacks finds a stack that two actions deploy. In stages that follow each
+// other, or in two accounts, that may be meant.
+func (c *checker) checkStacks() {
+	stacks := make(map[[4]string]action)
 	for _, a := range c.deploys {
 		stack, known := c.resolve(a.config.get("StackName"), false)
-		at := [2]string{a.region, stack}
-		if mode := a.config.get("ActionMode").text(); !known || mode != "CREATE_UPDATE" && mode != "REPLACE_ON_FAILURE" {
+		mode := a.config.get("ActionMode").text()
+		role, roleKnown := c.resolve(a.config.get("RoleArn"), false)
+		own, ownKnown := c.resolve(a.at.get("RoleArn"), false)
+		roleKnown = roleKnown || !a.config.get("RoleArn").exists()
+		ownKnown = ownKnown || !a.at.get("RoleArn").exists()
+		if !known || !roleKnown || !ownKnown || a.region == "${}" || mode != "CREATE_UPDATE" && mode != "REPLACE_ON_FAILURE" {
 			continue
 		}
-		if first := stacks[at]; first != "" && first != a.name {
-			c.fail(a.at, a.name, "does it name the right Region?", "%s deploys this stack to %s already", first, cmp.Or(a.region, "the pipeline's own region"))
+		at := [4]string{a.region, stack, role, own}
+		first, again := stacks[at]
+		if !again {
+			stacks[at] = a
+			continue
 		}
-		stacks[at] = a.name
+		tell := c.fail
+		if c.varies || first.stage != a.stage || first.runOrder != a.runOrder {
+			tell = c.warn
+		}
+		if first.name != a.name || first.stage != a.stage {
+			tell(a.at, a.name, "does it name the right Region?", "%s deploys this stack to %s already", first.name, cmp.Or(a.region, "the pipeline's own region"))
+		}
 	}
 }
 

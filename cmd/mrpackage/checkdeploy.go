@@ -49,10 +49,14 @@ func (b *buildCheck) checkDeploys() {
 			if !ok || from != artifact {
 				continue
 			}
-			if d.region == "" {
+			if !isText(d.region) {
 				anywhere = true
 			}
 			deployed[d.region] = true
+			if !isText(file) || strings.Contains(file, "#{") {
+				anywhere = true
+				continue
+			}
 			found := slices.IndexFunc(held, func(h collected) bool { return h.name == file || matchGlob(h.name, file) })
 			if found < 0 {
 				b.explain(d, at, section, held, file)
@@ -60,7 +64,7 @@ func (b *buildCheck) checkDeploys() {
 			}
 			template := held[found].from.region
 			deployed[template] = true
-			if d.region != "" && template != d.region && !strings.Contains(template, unknown) {
+			if isText(d.region) && template != d.region && !strings.Contains(template, unknown) {
 				b.fail(at, d.name, rightTemplate(artifact, d.region, held), "this is the template for %s, and the action deploys to %s", template, d.region)
 			}
 		}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // A pipeline is what check needs to know of a template with CodePipeline and
@@ -17,6 +19,8 @@ type pipeline struct {
 	projects map[string]*project // by logical ID
 	defaults map[string]string   // the parameters that have one
 	steps    int                 // of resolving one value
+	varies   bool                // a condition decides what is in it: not all that is here is there at once
+	open     bool                // something is in it that is not here
 }
 
 // Aliases can make much of little: what is read is bounded.
@@ -30,6 +34,7 @@ const (
 // region.
 type artifactStore struct {
 	region   string
+	fixed    bool   // no parameter decides the region
 	location string // as it means, "${Parameter}" where a parameter stands
 	at, name value  // the region's, the location's
 }
@@ -37,7 +42,8 @@ type artifactStore struct {
 // An action is one step of a stage.
 type action struct {
 	name, stage string
-	region      string // "" is the pipeline's own
+	region      string // "" is the pipeline's own; with "${" only a deployment knows it
+	runOrder    string
 	regionAt    value
 	at          value
 	inputs      []string
@@ -49,8 +55,10 @@ type action struct {
 type project struct {
 	logicalID string
 	variables []variable
+	name      value // "" where CloudFormation makes one
 	at        value
 	buildSpec value
+	windows   bool
 }
 
 // A variable is one of a project's environment.
@@ -74,9 +82,10 @@ func readPipelines(d *document) (all []*pipeline) {
 		case "AWS::CodePipeline::Pipeline":
 			p := &pipeline{doc: d, projects: projects, defaults: defaults}
 			p.readStores(properties)
-			for _, stage := range first(properties.get("Stages").items(), maxItems) {
+			p.open = properties.get("Fn::Transform").exists()
+			for _, stage := range first(p.items(properties.get("Stages")), maxItems) {
 				room := maxItems - len(p.builds) - len(p.deploys) - len(p.others)
-				for _, a := range first(stage.get("Actions").items(), room) {
+				for _, a := range first(p.items(stage.get("Actions")), room) {
 					p.readAction(stage.get("Name").text(), a)
 				}
 			}
@@ -92,11 +101,13 @@ func (p *pipeline) readStores(properties value) {
 	if one := properties.get("ArtifactStore"); one.exists() {
 		p.single = one
 	}
-	for _, s := range first(properties.get("ArtifactStores").items(), maxItems) {
+	for _, s := range first(p.items(properties.get("ArtifactStores")), maxItems) {
 		store := artifactStore{at: s.get("Region"), name: s.get("ArtifactStore", "Location")}
 		if !store.at.exists() {
 			store.at = s
 		}
+		fixed, _ := p.resolve(s.get("Region"), false)
+		store.fixed = isText(fixed)
 		store.region, _ = p.resolve(s.get("Region"), true)
 		store.location, _ = p.resolve(store.name, false)
 		p.stores = append(p.stores, store)
@@ -106,12 +117,19 @@ func (p *pipeline) readStores(properties value) {
 func (p *pipeline) readAction(stage string, v value) {
 	a := action{name: v.get("Name").text(), stage: stage, at: v, regionAt: v.get("Region"), config: v.get("Configuration")}
 	a.region, _ = p.resolve(a.regionAt, true)
-	for _, in := range v.get("InputArtifacts").items() {
-		a.inputs = append(a.inputs, in.get("Name").text())
+	if a.region == "" && a.regionAt.exists() {
+		a.region = "${}"
 	}
-	for _, out := range v.get("OutputArtifacts").items() {
-		a.outputs = append(a.outputs, out.get("Name").text())
+	a.runOrder, _ = p.resolve(v.get("RunOrder"), true)
+	names := func(artifacts value) (all []string) {
+		for _, artifact := range p.items(artifacts) {
+			name, _ := p.resolve(artifact.get("Name"), true)
+			p.open = p.open || !isText(name)
+			all = append(all, name)
+		}
+		return all
 	}
+	a.inputs, a.outputs = names(v.get("InputArtifacts")), names(v.get("OutputArtifacts"))
 	switch v.get("ActionTypeId", "Provider").text() {
 	case "CodeBuild":
 		p.builds = append(p.builds, a)
@@ -122,9 +140,41 @@ func (p *pipeline) readAction(stage string, v value) {
 	}
 }
 
+// items are those of a list, with both sides of each Fn::If.
+func (p *pipeline) items(list value) (all []value) {
+	var add func(v value, within int)
+	add = func(v value, within int) {
+		tag, inner := v.tagged()
+		if e := inner.entries(); tag == "" && len(e) == 1 && strings.HasPrefix(e[0].name(), "Fn::") {
+			tag, inner = "!"+strings.TrimPrefix(e[0].name(), "Fn::"), e[0].value
+		}
+		sides := inner.items()
+		switch {
+		case within > 10 || len(all) > maxItems:
+		case tag == "!If" && len(sides) == 3:
+			p.varies = true
+			add(sides[1], within+1)
+			add(sides[2], within+1)
+		case referred(v) == "AWS::NoValue":
+		case tag != "":
+			p.open = true
+		case within == 0 || v.bare() != nil && v.bare().Kind == yaml.SequenceNode:
+			for _, item := range v.items() {
+				add(item, within+1)
+			}
+		default:
+			all = append(all, v)
+		}
+	}
+	add(list, 0)
+	return all
+}
+
 func readProject(key, properties value) *project {
-	pr := &project{logicalID: key.text(), at: key, buildSpec: properties.get("Source", "BuildSpec")}
-	for _, v := range first(properties.get("Environment", "EnvironmentVariables").items(), maxItems) {
+	pr := &project{logicalID: key.text(), at: key, name: properties.get("Name"), buildSpec: properties.get("Source", "BuildSpec")}
+	pr.windows = strings.HasPrefix(properties.get("Environment", "Type").text(), "WINDOWS")
+	lists := pipeline{doc: key.doc}
+	for _, v := range first(lists.items(properties.get("Environment", "EnvironmentVariables")), maxItems) {
 		one := variable{name: v.get("Name").text(), at: v.get("Name"), valueAt: v.get("Value")}
 		if !one.at.exists() {
 			continue
@@ -147,8 +197,12 @@ func (p *pipeline) projectOf(a action) *project {
 	if pr := p.projects[referred(name)]; pr != nil {
 		return pr
 	}
-	if len(p.projects) == 1 && len(p.builds) == 1 {
-		for _, pr := range p.projects {
+	text, known := p.resolve(name, false)
+	for _, pr := range p.projects {
+		if own, ok := p.resolve(pr.name, false); ok && known && own == text {
+			return pr
+		}
+		if !known && len(p.projects) == 1 && len(p.builds) == 1 {
 			return pr
 		}
 	}
