@@ -3,6 +3,7 @@ package main
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -20,7 +21,11 @@ func (b *build) outputs(variables []string) (all []output) {
 		if p.flags.dryRun || p.outputs == "" || p.outputs == "-" {
 			continue
 		}
-		for _, region := range p.builds(variables) {
+		regions := p.builds(variables)
+		if p.regions == nil && b.anyEnviron {
+			regions = append(slices.Clone(regions), unknown)
+		}
+		for _, region := range regions {
 			if len(all) == maxOutputs {
 				return append(all, output{unknown, unknown, p})
 			}
@@ -58,28 +63,29 @@ func collect(section value, outputs []output) (all []collected) {
 				continue
 			}
 		}
-		matches := func(list string) (found string) {
+		matches := func(list string) (names []string) {
 			for _, pattern := range first(section.get(list).list(), maxItems) {
 				p := strings.TrimPrefix(pattern.text(), "./")
 				switch {
 				case matchGlob(p, relative):
-					return relative
+					return []string{relative}
 				case matchGlob(relative, p): // the output's name is not known whole
-					found = p
+					names = append(names, p)
 				}
 			}
-			return found
+			return names
 		}
-		name := matches("files")
-		if name == "" || matches("exclude-paths") != "" {
+		if len(matches("exclude-paths")) > 0 {
 			continue
 		}
-		if section.get("discard-paths").isYes() {
-			name = path.Base(name)
+		for _, name := range matches("files") {
+			if section.get("discard-paths").isYes() {
+				name = path.Base(name)
+			}
+			all = append(all, collected{name, o})
 		}
-		all = append(all, collected{name, o})
 	}
-	return all
+	return first(all, 10*maxItems)
 }
 
 // matchGlob tells whether a pattern of a buildspec's artifacts matches a path:

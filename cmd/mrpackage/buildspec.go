@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -23,12 +24,17 @@ type build struct {
 	root       string // the folder that it runs in
 	environ    map[string]string
 	packagings []packaging
-	opaque     string          // a command that check cannot look into; "" where there is none
+	opaque     string // a command that check cannot look into, and that may write a template; "" where there is none
+	opaqueAt   problemAt
 	moves      bool            // it changes its working folder
+	fetches    bool            // it brings in files whose names are not known
+	anyEnviron bool            // it may set variables that are not known
 	made       map[string]bool // names of files that a command may make
+	texts      []*document     // what was read of it
 	within     []string        // the scripts that are being read, one called by the other
 	read       int             // the commands that were read
 	problems   []error
+	warnings   []error
 }
 
 // A problemAt makes an error with the place of one command.
@@ -39,21 +45,39 @@ type packaging struct {
 	flags   flags
 	regions []string // nil: those whose bucket variables are set
 	buckets byRegion // "" is the variable
-	outputs string   // a pattern with {region}; "" is unknown
+	outputs string   // a pattern with {region}; may hold unknown
+	others  bool     // it is not mrpackage
+	maybe   bool     // a condition decides whether it runs, or with which words
 	at      problemAt
 }
 
 // readBuild reads a buildspec, with the variables that the project sets.
-func readBuild(d *document, root string, variables []variable) *build {
-	b := &build{doc: d, root: root, environ: make(map[string]string), made: make(map[string]bool)}
+func readBuild(d *document, root string, variables []variable, windows bool) *build {
+	b := &build{doc: d, root: root, environ: make(map[string]string), made: make(map[string]bool), texts: []*document{d}}
 	for _, v := range d.root.get("env", "variables").entries() {
 		b.environ[v.name()] = v.value.text()
 	}
 	for _, v := range variables {
 		b.environ[v.name] = unknown
-		if v.known {
-			b.environ[v.name] = v.text
+		if v.known { // but for what a parameter holds
+			b.environ[v.name] = regexp.MustCompile(`\$\{[^}]*\}`).ReplaceAllString(v.text, unknown)
 		}
+	}
+	for _, from := range []string{"parameter-store", "secrets-manager"} {
+		for _, v := range d.root.get("env", from).entries() {
+			b.environ[v.name()] = unknown
+		}
+	}
+	b.environ["CODEBUILD_SRC_DIR"] = "."
+	switch shell := d.root.get("env", "shell").text(); {
+	case d.root.get("batch").exists(): // each build of a batch has a buildspec of its own
+		b.hide("a batch", d.root.get("batch").problem)
+	case windows && shell == "" || strings.HasPrefix(shell, "powershell") || strings.HasPrefix(shell, "pwsh") || strings.HasPrefix(shell, "cmd"):
+		b.hide("a Windows shell", d.root.get("phases").problem)
+	}
+	if b.opaque != "" {
+		b.anyEnviron, b.moves = true, true
+		return b
 	}
 	for _, phase := range []string{"install", "pre_build", "build", "post_build"} {
 		for _, list := range []string{"commands", "finally"} {
@@ -70,19 +94,27 @@ func (b *build) command(v value) {
 	text := v.text()
 	line, _ := v.place()
 	if b.read >= maxCommands {
-		b.opaque = v.doc.name
+		b.hide("so long a buildspec", v.problem)
 		return
 	}
 	s, err := readScript(text, b.environ)
 	if err != nil {
-		b.problems = append(b.problems, v.problem("", "", "the shell cannot read this command: %v", err))
+		b.warnings = append(b.warnings, v.problem("", "", "check cannot read this command as a shell does: %v", err))
+		b.hide("this command", v.problem)
+		b.anyEnviron, b.moves = true, true
 		return
 	}
 	if strings.HasPrefix(strings.TrimSpace(v.doc.line(line)[max(0, columnOf(v)-1):]), "|") {
 		line++ // a block begins below its mark
 	}
 	b.script(s, v.doc, line-1)
-	for name, values := range s.variables { // what a command exports, the next one sees
+	b.keep(s)
+}
+
+// keep makes a script's variables those of what follows.
+func (b *build) keep(s *script) {
+	for name, values := range s.variables {
+		b.environ[name] = unknown
 		if len(values) == 1 {
 			b.environ[name] = values[0]
 		}
@@ -110,6 +142,13 @@ func (b *build) enter(name string) bool {
 	return true
 }
 
+// hide notes the first command whose doings are not known.
+func (b *build) hide(command string, at problemAt) {
+	if b.opaque == "" {
+		b.opaque, b.opaqueAt = command, at
+	}
+}
+
 func (b *build) leave() { b.within = b.within[:len(b.within)-1] }
 
 // script reads the commands of a script whose first line is the one behind
@@ -117,13 +156,20 @@ func (b *build) leave() { b.within = b.within[:len(b.within)-1] }
 func (b *build) script(s *script, d *document, above int) {
 	calls := s.calls()
 	if b.read += max(1, len(calls)); b.read > maxCommands {
-		b.opaque = d.name
+		b.hide("so long a script", value{doc: d}.problem)
 		return
+	}
+	b.anyEnviron = b.anyEnviron || s.anyEnviron
+	for _, name := range s.writes() {
+		b.made[path.Base(name)] = true
 	}
 	for _, c := range calls {
 		switch c.called() {
-		case "chmod", "ls", "cat", "echo", "test", "[", "bash", "sh", "source", ".":
+		case "chmod", "ls", "cat", "echo", "test", "[", "bash", "sh", "source", ".", "rm":
 			continue // these make no file
+		}
+		if c.packages() {
+			continue
 		}
 		for _, arg := range c.args[1:] {
 			b.made[path.Base(arg)] = true
@@ -131,28 +177,56 @@ func (b *build) script(s *script, d *document, above int) {
 	}
 	for _, c := range calls {
 		c.args = unwrapped(c.args)
+		packagings := len(b.packagings)
 		at := func(subject, hint, format string, args ...any) *packager.Error {
 			line := above + c.line
 			before, _, _ := strings.Cut(d.line(line), c.args[0])
 			return d.problemAt(line, utf8.RuneCountInString(before)+1, subject, hint, format, args...)
 		}
+		b.fetches = b.fetches || c.fetches()
 		switch {
 		case c.called() == "cd" || c.called() == "pushd":
-			b.moves = true
+			b.moves = b.moves || !homes(c, d, b.root)
+		case c.inline():
+			b.inline(c.args[2], at)
 		case c.called() == "mrpackage":
 			b.mrpackage(c.args[1:], at)
-		case len(c.args) > 2 && c.called() == "aws" && slices.Contains(c.args, "cloudformation") && slices.Contains(c.args, "package"),
-			len(c.args) > 1 && c.called() == "sam" && c.args[1] == "package":
+		case c.packages():
 			b.awsPackage(c.args, at)
 		case c.scriptFile() != "":
-			b.file(c.scriptFile(), at)
-		case len(c.args) > 1 && (c.called() == "npm" || c.called() == "yarn" || c.called() == "pnpm"):
-			b.npmScript(c.args[1:])
-		case slices.Contains([]string{"make", "just", "task", "gradle", "gradlew", "mvn", "mvnw", "ant", "rake", "docker", "node"}, c.called()),
-			strings.HasPrefix(c.called(), "python"), c.called() == unknown:
-			b.opaque = c.args[0]
+			b.file(c.scriptFile(), c.called() == "." || c.called() == "source", at)
+		case s.functions[c.args[0]] != nil:
+		case b.npmScript(c, at):
+		case !c.harmless():
+			b.hide(c.args[0], at)
+			b.anyEnviron = b.anyEnviron || c.called() == "eval" || c.called() == unknown
+		case c.called() == "." || c.called() == "source":
+			b.anyEnviron = true // a file that is not known
+		}
+		for i := packagings; i < len(b.packagings) && c.maybe; i++ {
+			b.packagings[i].maybe = true
 		}
 	}
+}
+
+// homes tells whether a call goes to the repository's top: a script there often
+// begins with cd "$(dirname "$0")".
+func homes(c call, d *document, root string) bool {
+	return len(c.args) == 2 && (c.args[1] == "." || strings.Contains(d.line(c.line), "dirname") && path.Dir(d.name) == path.Clean(filepath.ToSlash(root)))
+}
+
+// inline follows the commands that sh -c gets.
+func (b *build) inline(text string, at problemAt) {
+	s, err := readScript(text, b.environ)
+	if err != nil || strings.Contains(text, unknown) || !b.enter("sh -c "+text) {
+		b.hide("sh -c", at)
+		return
+	}
+	defer b.leave()
+	place := at("", "", "")
+	d := newDocument(place.File, []byte(text))
+	d.at = place
+	b.script(s, d, 0)
 }
 
 // unwrapped takes off what runs another program.
@@ -179,30 +253,38 @@ func unwrapped(args []string) []string {
 }
 
 // file follows a script of the repository.
-func (b *build) file(name string, at problemAt) {
+func (b *build) file(name string, sourced bool, at problemAt) {
 	if !b.enter(path.Clean(name)) {
 		return
 	}
 	defer b.leave()
 	d, err := readText(b.root, name)
-	if errors.Is(err, os.ErrNotExist) && !b.moves && !b.made[path.Base(name)] {
-		hint := ""
-		for _, near := range scriptsLike(filepath.Join(b.root, filepath.FromSlash(name))) {
-			hint = "there is " + near
+	var s *script
+	if err == nil {
+		s, err = readScript(string(d.src), b.environ)
+	}
+	if err == nil {
+		b.texts = append(b.texts, d)
+		b.script(s, d, 0)
+		if sourced {
+			b.keep(s)
 		}
-		b.problems = append(b.problems, at("", hint, "the build runs %s, and there is no such file", name))
 		return
 	}
-	if err != nil {
-		b.opaque = name
-		return
+	if errors.Is(err, os.ErrNotExist) && !b.moves && !b.made[path.Base(name)] {
+		file := filepath.Join(b.root, filepath.FromSlash(name))
+		near := scriptsLike(file)
+		beside, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*.*"))
+		hint := ""
+		if len(near) > 0 {
+			hint = "there is " + near[0]
+		}
+		if len(near) > 0 || !b.fetches && b.opaque == "" && len(beside) > 0 {
+			b.problems = append(b.problems, at("", hint, "the build runs %s, and there is no such file", name))
+		}
 	}
-	s, err := readScript(string(d.src), b.environ)
-	if err != nil { // no shell script, perhaps
-		b.opaque = name
-		return
-	}
-	b.script(s, d, 0)
+	b.hide(name, at) // it may be no shell script, or be made by the build
+	b.anyEnviron = b.anyEnviron || sourced
 }
 
 // readText reads a file of the repository that is no YAML; what a link leads to
@@ -228,7 +310,7 @@ func readText(root, name string) (*document, error) {
 // letters: a slip of the finger.
 func scriptsLike(missing string) (near []string) {
 	letters := func(name string) string {
-		sorted := []rune(name)
+		sorted := []rune(strings.NewReplacer("-", "", "_", "").Replace(name))
 		slices.Sort(sorted)
 		return string(sorted)
 	}
@@ -242,33 +324,43 @@ func scriptsLike(missing string) (near []string) {
 	return near
 }
 
-// npmScript follows a script of package.json.
-func (b *build) npmScript(args []string) {
-	if args[0] == "run" || args[0] == "run-script" {
+// npmScript follows a script of package.json, with those that npm runs before
+// and after it; it tells whether the call runs one.
+func (b *build) npmScript(c call, at problemAt) bool {
+	if c.called() != "npm" && c.called() != "yarn" && c.called() != "pnpm" {
+		return false
+	}
+	args := slices.DeleteFunc(slices.Clone(c.args[1:]), func(arg string) bool { return arg == "--silent" || arg == "-s" })
+	if len(args) > 0 && (args[0] == "run" || args[0] == "run-script") {
 		args = args[1:]
 	}
 	d, err := readText(b.root, "package.json")
-	if err != nil || len(args) == 0 || !b.enter("npm run "+args[0]) {
-		return
+	if err != nil || len(args) == 0 || b.moves {
+		return false
+	}
+	var npm struct{ Scripts map[string]string }
+	if json.Unmarshal(d.src, &npm) != nil || npm.Scripts[args[0]] == "" || !b.enter("npm run "+args[0]) {
+		return false
 	}
 	defer b.leave()
-	var npm struct{ Scripts map[string]string }
-	if json.Unmarshal(d.src, &npm) != nil || npm.Scripts[args[0]] == "" {
-		return
-	}
-	s, err := readScript(npm.Scripts[args[0]], b.environ)
-	if err != nil {
-		return
-	}
-	above := 0
-	for i, line := range d.lines {
-		if strings.Contains(line, `"`+args[0]+`"`) {
-			above = i
+	b.texts = append(b.texts, d)
+	for _, name := range []string{"pre" + args[0], args[0], "post" + args[0]} {
+		s, err := readScript(npm.Scripts[name], b.environ)
+		if err != nil {
+			b.hide(c.args[0], at)
+			continue
 		}
+		above := 0
+		for i, line := range d.lines {
+			if strings.Contains(line, `"`+name+`"`) {
+				above = i
+			}
+		}
+		moves := b.moves
+		b.script(s, d, above)
+		b.moves = moves // npm's script has a shell of its own
 	}
-	moves := b.moves
-	b.script(s, d, above)
-	b.moves = moves // npm's script has a shell of its own
+	return true
 }
 
 // mrpackage reads the program's own command line.
@@ -279,6 +371,7 @@ func (b *build) mrpackage(args []string, at problemAt) {
 	if len(args) > 0 && args[0] == checkName || slices.Contains(args, "--version") || slices.Contains(args, "--help") || slices.Contains(args, "-h") {
 		return
 	}
+	known := !slices.Contains(args, unknown)
 	err := fs.Parse(args)
 	if err == nil && fs.NArg() > 0 && !strings.Contains(fs.Arg(0), unknown) {
 		err = errors.New("unexpected argument " + fs.Arg(0))
@@ -286,13 +379,18 @@ func (b *build) mrpackage(args []string, at problemAt) {
 	if err == nil {
 		p.buckets, err = parseBuckets(p.flags.buckets)
 	}
-	if err != nil {
-		if !strings.Contains(strings.Join(args, " "), unknown) {
-			b.problems = append(b.problems, at("", "mrpackage --help lists the flags", "mrpackage refuses this command line: %v", err))
-		}
-		return
+	if err != nil && !strings.Contains(strings.Join(args, " "), unknown) {
+		b.problems = append(b.problems, at("", "mrpackage --help lists the flags", "mrpackage refuses this command line: %v", err))
 	}
 	p.regions = p.flags.regionNames(nil)
+	if err != nil || !known && len(p.regions) == 0 {
+		p.regions, p.buckets = []string{unknown}, byRegion{all: unknown}
+	}
+	if err != nil || !known && p.flags.output == "" {
+		p.outputs = unknown
+		b.packagings = append(b.packagings, p)
+		return
+	}
 	asJSON := p.flags.useJSON || strings.HasSuffix(p.flags.templateFile, ".json")
 	p.outputs = filepath.ToSlash(p.flags.outputs([]packager.Store{{Region: "{region}"}}, asJSON)[0])
 	b.packagings = append(b.packagings, p)
@@ -301,7 +399,8 @@ func (b *build) mrpackage(args []string, at problemAt) {
 // awsPackage reads a command line of aws cloudformation package or sam package,
 // which write one template for one region.
 func (b *build) awsPackage(args []string, at problemAt) {
-	p := packaging{at: at, regions: []string{unknown}, buckets: byRegion{all: unknown}}
+	p := packaging{at: at, regions: []string{unknown}, buckets: byRegion{all: unknown}, outputs: unknown, others: true}
+	bucket := ""
 	for i, arg := range args {
 		name, v, ok := strings.Cut(arg, "=")
 		if !ok && i+1 < len(args) {
@@ -312,7 +411,12 @@ func (b *build) awsPackage(args []string, at problemAt) {
 			p.regions = []string{v}
 		case "--output-template-file":
 			p.outputs = v
+		case "--s3-bucket":
+			bucket = v
 		}
+	}
+	if other := otherRegion(bucket, p.regions[0]); other != "" {
+		b.problems = append(b.problems, at(p.regions[0], "CloudFormation takes code from a bucket in the stack's own region only", "this stores code in a bucket of %s", other))
 	}
 	b.packagings = append(b.packagings, p)
 }

@@ -27,8 +27,9 @@ PIPELINE is the template with the AWS::CodePipeline::Pipeline in it; default:
 deployment-pipeline/pipeline.yaml, else pipeline.yaml. The buildspec's path starts
 in this folder, or else in one above the template.
 
-It is silent where all is well. Exit status: 0 nothing is wrong; 1 something is;
-2 wrong usage.`
+It is silent where all is well. An error is what cannot work; where a program that
+the build runs might make it work, or only a deployment knows, it is a warning.
+Exit status: 0 nothing is wrong; 1 something is; 2 wrong usage.`
 
 // checkCommand is mrpackage check.
 func checkCommand(u *ui) *cobra.Command {
@@ -120,7 +121,17 @@ func checkPipeline(ctx context.Context, file, buildspec string) (problems, warni
 		}
 		problems, warnings = append(problems, c.problems...), append(warnings, c.warnings...)
 	}
-	return problems, warnings
+	return once(problems), once(warnings)
+}
+
+// once leaves out what several pipelines of a template have in common.
+func once(errs []error) []error {
+	told := make(map[string]bool)
+	return slices.DeleteFunc(errs, func(err error) bool {
+		again := told[err.Error()]
+		told[err.Error()] = true
+		return again
+	})
 }
 
 func (c *checker) fail(v value, subject, hint, format string, args ...any) {
@@ -167,8 +178,13 @@ func (c *checker) checkStores() {
 			c.fail(s.at, "ArtifactStores", "a region's name is like us-east-1", "%q is not the name of a region", s.region)
 		case c.store(s.region) != &c.stores[i] && !c.varies:
 			c.fail(s.at, "ArtifactStores", "", "%s has two artifact stores", s.region)
+			continue
 		}
 		if s.location == "" {
+			continue
+		}
+		if unfilled(s.name) {
+			c.fail(s.name, "ArtifactStores", "write !Sub before it", "this is taken as it stands here: %s", s.location)
 			continue
 		}
 		if other := otherRegion(s.location, s.region); other != "" {
@@ -183,6 +199,13 @@ func (c *checker) checkStores() {
 // isText tells whether a value was resolved: it holds no parameter that has no
 // default.
 func isText(s string) bool { return s != "" && !strings.Contains(s, "${") }
+
+// unfilled tells whether a text holds ${Name} and nothing that fills it in: no
+// bucket's name may.
+func unfilled(v value) bool {
+	text, plain := v.scalar()
+	return plain && strings.Contains(text, "${")
+}
 
 // someDeploy tells whether a deploy action is so.
 func (c *checker) someDeploy(so func(action) bool) bool { return slices.ContainsFunc(c.deploys, so) }
@@ -262,7 +285,11 @@ func (c *checker) checkActions() {
 		at := a.config.get("TemplatePath")
 		text, known := c.resolve(at, true)
 		artifact, _, ok := strings.Cut(text, "::")
+		mode := a.config.get("ActionMode").text()
+		needed := mode == "CREATE_UPDATE" || mode == "REPLACE_ON_FAILURE" || mode == "CHANGE_SET_REPLACE"
 		switch {
+		case !at.exists() && needed && !a.config.get("Fn::Transform").exists():
+			c.fail(a.config, a.name, "it is ARTIFACT::FILE", "there is no TemplatePath, and %s needs one", mode)
 		case !at.exists() || !known || text == "" || !isText(artifact) || strings.Contains(artifact, "#{"):
 		case !ok:
 			c.fail(at, a.name, "it is ARTIFACT::FILE", "this TemplatePath names no artifact")
@@ -311,7 +338,7 @@ func (c *checker) checkBuckets() {
 		return
 	}
 	s, err := readScript(string(d.src), nil)
-	if err != nil {
+	if err != nil || c.open {
 		return
 	}
 	regions, line := make(map[string]bool), 0

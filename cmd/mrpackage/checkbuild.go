@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 )
@@ -38,13 +39,16 @@ func (c *checker) checkBuild(a action) {
 		return
 	}
 	b.checkVariables()
-	c.problems = append(c.problems, b.build.problems...)
+	c.problems, c.warnings = append(c.problems, b.build.problems...), append(c.warnings, b.build.warnings...)
 	var environ []string
 	for name := range b.build.environ {
-		environ = append(environ, name+"=")
+		if !strings.Contains(name, "-") { // mrpackage looks for EU_WEST_1, not for EU-WEST-1
+			environ = append(environ, name+"=")
+		}
 	}
 	b.regions = packager.RegionsOf(environ)
 	b.outputs = b.build.outputs(b.regions)
+	b.checkReads()
 	b.checkPackagings()
 	b.checkDeploys()
 }
@@ -77,10 +81,8 @@ func (b *buildCheck) checkVariables() {
 			continue
 		}
 		regions := packager.RegionsOf([]string{v.name + "="})
-		if len(regions) == 0 {
-			if almostRegion(v.name) {
-				b.fail(v.at, b.project.logicalID, "us-east-1's variable is "+packager.BucketVariable("us-east-1"), "%q names no region, so mrpackage does not read it", v.name)
-			}
+		if len(regions) == 0 || packager.BucketVariable(regions[0]) != v.name {
+			b.checkName(v)
 			continue
 		}
 		region, store := regions[0], b.store(regions[0])
@@ -89,13 +91,16 @@ func (b *buildCheck) checkVariables() {
 		case names[v.name]:
 			b.fail(v.at, b.project.logicalID, "", "%s is set twice", v.name)
 		case !v.known:
-		case v.text == "":
+		case v.text == "" && b.readsVariables():
 			b.fail(v.at, b.project.logicalID, "", "%s is empty", v.name)
+		case v.text == "":
+		case unfilled(v.valueAt):
+			b.fail(v.valueAt, b.project.logicalID, "write !Sub before it", "this is taken as it stands here: %s", v.text)
 		case other != "":
 			b.fail(v.valueAt, b.project.logicalID, "CloudFormation takes code from a bucket in the stack's own region only", "%s is a bucket of %s: %s", v.name, other, v.text)
 		case buckets[v.text] != "":
 			b.fail(v.valueAt, b.project.logicalID, "a bucket is in one region", "%s and %s are one bucket: %s", buckets[v.text], v.name, v.text)
-		case store != nil && store.location != "" && store.location != v.text:
+		case store != nil && store.location != "" && store.location != v.text && otherRegion(store.location, region) == "":
 			b.warn(v.valueAt, b.project.logicalID, "", "%s is %s, and the artifact store of %s is %s", v.name, v.text, region, store.location)
 		}
 		names[v.name] = true
@@ -103,6 +108,68 @@ func (b *buildCheck) checkVariables() {
 			buckets[v.text] = v.name
 		}
 	}
+}
+
+// readsVariables tells whether the build runs mrpackage with the buckets that
+// the variables name.
+func (b *buildCheck) readsVariables() bool {
+	return b.build != nil && slices.ContainsFunc(b.build.packagings, func(p packaging) bool {
+		return !p.others && p.buckets.all == "" && len(p.buckets.own) == 0
+	})
+}
+
+// checkName finds a bucket variable that mrpackage does not read, as it is
+// misspelled.
+func (b *buildCheck) checkName(v variable) {
+	if !b.readsVariables() || !almostRegion(v.name) || slices.ContainsFunc(b.build.texts, func(d *document) bool { return strings.Contains(string(d.src), v.name) }) {
+		return // the build has a use for it, or none for any
+	}
+	hint := "eu-west-1's variable is " + packager.BucketVariable("eu-west-1")
+	for _, d := range b.deploys {
+		if want := packager.BucketVariable(d.region); sameLetters(want, v.name) {
+			hint = "it should be " + want
+		}
+	}
+	b.fail(v.at, b.project.logicalID, hint, "%q names no region, so mrpackage does not read it", v.name)
+}
+
+// checkReads finds bucket variables that scripts read and nothing sets.
+func (b *buildCheck) checkReads() {
+	read := regexp.MustCompile(`\$(?:\{([A-Z0-9_]+_ARTIFACT_BUCKET)\}|([A-Z0-9_]+_ARTIFACT_BUCKET)\b)`)
+	told := make(map[string]bool)
+	for _, d := range b.build.texts {
+		for i, line := range first(d.lines, maxCommands) {
+			at := read.FindStringSubmatchIndex(line)
+			if at == nil || strings.HasPrefix(strings.TrimSpace(line), "#") {
+				continue
+			}
+			name := strings.Trim(line[at[0]:at[1]], "${}")
+			_, set := b.build.environ[name]
+			if set || told[name] || b.build.anyEnviron || len(packager.RegionsOf([]string{name})) == 0 && !almostRegion(name) {
+				continue
+			}
+			elsewhere := regexp.MustCompile(`\b` + name + `=|-n "?\$\{?` + name + `\b`) // set by a script, or looked for before it is read
+			if slices.ContainsFunc(b.build.texts, func(d *document) bool { return elsewhere.Match(d.src) }) {
+				continue
+			}
+			told[name] = true
+			hint := fmt.Sprintf("add %s to the variables of %s", name, b.project.logicalID)
+			for _, v := range b.variables {
+				if sameLetters(v.name, name) {
+					hint = fmt.Sprintf("there is %s", v.name)
+				}
+			}
+			b.problems = append(b.problems, d.problemAt(i+1, utf8.RuneCountInString(line[:at[0]])+1, "", hint, "%s is not among the variables of %s", name, b.project.logicalID))
+		}
+	}
+}
+
+// sameLetters tells whether two variables' names may be meant for one region.
+func sameLetters(a, b string) bool {
+	letters := func(name string) string {
+		return strings.NewReplacer("_", "", "-", "", "S", "").Replace(strings.ToUpper(name))
+	}
+	return letters(a) == letters(b)
 }
 
 // almostRegion tells whether a bucket variable's name looks as if it were meant
@@ -129,7 +196,7 @@ func (b *buildCheck) readBuildspec() *build {
 			b.problems = append(b.problems, err)
 			return nil
 		}
-		return readBuild(d, b.root, b.variables)
+		return readBuild(d, b.root, b.variables, b.project.windows)
 	}
 	at := b.project.buildSpec
 	if own := b.config.get("BuildspecOverride"); own.exists() {
@@ -151,7 +218,7 @@ func (b *buildCheck) readBuildspec() *build {
 			b.problems = append(b.problems, err)
 			return nil
 		}
-		return readBuild(d, b.root, b.variables)
+		return readBuild(d, b.root, b.variables, b.project.windows)
 	}
 	if !at.exists() {
 		at = b.project.at
@@ -175,7 +242,7 @@ func (b *buildCheck) readBuildspec() *build {
 		b.warn(at, b.project.logicalID, "name it with --buildspec", "check cannot read this buildspec: %s is not a file of this repository", text)
 		return nil
 	}
-	return readBuild(d, b.root, b.variables)
+	return readBuild(d, b.root, b.variables, b.project.windows)
 }
 
 // repository is the folder that a buildspec's path starts in: this one, else the
@@ -217,6 +284,9 @@ func (b *buildCheck) checkPackagings() {
 	stored := false
 	for _, p := range b.build.packagings {
 		stored = stored || !p.flags.dryRun
+		if all := p.buckets.all; len(p.regions) > 1 && all != "" && len(p.buckets.own) == 0 && !strings.Contains(all, "{region}") && !strings.Contains(all, unknown) {
+			b.problems = append(b.problems, p.at("", "a bucket is in one region: write --s3-bucket NAME-{region}", "%s have one bucket: %s", list(p.regions), all))
+		}
 		for _, region := range p.regions {
 			_, set := b.build.environ[packager.BucketVariable(region)]
 			switch {
@@ -224,17 +294,26 @@ func (b *buildCheck) checkPackagings() {
 			case !packager.ValidRegion(region):
 				b.problems = append(b.problems, p.at("", "a region's name is like us-east-1", "%q is not the name of a region", region))
 			case p.buckets.of(region) == "" && !set:
-				b.problems = append(b.problems, p.at(region, b.variableHint(region), "no bucket: %s is not among the variables of %s", packager.BucketVariable(region), b.project.logicalID))
+				e := p.at(region, b.variableHint(region), "no bucket: %s is not among the variables of %s", packager.BucketVariable(region), b.project.logicalID)
+				if p.maybe || b.build.anyEnviron {
+					b.warnings = append(b.warnings, e)
+				} else {
+					b.problems = append(b.problems, e)
+				}
 			}
 		}
 	}
-	root := b.build.doc.root
 	switch {
-	case len(b.build.packagings) == 0 && b.build.opaque != "":
-		b.warn(root, "", "", "check cannot see what %s does, so it does not know which templates the build writes", b.build.opaque)
 	case len(b.build.packagings) == 0:
-		b.fail(root.get("phases"), "phases", "run mrpackage after the build", "no command packages the template")
-	case !stored:
+		if !b.someWanted() {
+			return
+		}
+		if b.build.opaque != "" {
+			b.warnings = append(b.warnings, b.build.opaqueAt("", "", "check cannot see what %s does, so it does not know which templates the build writes", b.build.opaque))
+		} else {
+			b.fail(b.build.doc.root.get("phases"), "phases", "run mrpackage after the build", "no command packages the template")
+		}
+	case !stored && b.build.opaque == "":
 		b.problems = append(b.problems, b.build.packagings[0].at("", "", "with --dry-run nothing is stored, and no stack can be deployed"))
 	}
 }
@@ -242,14 +321,11 @@ func (b *buildCheck) checkPackagings() {
 // variableHint says how a region gets its bucket.
 func (b *buildCheck) variableHint(region string) string {
 	want := packager.BucketVariable(region)
-	letters := func(name string) string {
-		return strings.NewReplacer("_", "", "-", "", "S", "").Replace(strings.ToUpper(name))
-	}
 	for _, v := range b.variables {
 		if v.name == want {
 			return "" // that is not what is missing
 		}
-		if letters(v.name) == letters(want) {
+		if sameLetters(v.name, want) {
 			return fmt.Sprintf("there is %s; it should be %s", v.name, want)
 		}
 	}

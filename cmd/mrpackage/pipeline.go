@@ -59,6 +59,7 @@ type project struct {
 	at        value
 	buildSpec value
 	windows   bool
+	used      int // the build actions that run it
 }
 
 // A variable is one of a project's environment.
@@ -85,6 +86,9 @@ func readPipelines(d *document) (all []*pipeline) {
 			p.open = properties.get("Fn::Transform").exists()
 			for _, stage := range first(p.items(properties.get("Stages")), maxItems) {
 				room := maxItems - len(p.builds) - len(p.deploys) - len(p.others)
+				if room == 0 {
+					break
+				}
 				for _, a := range first(p.items(stage.get("Actions")), room) {
 					p.readAction(stage.get("Name").text(), a)
 				}
@@ -92,6 +96,13 @@ func readPipelines(d *document) (all []*pipeline) {
 			all = append(all, p)
 		case "AWS::CodeBuild::Project":
 			projects[resource.name()] = readProject(resource.key, properties)
+		}
+	}
+	for _, p := range all {
+		for _, a := range p.builds {
+			if pr := p.projectOf(a); pr != nil {
+				pr.used++
+			}
 		}
 	}
 	return all
@@ -159,7 +170,7 @@ func (p *pipeline) items(list value) (all []value) {
 		case tag != "":
 			p.open = true
 		case within == 0 || v.bare() != nil && v.bare().Kind == yaml.SequenceNode:
-			for _, item := range v.items() {
+			for _, item := range first(v.items(), maxItems) {
 				add(item, within+1)
 			}
 		default:

@@ -23,7 +23,8 @@ type document struct {
 	src   []byte
 	lines []string
 	root  value
-	shown int // excerpts, each of which costs a walk through src
+	at    *packager.Error // where the document stands in another one; nil for a file
+	shown int             // excerpts, each of which costs a walk through src
 }
 
 // A value is one value of a document. The zero value, and one with a nil node,
@@ -111,7 +112,12 @@ func parseDocument(name string, src []byte) (d *document, err error) {
 	var load *yaml.LoadError
 	switch {
 	case errors.As(err, &load):
-		e := d.problemAt(load.Mark.Line, max(1, load.Mark.Column), "", "", "%s", load.Message)
+		line, column := load.Mark.Line, max(1, load.Mark.Column)
+		for line > 1 && strings.TrimSpace(d.line(line)) == "" { // the reader found out at the end
+			line--
+			column = utf8.RuneCountInString(d.line(line)) + 1
+		}
+		e := d.problemAt(line, column, "", "", "%s", load.Message)
 		e.Err = err
 		return nil, e
 	case errors.Is(err, io.EOF) || err == nil && len(first.Content) == 0:
@@ -269,6 +275,16 @@ func (v value) problem(subject, hint, format string, args ...any) *packager.Erro
 }
 
 func (d *document) problemAt(line, column int, subject, hint, format string, args ...any) *packager.Error {
+	if line > len(d.lines) { // the reader's place of what is missing at the end
+		line = len(d.lines)
+		column = utf8.RuneCountInString(d.line(line)) + 1
+	}
+	if d.at != nil {
+		return &packager.Error{
+			File: d.name, Line: d.at.Line, Column: d.at.Column, Subject: oneLine(subject),
+			Message: oneLine(fmt.Sprintf(format, args...)), Hint: hint, Excerpt: d.at.Excerpt,
+		}
+	}
 	e := &packager.Error{
 		File: d.name, Line: line, Column: column, Subject: oneLine(subject),
 		Message: oneLine(fmt.Sprintf(format, args...)), Hint: hint,
