@@ -40,7 +40,7 @@ func RegionsOf(environ []string) []string {
 		name, _, _ := strings.Cut(variable, "=")
 		name, ok := strings.CutSuffix(name, "_ARTIFACT_BUCKET")
 		region := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-		if ok && name == strings.ToUpper(name) && ValidRegion(region) {
+		if ok && name == strings.ToUpper(name) && !strings.Contains(name, "-") && ValidRegion(region) {
 			regions = append(regions, region)
 		}
 	}
@@ -60,6 +60,7 @@ func complete(stores []Store) ([]Store, []error) {
 	stores = slices.Clone(stores)
 	account := regexp.MustCompile(`^[0-9]{12}$`)
 	seen := make(map[string]bool)
+	regionOf := make(map[string]string) // the region that a bucket was given for
 	bucketName := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
 	for i := range stores {
 		s := &stores[i]
@@ -90,6 +91,10 @@ func complete(stores []Store) ([]Store, []error) {
 		if s.Owner != "" && !account.MatchString(s.Owner) {
 			fail(s.Region, "an account ID has 12 digits", "%q, the expected owner of the bucket, is not an account ID", s.Owner)
 		}
+		if other := regionOf[s.Bucket]; s.Bucket != "" && other != "" && other != s.Region {
+			fail(s.Region, "name one for each region, as --s3-bucket 'my-artifacts-{region}'", "the bucket %s is given for %s already, and a bucket is in one region", s.Bucket, other)
+		}
+		regionOf[s.Bucket] = s.Region
 		seen[s.Region] = true
 		if err := checkPrefix(s.Prefix); err != nil {
 			fail(s.Region, "", "the prefix %q %v", s.Prefix, err)
