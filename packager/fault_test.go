@@ -24,9 +24,10 @@ import (
 )
 
 // large puts a file into the function's folder that does not compress, so that
-// its archive goes in parts.
-func large(t *testing.T, opts packager.Options) {
+// its archive goes in parts, to each region.
+func large(t *testing.T, opts *packager.Options) {
 	t.Helper()
+	opts.Copy = packager.CopyNever
 	noise := make([]byte, 20<<20)
 	_, _ = rand.Read(noise) // it never fails
 	write(t, filepath.Dir(opts.TemplateFile), "src/model.bin", string(noise))
@@ -60,7 +61,7 @@ func TestFaultsSurvived(t *testing.T) {
 			server, opts := store(t)
 			opts.Hurry(500 * time.Millisecond)
 			if tt.large {
-				large(t, opts)
+				large(t, &opts)
 				opts.Hurry(3 * time.Second) // the server takes a while with a part
 			}
 			for _, f := range tt.faults {
@@ -202,7 +203,7 @@ func (c *counter) Do(r *http.Request) (*http.Response, error) {
 // Options.Jobs bounds what is under way, the parts of large objects included.
 func TestJobs(t *testing.T) {
 	server, opts := store(t)
-	large(t, opts)
+	large(t, &opts)
 	server.Fail(s3test.Fault{Delay: 20 * time.Millisecond})
 	for _, jobs := range []int{1, 3} {
 		client := &counter{BuildableClient: awshttp.NewBuildableClient()}
@@ -220,7 +221,7 @@ func TestJobs(t *testing.T) {
 // wait for a server that says nothing.
 func TestInterruptAborts(t *testing.T) {
 	server, opts := store(t)
-	large(t, opts)
+	large(t, &opts)
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	server.Fail(s3test.Fault{Operation: "UploadPart", Delay: time.Hour})

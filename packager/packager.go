@@ -104,6 +104,8 @@ type Options struct {
 	// young by a copy onto itself, so that no lifecycle rule deletes it. 0
 	// means 30 days; less than 0, never.
 	RefreshAfter time.Duration
+	// Copy says when S3 copies an archive from store to store.
+	Copy Copy
 	// ForceUpload uploads everything, whatever is stored already.
 	ForceUpload bool
 	// DryRun makes Upload send nothing.
@@ -203,6 +205,7 @@ type Action string
 const (
 	Planned  Action = "planned"  // nothing was sent
 	Uploaded Action = "uploaded" // it is stored now
+	Copied   Action = "copied"   // it is stored now: S3 copied it from another store
 	Reused   Action = "reused"   // it was stored already
 	// Refreshed objects were stored already, and old: they are young now.
 	Refreshed Action = "refreshed"

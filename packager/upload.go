@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -31,6 +32,8 @@ type run struct {
 
 	mu       sync.Mutex
 	failures []error // the first of each store
+
+	found [][]found // by store and object
 }
 
 // A want is an object that a store lacks.
@@ -43,9 +46,6 @@ type want struct {
 // it there. A store that fails does not stop the others. Where it returns an
 // error, the Result tells what was done until then; nothing may be deployed
 // from it.
-//
-// All concurrency of the upload is here. Requests share one limited group,
-// archives another; a place in the first never waits for one in the second.
 func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	r := &run{Plan: p, ctx: ctx, began: time.Now(), failures: make([]error, len(p.Stores)), result: &Result{Plan: p, Planning: p.took}}
 	if p.opts.DryRun && p.opts.ArchiveDir == "" {
@@ -73,44 +73,101 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		wants, nested = r.look()
 		r.result.Looking = time.Since(began)
 	}
-
 	began := time.Now()
-	var archived, uploaded atomic.Int64 // nanoseconds since began
-	archives, uploads := new(errgroup.Group), new(errgroup.Group)
+	var times [2]atomic.Int64 // the ends of the last archive and the last upload, in nanoseconds since began
+	for _, a := range p.artifactsInOrder() {
+		if p.opts.ArchiveDir != "" && a != nil && wants[a] == nil {
+			wants[a] = []want{} // it is archived for the folder alone
+		}
+	}
+	uncopied, err := r.transfer(began, wants, nested, p.opts.Copy, &times)
+	if err == nil && len(uncopied) > 0 {
+		_, err = r.transfer(began, uncopied, nil, CopyNever, &times)
+	}
+	r.result.Archiving, r.result.Uploading = time.Duration(times[0].Load()), time.Duration(times[1].Load())
+	return r.result, joined(ctx, append([]error{err}, r.failures...)...)
+}
+
+// transfer archives and uploads what is wanted, or has S3 copy it. It returns
+// what could not be copied.
+//
+// All concurrency of the upload is here, in three limited groups: archives,
+// uploads, and copies. A place in one is held while waiting for one in the next,
+// never the other way round.
+func (r *run) transfer(began time.Time, wants map[*artifact][]want, nested []want, mode Copy, times *[2]atomic.Int64) (uncopied map[*artifact][]want, err error) {
+	archives, uploads, copies := new(errgroup.Group), new(errgroup.Group), new(errgroup.Group)
 	archives.SetLimit(runtime.GOMAXPROCS(0))
-	uploads.SetLimit(p.opts.jobs())
-	upload := func(w want, load payload, done func() error) {
+	uploads.SetLimit(r.opts.jobs())
+	copies.SetLimit(r.opts.jobs())
+	since := func(i int) { times[i].Store(int64(time.Since(began))) }
+	upload := func(w want, load payload, done func(stored bool) error) {
 		uploads.Go(func() error {
-			r.put(w, load)
-			uploaded.Store(int64(time.Since(began)))
-			return done()
+			stored := r.put(w, load)
+			since(1)
+			return done(stored)
 		})
 	}
 	for _, w := range nested {
-		o := p.objects[w.store][w.object]
-		upload(w, nestedPayload(o), func() error { return nil })
+		upload(w, nestedPayload(r.objects[w.store][w.object]), func(bool) error { return nil })
 	}
-	archiving, stop := context.WithCancel(ctx)
+	var mu sync.Mutex
+	uncopied = make(map[*artifact][]want)
+	c := &copier{mode: mode, home: r.home(), refused: make(map[[2]int]bool)}
+	// copyAll has the others copy from a store that has the object, or notes
+	// that they could not.
+	copyAll := func(a *artifact, from want, to []want, load payload) {
+		for _, w := range to {
+			copies.Go(func() error {
+				if !r.copy(c, from, w, load) {
+					mu.Lock()
+					defer mu.Unlock()
+					uncopied[a] = append(uncopied[a], w)
+				}
+				since(1)
+				return nil
+			})
+		}
+	}
+	archiving, stop := context.WithCancel(r.ctx)
 	defer stop()
-	for i, a := range p.artifactsInOrder() {
-		if len(wants[a]) == 0 && p.opts.ArchiveDir == "" {
+	for i, a := range r.artifactsInOrder() {
+		if a == nil || wants[a] == nil {
+			continue
+		}
+		if from, ok := r.sourceOf(c, a, wants[a]); ok && r.opts.ArchiveDir == "" {
+			copyAll(a, from.want, wants[a], from.load)
 			continue
 		}
 		archives.Go(func() error {
-			load, release, err := r.payload(archiving, a, &p.Artifacts[i])
-			archived.Store(int64(time.Since(began)))
+			load, release, err := r.payload(archiving, a, &r.Artifacts[i])
+			since(0)
 			if err != nil {
 				stop() // the input is broken: the other archives are in vain
 				return err
 			}
-			left := int64(len(wants[a]))
+			to := wants[a]
+			if first := c.first(r.Stores, to, load.size); first >= 0 {
+				from, others := to[first], slices.Delete(slices.Clone(to), first, first+1)
+				upload(from, load, func(stored bool) error {
+					if stored {
+						copyAll(a, from, others, load)
+					} else {
+						mu.Lock()
+						defer mu.Unlock()
+						uncopied[a] = append(uncopied[a], others...)
+					}
+					return release()
+				})
+				return nil
+			}
+			left := int64(len(to))
 			if left == 0 {
 				return release()
 			}
 			count := &atomic.Int64{}
 			count.Store(left)
-			for _, w := range wants[a] {
-				upload(w, load, func() error {
+			for _, w := range to {
+				upload(w, load, func(bool) error {
 					if count.Add(-1) == 0 {
 						return release()
 					}
@@ -120,10 +177,66 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 			return nil
 		})
 	}
-	archiveErr := archives.Wait()
-	uploadErr := uploads.Wait()
-	r.result.Archiving, r.result.Uploading = time.Duration(archived.Load()), time.Duration(uploaded.Load())
-	return r.result, joined(ctx, append([]error{archiveErr, uploadErr}, r.failures...)...)
+	err = errors.Join(archives.Wait(), uploads.Wait(), copies.Wait())
+	return uncopied, err
+}
+
+// home is the region that this machine is in, as far as its configuration
+// tells.
+func (r *run) home() string {
+	if r.opts.AWS != nil {
+		return r.opts.AWS.Region
+	}
+	return ""
+}
+
+// A holding is an object that a store has and was proved.
+type holding struct {
+	want
+	load payload
+}
+
+// sourceOf is a store that has an artifact's object already, where the others
+// should copy it from there; then it need not be archived. One in this machine's
+// own region is the first choice.
+func (r *run) sourceOf(c *copier, a *artifact, wants []want) (from holding, ok bool) {
+	if len(wants) == 0 {
+		return from, false
+	}
+	for i := range r.found {
+		for j, o := range r.objects[i] {
+			f := r.found[i][j]
+			if o.artifact != a || f.presence != proved {
+				continue
+			}
+			sum, err := hex.DecodeString(f.head.Metadata[sumMeta])
+			if err == nil && c.worth(f.size, len(wants)) && (!ok || r.Stores[i].Region == c.home) {
+				from, ok = holding{want{store: i, object: j}, payload{digest: a.digest, size: f.size, sum: sum}}, true
+			}
+		}
+	}
+	return from, ok
+}
+
+// copy has S3 copy an object from one store to another.
+func (r *run) copy(c *copier, from, to want, load payload) bool {
+	source, b, began := r.buckets[from.store], r.buckets[to.store], time.Now()
+	pair := [2]int{from.store, to.store}
+	if r.ctx.Err() != nil || r.failed(to.store) {
+		return true // nobody wants it any more
+	}
+	if !c.may(source, b, pair) {
+		return false
+	}
+	version, err := b.copyFrom(r.ctx, source, r.objects[from.store][from.object].key, r.objects[to.store][to.object].key, load)
+	if err != nil {
+		if r.ctx.Err() == nil {
+			c.refuse(pair)
+		}
+		return false
+	}
+	r.finished(to, Copied, load.size, version, time.Since(began))
+	return true
 }
 
 func (o Options) jobs() int {
@@ -167,14 +280,14 @@ func (r *run) check() error {
 // look asks every store for every object. It returns what is wanted where, for
 // each artifact, and the nested templates.
 func (r *run) look() (map[*artifact][]want, []want) {
-	found := make([][]presence, len(r.buckets))
+	r.found = make([][]found, len(r.buckets))
 	missing := make([]atomic.Int64, len(r.buckets))
 	pending := make([]atomic.Int64, len(r.buckets))
 	group := new(errgroup.Group)
 	group.SetLimit(r.opts.jobs())
 	for i, b := range r.buckets {
 		objects := r.objects[i]
-		found[i] = make([]presence, len(objects))
+		r.found[i] = make([]found, len(objects))
 		pending[i].Store(int64(len(objects)))
 		if len(objects) == 0 {
 			r.tell(Event{Kind: Looked, Region: b.Region, Bucket: b.Bucket})
@@ -182,9 +295,9 @@ func (r *run) look() (map[*artifact][]want, []want) {
 		for j, o := range objects {
 			group.Go(func() error {
 				if !r.opts.ForceUpload && !r.failed(i) {
-					found[i][j] = r.lookFor(b, i, j, o)
+					r.found[i][j] = r.lookFor(b, i, j, o)
 				}
-				if found[i][j] != proved {
+				if r.found[i][j].presence != proved {
 					missing[i].Add(1)
 				}
 				if pending[i].Add(-1) == 0 {
@@ -199,9 +312,9 @@ func (r *run) look() (map[*artifact][]want, []want) {
 	var nested []want
 	for i := range r.buckets {
 		for j, o := range r.objects[i] {
-			w := want{i, j, found[i][j] == unknown}
+			w := want{i, j, r.found[i][j].presence == unknown}
 			switch {
-			case found[i][j] == proved:
+			case r.found[i][j].presence == proved:
 			case o.artifact == nil:
 				nested = append(nested, w)
 			default:
@@ -212,7 +325,7 @@ func (r *run) look() (map[*artifact][]want, []want) {
 	return wants, nested
 }
 
-func (r *run) lookFor(b *bucket, i, j int, o object) presence {
+func (r *run) lookFor(b *bucket, i, j int, o object) found {
 	load := payload{size: -1}
 	switch {
 	case o.artifact == nil:
@@ -232,7 +345,8 @@ func (r *run) lookFor(b *bucket, i, j int, o object) presence {
 		action, version := Reused, ""
 		if b.old(f) {
 			if version, err = b.refresh(r.ctx, o.key, f); err != nil {
-				return different // it may not be copied, or changed meanwhile: a new put makes it young too
+				f.presence = different // it may not be copied, or changed meanwhile: a new put makes it young too
+				break
 			}
 			action = Refreshed
 		}
@@ -240,7 +354,7 @@ func (r *run) lookFor(b *bucket, i, j int, o object) presence {
 	case foreign:
 		r.tell(Event{Kind: Replaced, Region: b.Region, Bucket: b.Bucket, Object: Object{Key: o.key, Size: f.size}})
 	}
-	return f.presence
+	return f
 }
 
 // payload makes an artifact ready to be sent. release gives its temporary file
@@ -299,22 +413,24 @@ func nestedPayload(o object) payload {
 	return payload{digest: hex.EncodeToString(sum[:]), size: int64(len(o.body)), sum: sum[:], body: o.body}
 }
 
-// put stores one object in one store, unless that store has failed before.
-func (r *run) put(w want, load payload) {
+// put stores one object in one store, unless that store has failed before, and
+// tells whether it is there.
+func (r *run) put(w want, load payload) bool {
 	if r.failed(w.store) || r.ctx.Err() != nil {
-		return
+		return false
 	}
 	b, began := r.buckets[w.store], time.Now()
 	stored, version, err := b.put(r.ctx, r.objects[w.store][w.object].key, load, w.ifAbsent)
 	if err != nil {
 		r.fail(w.store, err)
-		return
+		return false
 	}
 	action := Uploaded
 	if !stored {
 		action = Reused
 	}
 	r.finished(w, action, load.size, version, time.Since(began))
+	return true
 }
 
 // keep copies a stored file into a folder, whole or not at all.

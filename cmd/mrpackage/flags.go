@@ -45,6 +45,7 @@ type flags struct {
 	keys               []string
 	tags               []string
 	refreshAfter       string
+	copy               string
 	output             string
 	useJSON            bool
 	metadata           string
@@ -89,6 +90,7 @@ func (f *flags) define(fs *pflag.FlagSet) {
 	fs.StringVar(&f.metadata, "metadata", "", "`metadata` of every uploaded object: KEY=VALUE,KEY=VALUE or a JSON object")
 	fs.StringArrayVar(&f.tags, "tag", nil, "`tag` of every uploaded object: KEY=VALUE; repeatable")
 	fs.StringVar(&f.refreshAfter, "refresh-after", "30d", "`age` from which on an object in use is copied onto itself, so that no lifecycle rule\ndeletes it: days as 30d, or never")
+	fs.StringVar(&f.copy, "copy", "auto", "`when` S3 itself copies an archive from one region's bucket to the others:\nauto, where that saves much of this machine's link; always; never")
 	fs.BoolVar(&f.forceUpload, "force-upload", false, "upload everything, whatever is stored already")
 	fs.StringVar(&f.profile, "profile", "", "`profile` of the AWS configuration")
 	fs.StringVar(&f.endpoint, "endpoint-url", "", "`URL` of an S3 server to use in place of AWS's")
@@ -162,6 +164,13 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 		opts.SSE = packager.BucketSSE
 	} else if f.sse != string(packager.AES256) && f.sse != string(packager.KMS) {
 		return usage("--sse %q: there are bucket, AES256 and aws:kms", f.sse)
+	}
+	switch f.copy {
+	case "auto":
+	case string(packager.CopyAlways), string(packager.CopyNever):
+		opts.Copy = packager.Copy(f.copy)
+	default:
+		return usage("--copy %q: there are auto, always and never", f.copy)
 	}
 	if opts.Tags, err = parseTags(f.tags); err != nil {
 		return usage("--tag %w", err)

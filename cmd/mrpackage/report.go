@@ -49,7 +49,7 @@ type objectReport struct {
 	Key       string `json:"key"`
 	URL       string `json:"url"`
 	Source    string `json:"source"`
-	Action    string `json:"action"` // planned, uploaded, reused or refreshed
+	Action    string `json:"action"` // planned, uploaded, copied, reused or refreshed
 	Bytes     int64  `json:"bytes"`
 	VersionID string `json:"versionId,omitempty"`
 }

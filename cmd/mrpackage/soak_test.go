@@ -134,6 +134,9 @@ func (s *soak) run() (exit int) {
 	if s.rand.IntN(4) == 0 {
 		args = append(args, "--expected-bucket-owner", "111111111111")
 	}
+	if s.rand.IntN(2) == 0 {
+		args = append(args, "--copy", "always")
+	}
 	exit = s.program(ctx, args...)
 	switch {
 	case exit == exitDone:

@@ -92,7 +92,7 @@ func (u *ui) problems(err error, r *packager.Result) {
 func (u *ui) unfinished(r *packager.Result) {
 	for _, s := range r.Stores {
 		t := tallyOf(s)
-		if stored := t.uploaded + t.reused + t.refreshed; stored > 0 {
+		if stored := t.uploaded + t.copied + t.reused + t.refreshed; stored > 0 {
 			u.line("%s: %d of %d objects are stored in %s and will not be sent again", s.Region, stored, len(s.Objects), s.Bucket)
 		}
 	}
@@ -189,12 +189,17 @@ func (u *ui) summary(d durations, dryRun bool) {
 	if dryRun {
 		return
 	}
+	copied := slices.ContainsFunc(d.Stores, func(s packager.Contents) bool { return tallyOf(s).copied > 0 })
 	refreshed := slices.ContainsFunc(d.Stores, func(s packager.Contents) bool { return tallyOf(s).refreshed > 0 })
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	for _, s := range d.Stores {
 		t := tallyOf(s)
-		counts := fmt.Sprintf("%d uploaded\t%d reused", t.uploaded, t.reused)
+		counts := fmt.Sprintf("%d uploaded\t", t.uploaded)
+		if copied {
+			counts += fmt.Sprintf("%d copied\t", t.copied)
+		}
+		counts += fmt.Sprintf("%d reused", t.reused)
 		if refreshed {
 			counts += fmt.Sprintf("\t%d refreshed", t.refreshed)
 		}
@@ -209,8 +214,8 @@ func (u *ui) summary(d durations, dryRun bool) {
 
 // A tally counts what became of a store's objects.
 type tally struct {
-	uploaded, reused, refreshed int
-	sent                        int64 // bytes
+	uploaded, copied, reused, refreshed int
+	sent                                int64 // bytes
 }
 
 func tallyOf(c packager.Contents) (t tally) {
@@ -219,6 +224,8 @@ func tallyOf(c packager.Contents) (t tally) {
 		case packager.Uploaded:
 			t.uploaded++
 			t.sent += o.Size
+		case packager.Copied:
+			t.copied++
 		case packager.Reused:
 			t.reused++
 		case packager.Refreshed:

@@ -232,7 +232,9 @@ func (s *Server) copyObject(c *call, b *bucket) (*answer, *s3Error) {
 		return nil, notImplemented("x-amz-checksum-algorithm")
 	}
 	o.Body = source.Body
-	o.Tags = source.Tags // x-amz-tagging-directive is COPY
+	if c.Header.Get("X-Amz-Tagging-Directive") != "REPLACE" {
+		o.Tags = source.Tags
+	}
 	// A copy is written in one piece, whatever its source was: a composite checksum, or ETag, does not survive.
 	o.setChecksum(newChecksum(algorithm, o.Body), "FULL_OBJECT")
 	o.fill()

@@ -1,0 +1,94 @@
+package packager
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// Copy says when an archive that one store has reaches the others by S3's own
+// copy, server to server, and not through this machine's link once more.
+type Copy string
+
+// The ways to choose.
+const (
+	CopyAuto   Copy = ""       // where it saves the link enough
+	CopyAlways Copy = "always" // wherever S3 can
+	CopyNever  Copy = "never"
+)
+
+// worthCopying is how many bytes a copy must keep off the link. What is less is
+// as soon sent as asked for, and needs no permission to read.
+const worthCopying = 16 << 20
+
+// A copier decides what is copied from where. It is safe for concurrent use.
+type copier struct {
+	mode Copy
+	home string // the region that this machine is in, "" where nobody knows
+
+	mu      sync.Mutex
+	refused map[[2]int]bool // pairs of stores between which a copy failed
+}
+
+// worth tells whether an object of that size should be copied to so many stores.
+func (c *copier) worth(size int64, copies int) bool {
+	return c.mode != CopyNever && copies > 0 && size <= maxCopy && (c.mode == CopyAlways || size*int64(copies) >= worthCopying)
+}
+
+// first returns which of the stores that want an object should get it from here,
+// for the others to copy from it: the one in this machine's own region, where it
+// is among them. -1 means that all should.
+func (c *copier) first(stores []Contents, wants []want, size int64) int {
+	if !c.worth(size, len(wants)-1) {
+		return -1
+	}
+	for i, w := range wants {
+		if stores[w.store].Region == c.home {
+			return i
+		}
+	}
+	return 0
+}
+
+// may tells whether a copy can work: never between partitions, and not where
+// one was refused before.
+func (c *copier) may(from, to *bucket, pair [2]int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return from.partition() == to.partition() && !c.refused[pair]
+}
+
+func (c *copier) refuse(pair [2]int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused[pair] = true
+}
+
+// copyFrom stores a payload by copying it from another bucket, in which it is
+// stored under the same name.
+func (b *bucket) copyFrom(ctx context.Context, from *bucket, fromKey, key string, p payload) (version string, err error) {
+	input := &s3.CopyObjectInput{
+		Bucket: &b.Bucket, Key: &key, CopySource: aws.String(copySource(from.Bucket, fromKey)),
+		MetadataDirective: types.MetadataDirectiveReplace, Metadata: b.metadataOf(p),
+		TaggingDirective: types.TaggingDirectiveReplace, Tagging: b.tagging(),
+		ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
+	}
+	input.ServerSideEncryption, input.SSEKMSKeyId = b.encryption()
+	if from.Owner != "" {
+		input.ExpectedSourceBucketOwner = &from.Owner
+	}
+	out, err := b.client.CopyObject(ctx, input)
+	if err != nil {
+		return "", err
+	}
+	// S3 computes the copy's checksum from what it copied: proof enough.
+	if out.CopyObjectResult == nil || aws.ToString(out.CopyObjectResult.ChecksumSHA256) != base64.StdEncoding.EncodeToString(p.sum) {
+		return "", errors.New("the copy is not what was to be copied")
+	}
+	return aws.ToString(out.VersionId), nil
+}
