@@ -31,9 +31,9 @@
 // A hit is proved: a stored object counts as present only if its size and
 // recorded digest match. Only 404 means absent.
 //
-// It goes where you said: every request names its region, and the bucket's
-// region is checked before anything is sent. Buckets are never created or
-// deleted, objects never deleted.
+// It goes where you said: every request names its region and, where one is
+// expected, the bucket's owner; both are checked before anything is sent.
+// Buckets are never created or deleted, objects never deleted.
 //
 // It never packages itself: outputs of this run or an earlier one, and .git,
 // never enter an archive. Outputs are known by their default names, from
