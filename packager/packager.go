@@ -106,6 +106,10 @@ type Options struct {
 	RefreshAfter time.Duration
 	// Copy says when S3 copies an archive from store to store.
 	Copy Copy
+	// Shard makes Upload store a share of the artifacts, and no nested template.
+	// The packaged templates are those of a whole run, and may be deployed when
+	// every shard and then a run without one have succeeded.
+	Shard Shard
 	// ForceUpload uploads everything, whatever is stored already.
 	ForceUpload bool
 	// DryRun makes Upload send nothing.

@@ -64,6 +64,9 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	stores, storeErrs := complete(opts.Stores)
 	storeErrs = append(storeErrs, checkKeys(stores, opts.SSE)...)
 	opts.Stores = stores
+	if err := opts.Shard.check(); err != nil {
+		return nil, err
+	}
 	x, err := newExcluder(opts.Exclude, opts.Outputs)
 	if err != nil {
 		return nil, err
@@ -105,6 +108,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 				return err
 			}
 			body, objects, err := packageFor(s, root, p.distinct, opts.UseJSON)
+			objects = slices.DeleteFunc(objects, func(o object) bool { return !opts.Shard.stores(o) })
 			plan.objects[i] = objects
 			plan.Stores[i] = contents(s, objects, views)
 			plan.Templates[i] = Template{Region: s.Region, Body: body, JSON: root.json || opts.UseJSON}

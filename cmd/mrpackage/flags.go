@@ -46,6 +46,7 @@ type flags struct {
 	tags               []string
 	refreshAfter       string
 	copy               string
+	shard              string
 	output             string
 	useJSON            bool
 	metadata           string
@@ -91,6 +92,7 @@ func (f *flags) define(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.tags, "tag", nil, "`tag` of every uploaded object: KEY=VALUE; repeatable")
 	fs.StringVar(&f.refreshAfter, "refresh-after", "30d", "`age` from which on an object in use is copied onto itself, so that no lifecycle rule\ndeletes it: days as 30d, or never")
 	fs.StringVar(&f.copy, "copy", "auto", "`when` S3 itself copies an archive from one region's bucket to the others:\nauto, where that saves much of this machine's link; always; never")
+	fs.StringVar(&f.shard, "shard", "", "store a `share` of the artifacts, I/N, and write no template: N runs on N machines store all;\na last run without it finds everything stored")
 	fs.BoolVar(&f.forceUpload, "force-upload", false, "upload everything, whatever is stored already")
 	fs.StringVar(&f.profile, "profile", "", "`profile` of the AWS configuration")
 	fs.StringVar(&f.endpoint, "endpoint-url", "", "`URL` of an S3 server to use in place of AWS's")
@@ -171,6 +173,12 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 		opts.Copy = packager.Copy(f.copy)
 	default:
 		return usage("--copy %q: there are auto, always and never", f.copy)
+	}
+	if opts.Shard, err = parseShard(f.shard); err != nil {
+		return usage("--shard %w", err)
+	}
+	if f.shard != "" && f.output != "" {
+		return usage("--shard writes no template: leave --output-template-file to the last run")
 	}
 	if opts.Tags, err = parseTags(f.tags); err != nil {
 		return usage("--tag %w", err)

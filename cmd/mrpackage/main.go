@@ -165,7 +165,7 @@ func (f *flags) run(ctx context.Context, u *ui) (err error) {
 		}
 	}
 	return files.finish(u.out, func() error {
-		u.summary(durations{result, time.Since(writing), time.Since(began)}, f.dryRun)
+		u.summary(durations{result, time.Since(writing), time.Since(began)}, f.dryRun, f.shard)
 		return u.results(outs, plan.Stores)
 	})
 }

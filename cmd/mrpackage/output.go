@@ -20,6 +20,9 @@ type outputs []string
 const defaultOutput = "target/packaged-template-{region}"
 
 func (f *flags) outputs(stores []packager.Store, asJSON bool) outputs {
+	if f.shard != "" {
+		return nil // the last run writes them
+	}
 	pattern := f.output
 	if pattern == "" {
 		pattern = defaultOutput + ".yaml"

@@ -80,7 +80,10 @@ func reportOf(o outputs, d *packager.Result, total time.Duration, dryRun bool) (
 		r.Artifacts = append(r.Artifacts, view)
 	}
 	for i, s := range d.Stores {
-		view := regionReport{s.Region, s.Bucket, o[i], s.Took.Seconds(), []objectReport{}}
+		view := regionReport{s.Region, s.Bucket, "", s.Took.Seconds(), []objectReport{}}
+		if i < len(o) { // a shard writes none
+			view.Template = o[i]
+		}
 		for _, object := range s.Objects {
 			view.Objects = append(view.Objects, objectReport{
 				object.Key, "s3://" + s.Bucket + "/" + object.Key, sourcePath(object),

@@ -150,6 +150,20 @@ func parseAge(s string) (time.Duration, error) {
 	return time.Duration(days) * 24 * time.Hour, nil
 }
 
+// parseShard reads I/N.
+func parseShard(s string) (packager.Shard, error) {
+	if s == "" {
+		return packager.Shard{}, nil
+	}
+	index, count, ok := strings.Cut(s, "/")
+	i, ierr := strconv.Atoi(index)
+	n, nerr := strconv.Atoi(count)
+	if !ok || ierr != nil || nerr != nil || i < 1 || i > n {
+		return packager.Shard{}, fmt.Errorf("%q: write 2/4 for the second of four", s)
+	}
+	return packager.Shard{Index: i, Count: n}, nil
+}
+
 // parseTags reads KEY=VALUE. What a tag may hold is said in the S3 guide,
 // "Categorizing your storage using tags".
 func parseTags(values []string) (map[string]string, error) {

@@ -176,7 +176,7 @@ type durations struct {
 }
 
 // summary is what a person takes in at a glance at the end.
-func (u *ui) summary(d durations, dryRun bool) {
+func (u *ui) summary(d durations, dryRun bool, shard string) {
 	if u.quiet {
 		return
 	}
@@ -184,6 +184,9 @@ func (u *ui) summary(d durations, dryRun bool) {
 	for _, a := range d.Artifacts {
 		files += a.Files
 		bytes += a.Size
+	}
+	if shard != "" {
+		u.printf("shard %s stores %d of %s; no template is written\n", shard, len(d.Stores[0].Objects), plural(len(d.Artifacts), "artifact"))
 	}
 	u.printf("%s: %s of %s (%s) for %s\n", d.TemplateFile, plural(len(d.Artifacts), "artifact"), plural(files, "file"), size(bytes), plural(len(d.Stores), "region"))
 	if dryRun {
