@@ -37,7 +37,10 @@ func TestDocs(t *testing.T) {
 				t.Fatal(err)
 			}
 			problems, warnings := checkPipeline(t.Context(), filepath.Join(root, "deployment-pipeline", "pipeline.yaml"), file)
-			for _, err := range append(problems, warnings...) {
+			if !strings.Contains(block[1], "\nbatch:") { // of which check says that it cannot see it
+				problems = append(problems, warnings...)
+			}
+			for _, err := range problems {
 				t.Errorf("the buildspec at %s:%d: %v", name, line, err)
 			}
 		}
