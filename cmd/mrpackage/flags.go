@@ -36,31 +36,32 @@ const examples = `  # in a buildspec, with US_EAST_1_ARTIFACT_BUCKET and US_WEST
   mrpackage --dry-run --regions us-east-1,us-west-2 --s3-bucket 'my-artifacts-{region}'`
 
 type flags struct {
-	templateFile       string
-	regions, region    []string
-	buckets            []string
-	owners             []string
-	prefix             string
-	sse                string
-	keys               []string
-	tags               []string
-	refreshAfter       string
-	copy               string
-	shard              string
-	output             string
-	useJSON            bool
-	metadata           string
-	forceUpload        bool
-	profile, endpoint  string
-	exclude            []string
-	properties         []string
-	jobs               int
-	dryRun             bool
-	archiveDir, report string
-	strict             bool
-	printPolicy        bool
-	quiet, verbose     bool
-	noProgress         bool
+	templateFile      string
+	regions, region   []string
+	buckets           []string
+	owners            []string
+	prefix            string
+	sse               string
+	keys              []string
+	tags              []string
+	refreshAfter      string
+	copy              string
+	shard             string
+	output            string
+	useJSON           bool
+	metadata          string
+	forceUpload       bool
+	profile, endpoint string
+	exclude           []string
+	properties        []string
+	jobs              int
+	dryRun            bool
+	archiveDir        string
+	report, trace     string
+	strict            bool
+	printPolicy       bool
+	quiet, verbose    bool
+	noProgress        bool
 
 	set *pflag.FlagSet
 }
@@ -102,6 +103,7 @@ func (f *flags) define(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.dryRun, "dry-run", false, "do all but send: write the final templates and say what would be stored where")
 	fs.StringVar(&f.archiveDir, "archive-dir", "", "also keep every archive in this `folder`, as its key")
 	fs.StringVar(&f.report, "report", "", "write a JSON record of the run to this `file`")
+	fs.StringVar(&f.trace, "trace", "", "write where the time goes to this `file`, for ui.perfetto.dev")
 	fs.BoolVar(&f.printPolicy, "print-iam-policy", false, "print the least IAM policy for these regions, buckets and keys, and do nothing else")
 	fs.BoolVar(&f.strict, "strict", false, "take warnings for errors")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print results, warnings and errors only")

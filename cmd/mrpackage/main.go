@@ -99,7 +99,11 @@ func (f *flags) run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	opts.Progress = p.event
+	spans := newTrace(began)
+	opts.Progress = func(e packager.Event) {
+		spans.event(e)
+		p.event(e)
+	}
 	if f.printPolicy {
 		policy, err := packager.Policy(opts)
 		if err := errors.Join(append(problems, err)...); err != nil {
@@ -148,7 +152,7 @@ func (f *flags) run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	writing := time.Now()
-	ours := []string{f.report}
+	ours := []string{f.report, f.trace}
 	if f.output != "" {
 		ours = append(ours, outs...)
 	}
@@ -161,6 +165,15 @@ func (f *flags) run(ctx context.Context, u *ui) (err error) {
 			return err
 		}
 		if err := files.add(f.report, report); err != nil {
+			return err
+		}
+	}
+	if f.trace != "" {
+		text, err := spans.json(result)
+		if err != nil {
+			return err
+		}
+		if err := files.add(f.trace, text); err != nil {
 			return err
 		}
 	}

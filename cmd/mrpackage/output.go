@@ -44,7 +44,7 @@ func (f *flags) excludedOutputs() []string {
 	if f.output != "" && f.output != "-" {
 		paths = append(paths, f.output)
 	}
-	for _, p := range []string{f.report, f.archiveDir} {
+	for _, p := range []string{f.report, f.trace, f.archiveDir} {
 		if p != "" {
 			paths = append(paths, p)
 		}
@@ -62,7 +62,7 @@ func (o outputs) check(f *flags, plan *packager.Plan) []error {
 	const other = "choose another --output-template-file"
 	seen := make(map[string]string)    // by real path
 	folders := make(map[string]string) // as the user named them, by real path
-	for _, path := range append(slices.Clone(o), f.report) {
+	for _, path := range append(slices.Clone(o), f.report, f.trace) {
 		if path == "-" || path == "" {
 			continue
 		}
