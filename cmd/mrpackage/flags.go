@@ -62,6 +62,7 @@ type flags struct {
 	printPolicy       bool
 	quiet, verbose    bool
 	noProgress        bool
+	version           bool
 
 	set *pflag.FlagSet
 }
@@ -109,7 +110,7 @@ func (f *flags) define(fs *pflag.FlagSet) {
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print results, warnings and errors only")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print a line for every object, also for those that are stored already")
 	fs.BoolVar(&f.noProgress, "no-progress", false, "no live progress on a terminal")
-	fs.Bool("version", false, "print the version")
+	fs.BoolVar(&f.version, "version", false, "print the version")
 	fs.BoolP("help", "h", false, "print this help")
 }
 

@@ -50,7 +50,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Short:   "Package a SAM or CloudFormation template for many AWS regions at once",
 		Long:    longHelp,
 		Example: examples,
-		Version: version(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unexpected argument %q; several regions are divided by commas", args[0])}
@@ -60,13 +59,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			u.quiet, u.verbose = f.quiet, f.verbose
+			if f.version {
+				// Not by cobra, whose templates keep the linker from leaving out
+				// the methods that nobody calls: a third of the program.
+				return u.version()
+			}
 			return f.run(cmd.Context(), u)
 		},
 	}
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	cmd.SetVersionTemplate("mrpackage {{.Version}}\n")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f.define(cmd.Flags())
 	cmd.AddCommand(checkCommand(u))

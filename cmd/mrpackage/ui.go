@@ -42,6 +42,11 @@ func (u *ui) line(format string, args ...any) {
 	}
 }
 
+func (u *ui) version() error {
+	_, err := fmt.Fprintf(u.out, "mrpackage %s\n", version())
+	return err
+}
+
 func (u *ui) usage(err error) {
 	u.printf("mrpackage: %v\nmrpackage --help lists the flags\n", err)
 }
