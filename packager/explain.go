@@ -16,6 +16,10 @@ import (
 // AWS's code and request id, and says what to do. action is the IAM action
 // that the request needs.
 func (b *bucket) explain(action, doing, key string, err error) error {
+	var explained *Error
+	if errors.As(err, &explained) {
+		return explained
+	}
 	object := "s3://" + b.Bucket
 	if key != "" {
 		object += "/" + key

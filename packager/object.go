@@ -179,6 +179,9 @@ func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bo
 		if err != nil {
 			return "", err
 		}
+		if out.ETag == nil {
+			return "", b.notS3(key)
+		}
 		b.sent(key, p.size)
 		return aws.ToString(out.VersionId), nil
 	}
@@ -190,6 +193,16 @@ func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bo
 		return "", err
 	}
 	return aws.ToString(out.VersionID), b.verify(ctx, key, p)
+}
+
+// notS3 is the error of a success that S3 did not report: it always tells an
+// object's ETag. A proxy's page that says "blocked" comes as 200 as well.
+func (b *bucket) notS3(key string) error {
+	return &Error{
+		Subject: b.Region,
+		Message: fmt.Sprintf("uploading s3://%s/%s: the answer is a success, but not S3's: it has no ETag", b.Bucket, key),
+		Hint:    "does a proxy answer in S3's place? see HTTPS_PROXY, and --endpoint-url",
+	}
 }
 
 // metadataOf is what a payload's object carries: the user's, where it comes
@@ -265,6 +278,9 @@ func (b *bucket) refresh(ctx context.Context, key string, f found) (version stri
 	out, err := b.client.CopyObject(ctx, input)
 	if err != nil {
 		return "", err
+	}
+	if out.CopyObjectResult == nil || out.CopyObjectResult.ETag == nil {
+		return "", b.notS3(key)
 	}
 	return aws.ToString(out.VersionId), nil
 }

@@ -89,7 +89,7 @@ type Fault struct {
 
 	// Status, if not 0, is answered in place of doing anything, with Code (by default made from the status, as
 	// "ServiceUnavailable") and Message. Status 200 is an error within a success, which CopyObject and
-	// CompleteMultipartUpload know.
+	// CompleteMultipartUpload know; without a Code it is a page of somebody else's, as of a proxy.
 	Status        int
 	Code, Message string
 

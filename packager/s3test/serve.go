@@ -117,6 +117,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		if b := s.bucketNamed(c.bucket); b != nil && c.operation == "HeadBucket" {
 			err.bucketRegion = b.region // no secret: the SDK's GetBucketRegion asks unsigned
 		}
+	case fault.Status == http.StatusOK && fault.Code == "":
+		a = newAnswer(fault.Status, "Content-Type", "text/html")
+		a.body = []byte("<html><body>Blocked</body></html>")
 	case fault.Status != 0:
 		code := fault.Code
 		if code == "" {
