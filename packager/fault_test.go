@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -243,5 +245,70 @@ func TestInterruptAborts(t *testing.T) {
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("temporary files are left: %v, %v", left, err)
+	}
+}
+
+// slowLink passes connections on to a server, and takes at most rate bytes per
+// second from the client.
+func slowLink(t *testing.T, server string, rate int) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			upstream, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			// What the system takes in place of a slow reader is no progress
+			// that the other side could see.
+			_ = client.(*net.TCPConn).SetReadBuffer(16 << 10)
+			go func() {
+				defer client.Close()
+				_, _ = io.Copy(client, upstream)
+			}()
+			go func() {
+				defer upstream.Close()
+				const pieces = 50 // per second
+				for {
+					if _, err := io.CopyN(upstream, client, int64(rate/pieces)); err != nil {
+						return
+					}
+					time.Sleep(time.Second / pieces)
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// A transfer is cut when it stands still, and not when it takes long: neither
+// while the system's buffers are full, nor when they hold all the rest.
+func TestSlowLink(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("this system does not tell what it has not sent yet")
+	}
+	server, opts := store(t)
+	opts.Hurry(400 * time.Millisecond)
+	opts.Stores = opts.Stores[:1]
+	opts.EndpointURL = "http://" + slowLink(t, strings.TrimPrefix(server.URL(), "http://"), 2<<20)
+	noise := make([]byte, 8<<20)
+	_, _ = rand.Read(noise) // it never fails
+	write(t, filepath.Dir(opts.TemplateFile), "src/model.bin", string(noise))
+	opts.Progress = func(e packager.Event) {
+		if e.Kind == packager.Retrying {
+			t.Errorf("cut: %v", e.Err)
+		}
+	}
+	if _, err := packager.Package(t.Context(), opts); err != nil {
+		t.Error(err)
 	}
 }

@@ -8,8 +8,10 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -53,7 +55,6 @@ func (t *transport) client(configured aws.HTTPClient, jobs int) aws.HTTPClient {
 	if ok {
 		configured = client.WithTransportOptions(func(h *http.Transport) {
 			h.DialContext = t.DialContext
-			h.ResponseHeaderTimeout = t.stall
 			h.MaxIdleConns = 0 // no limit but the one for each host
 			h.MaxIdleConnsPerHost = jobs
 		})
@@ -101,9 +102,13 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// A connection is cut when nothing moves on it for too long, neither way. What
+// was written counts as moving for as long as the system still sends it: on a
+// slow link, a body that is all in the system's hands takes minutes to leave.
 type connection struct {
 	net.Conn
 	transport *transport
+	moved     atomic.Int64 // when something last did, in nanoseconds
 }
 
 // DialContext opens a connection.
@@ -112,20 +117,42 @@ func (t *transport) DialContext(ctx context.Context, network, address string) (n
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{conn, t}
+	c := &connection{Conn: conn, transport: t}
+	c.moved.Store(time.Now().UnixNano())
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open[c] = true
 	return c, nil
 }
 
-// Write gives up when the other side takes nothing for too long. What the
-// transport writes at once is a few kilobytes.
 func (c *connection) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.transport.stall)); err != nil {
-		return 0, err
+	n, err := c.Conn.Write(p)
+	c.moved.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// Read gives up when nothing has moved for too long. The HTTP client always
+// reads, also while it writes, and closes the connection then.
+func (c *connection) Read(p []byte) (int, error) {
+	queued := unsent(c.Conn)
+	for {
+		if err := c.SetReadDeadline(time.Now().Add(c.transport.stall / 8)); err != nil {
+			return 0, err
+		}
+		n, err := c.Conn.Read(p)
+		now := time.Now()
+		left := unsent(c.Conn)
+		if n > 0 || left != queued {
+			c.moved.Store(now.UnixNano())
+		}
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		if now.Sub(time.Unix(0, c.moved.Load())) >= c.transport.stall {
+			return 0, fmt.Errorf("nothing moved for %s: %w", c.transport.stall, err)
+		}
+		queued = left
 	}
-	return c.Conn.Write(p)
 }
 
 // Close closes the connection; the transport forgets it.
