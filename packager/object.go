@@ -54,7 +54,7 @@ const (
 	absent    presence = iota
 	proved             // the object is what it should be
 	foreign            // there is another object
-	different          // it is what it should be, under other metadata or encryption
+	different          // it is what it should be, under other metadata or encryption, or archived
 	unknown            // S3 does not tell this caller
 )
 
@@ -77,15 +77,17 @@ type payload struct {
 // look asks for the object under a key and compares it with what is recorded
 // and expected.
 func (b *bucket) look(ctx context.Context, key string, want payload) (found, error) {
-	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket: &b.Bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled,
-	})
+	out, err := b.head(ctx, key)
 	switch {
 	case err == nil:
 	case status(err) == http.StatusNotFound:
 		return found{presence: absent}, nil
 	case status(err) == http.StatusForbidden:
 		return found{presence: unknown}, nil
+	case status(err) == http.StatusBadRequest:
+		// Nothing is wrong with the request: it takes a customer's own key to
+		// look at this object.
+		return found{presence: foreign}, nil
 	default:
 		return found{presence: unknown}, b.explain("s3:GetObject", "looking for", key, err)
 	}
@@ -97,10 +99,32 @@ func (b *bucket) look(ctx context.Context, key string, want payload) (found, err
 		out.ChecksumSHA256 != nil && out.ChecksumType == types.ChecksumTypeFullObject &&
 			*out.ChecksumSHA256 != base64.StdEncoding.EncodeToString(recorded):
 		f.presence = foreign
-	case !b.sameMetadata(out.Metadata) || !b.encrypted(out):
+	case !b.sameMetadata(out.Metadata) || !b.encrypted(out) || archived(out):
 		f.presence = different
 	}
 	return f, nil
+}
+
+// head asks for an object. The answer to a HEAD does not say why it is refused:
+// where the credentials have expired, another question has them renewed, and
+// else says what is wrong.
+func (b *bucket) head(ctx context.Context, key string) (*s3.HeadObjectOutput, error) {
+	input := &s3.HeadObjectInput{Bucket: &b.Bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled}
+	out, err := b.client.HeadObject(ctx, input)
+	if status(err) != http.StatusBadRequest {
+		return out, err
+	}
+	_, lerr := b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b.Bucket, MaxKeys: aws.Int32(1)})
+	if lerr != nil && code(lerr) != "AccessDenied" {
+		return nil, lerr
+	}
+	return b.client.HeadObject(ctx, input)
+}
+
+// archived tells whether an object must be restored before anybody can read it,
+// as a lifecycle rule may have brought about: CloudFormation could not.
+func archived(out *s3.HeadObjectOutput) bool {
+	return out.StorageClass == types.StorageClassGlacier || out.StorageClass == types.StorageClassDeepArchive || out.ArchiveStatus != ""
 }
 
 // sameMetadata tells whether an object carries the metadata that is asked for.

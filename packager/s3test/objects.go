@@ -77,6 +77,10 @@ func (s *Server) getObject(c *call, b *bucket) (*answer, *s3Error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.CustomerKey {
+		return nil, invalidRequest("The object was stored using a form of Server Side Encryption. " +
+			"The correct parameters must be provided to retrieve the object.")
+	}
 	a := newAnswer(http.StatusOK,
 		"Accept-Ranges", "bytes",
 		"Content-Length", strconv.Itoa(len(o.Body)),
@@ -84,6 +88,9 @@ func (s *Server) getObject(c *call, b *bucket) (*answer, *s3Error) {
 		"Etag", o.ETag,
 		"Last-Modified", o.LastModified.UTC().Format(http.TimeFormat))
 	a.addVersion(o)
+	if o.StorageClass != "" {
+		a.header.Set("X-Amz-Storage-Class", o.StorageClass)
+	}
 	for name, value := range o.Metadata {
 		a.header.Set("X-Amz-Meta-"+name, value)
 	}

@@ -58,6 +58,9 @@ type Object struct {
 
 	Tags map[string]string
 
+	StorageClass string // "" is STANDARD
+	CustomerKey  bool   // it is encrypted under a key of the customer's (SSE-C), which nobody gives
+
 	VersionID    string
 	LastModified time.Time
 }
