@@ -212,7 +212,7 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 			}
 		}
 	}
-	who := &caller{dryRun: f.dryRun || f.printPolicy, aws: opts.AWS}
+	who := &caller{dryRun: f.dryRun || f.printPolicy, patience: stsPatience, aws: opts.AWS}
 	for _, region := range regions {
 		s := packager.Store{Region: region, Bucket: buckets.of(region), Owner: owners.of(region), KMSKey: keys.of(region)}
 		if strings.Contains(s.Bucket, "{account}") {

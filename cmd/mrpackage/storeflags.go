@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"regexp"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 )
@@ -21,10 +23,15 @@ import (
 // A caller is who runs the program, as far as it has been asked for.
 type caller struct {
 	dryRun   bool // no request is made
+	patience time.Duration
 	aws      *aws.Config
 	id       string // of the account
 	problems []error
 }
+
+// stsPatience is how long STS may take, tries included: where it cannot be
+// reached, the SDK would wait for minutes, and for a silent one for ever.
+const stsPatience = 15 * time.Second
 
 // account is the account whose buckets are meant: the build's own, where
 // CodeBuild says which, else the caller's.
@@ -61,10 +68,18 @@ func (c *caller) ask(ctx context.Context, region, flag, what string) string {
 	}
 	regional := c.aws.Copy()
 	regional.Region = region // the global endpoint's tokens do not work in opt-in regions
-	out, err := sts.NewFromConfig(regional).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	limited, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
+	out, err := sts.NewFromConfig(regional).GetCallerIdentity(limited, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		c.id = unknownAccount
-		c.problems = append(c.problems, &packager.Error{Subject: flag, Message: "asking AWS for " + what + ": " + err.Error(), Err: err, Hint: "are there AWS credentials?"})
+		hint := "are there AWS credentials?"
+		var answer smithy.APIError
+		var network net.Error
+		if !errors.As(err, &answer) && errors.As(err, &network) || limited.Err() != nil {
+			hint = "STS in " + region + " cannot be reached from here: in a VPC it takes a NAT gateway or an interface endpoint for sts; or name the account by its ID"
+		}
+		c.problems = append(c.problems, &packager.Error{Subject: flag, Message: "asking AWS for " + what + ": " + err.Error(), Err: err, Hint: hint})
 		return c.id
 	}
 	c.id = aws.ToString(out.Account)
