@@ -2,10 +2,12 @@ package packager
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -57,7 +59,7 @@ func (b *bucket) remedy(action, code string, err error) string {
 	case "NoSuchBucket", "NotFound":
 		return fmt.Sprintf("there is no bucket %s: create it in %s, or correct --s3-bucket or %s", b.Bucket, b.Region, variable)
 	case "AccessDenied", "Forbidden", "AllAccessDisabled":
-		return "the bucket belongs to another account, or its policy, its KMS key or the caller's role denies this; allow the caller\n" + b.statement(action)
+		return b.denied(action, err.Error())
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 		return fmt.Sprintf("the bucket is not in %s: name one that is", b.Region)
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
@@ -72,7 +74,12 @@ func (b *bucket) remedy(action, code string, err error) string {
 		return "the file changed while it was sent, or the connection damages data: run again"
 	}
 	var network net.Error
+	var untrusted *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &untrusted):
+		return "the server's certificate is not trusted here: where a proxy looks into TLS, let AWS_CA_BUNDLE name the file with its certificate"
+	case strings.Contains(err.Error(), "proxyconnect "):
+		return "this is the proxy that HTTPS_PROXY names: correct that, or let NO_PROXY hold what needs no proxy"
 	case strings.Contains(err.Error(), "get credentials"), strings.Contains(err.Error(), "refresh cached credentials"):
 		return "no AWS credentials: run in CodeBuild with a service role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; --dry-run needs none"
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
@@ -83,6 +90,23 @@ func (b *bucket) remedy(action, code string, err error) string {
 
 func unreachable(region string) string {
 	return region + " cannot be reached from here; in a VPC, an S3 gateway endpoint serves its own region only, other regions need a NAT gateway or an interface endpoint"
+}
+
+// denied says what allows a denied action. Within one account AWS tells which
+// one it is, which may be another than the request's own: tags need one more,
+// and KMS keys have actions of their own (IAM guide, "Troubleshoot access denied
+// error messages").
+func (b *bucket) denied(action, message string) string {
+	told := regexp.MustCompile(`not authorized to perform: ((?:s3|kms):[A-Za-z]+)(?: on resource: "?(arn:[A-Za-z0-9:/_-]+))?`).FindStringSubmatch(message)
+	switch {
+	case strings.Contains(message, "with an explicit deny"):
+		return "a policy denies this explicitly, and no other can permit it: see the bucket's policy, the role's, and the organization's"
+	case told != nil && strings.HasPrefix(told[1], "kms:") && told[2] != "":
+		return fmt.Sprintf("the KMS key's policy or the caller's role denies this; allow the caller\n"+`{"Effect": "Allow", "Action": %q, "Resource": %q}`, told[1], told[2])
+	case told != nil:
+		action = told[1]
+	}
+	return "the bucket belongs to another account, or its policy, its KMS key or the caller's role denies this; allow the caller\n" + b.statement(action)
 }
 
 // statement is the IAM statement that allows an action here.
