@@ -45,7 +45,7 @@ func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Even
 		cfg = opts.AWS.Copy()
 	} else {
 		var err error
-		if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
+		if cfg, err = config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})); err != nil {
 			return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 		}
 	}

@@ -192,11 +192,11 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	regions := f.regionNames(os.Environ())
 	needAWS := !f.dryRun && !f.printPolicy || len(regions) == 0
 	if needAWS {
-		cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(f.profile))
+		cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(f.profile),
+			config.WithLogger(logging.Nop{})) // what matters comes back as an error
 		if err != nil {
 			problems = append(problems, fmt.Errorf("loading the AWS configuration: %w", err))
 		}
-		cfg.Logger = logging.Nop{}
 		opts.AWS = &cfg
 		if len(regions) == 0 && cfg.Region != "" {
 			regions = []string{cfg.Region}

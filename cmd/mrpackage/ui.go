@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -30,9 +32,22 @@ func (u *ui) printf(format string, args ...any) {
 			return '\ufffd'
 		}
 		return r
-	}, fmt.Sprintf(format, args...))
+	}, hideSecrets(fmt.Sprintf(format, args...)))
 	// A closed standard error leaves nobody to tell.
 	_, _ = io.WriteString(u.err, text)
+}
+
+// hideSecrets takes out of a text what may have come into it from others: a
+// URL that cannot be read is shown as it is in errors, with its password, and
+// servers and proxies repeat headers in their messages.
+func hideSecrets(text string) string {
+	for _, variable := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+		if secret := os.Getenv(variable); secret != "" {
+			text = strings.ReplaceAll(text, secret, "xxxxx")
+		}
+	}
+	text = regexp.MustCompile(`(://[^/@\s:]*:)[^/@]*@`).ReplaceAllString(text, "${1}xxxxx@")
+	return regexp.MustCompile(`(?i)((?:authorization|x-amz-security-token|x-amz-credential|x-amz-signature)["']?\s*[:=]).*`).ReplaceAllString(text, "$1 xxxxx")
 }
 
 // line is for news that --quiet keeps silent.
