@@ -252,16 +252,23 @@ func parseMetadata(s string) (map[string]string, error) {
 		}
 		for _, field := range lines[0] {
 			key, value, ok := strings.Cut(field, "=")
-			if !ok {
-				return nil, fmt.Errorf("%q is not KEY=VALUE", field)
+			if _, twice := m[key]; !ok || twice {
+				return nil, fmt.Errorf("%q is not KEY=VALUE, or its key stands there twice", field)
 			}
 			m[key] = value
 		}
 	}
 	size := 0
+	lower := make(map[string]bool) // S3 does not tell keys apart by case
 	for key, value := range m {
 		size += len(key) + len(value)
+		twice := lower[strings.ToLower(key)]
+		lower[strings.ToLower(key)] = true
 		switch {
+		case twice:
+			return nil, fmt.Errorf("the key %q stands there twice: S3 keeps keys in lower case", strings.ToLower(key))
+		case value != strings.TrimSpace(value):
+			return nil, fmt.Errorf("the value of %s begins or ends with a space, which HTTP headers do not keep", key)
 		case size > maxMetadata:
 			return nil, fmt.Errorf("an object takes 2 KB of metadata, and these are more than %d bytes beside mrpackage's own", maxMetadata)
 		case !regexp.MustCompile(`^[A-Za-z0-9_.-]+$`).MatchString(key):
