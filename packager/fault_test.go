@@ -312,3 +312,58 @@ func TestSlowLink(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whatever a server keeps waiting, an interrupt ends the run within two seconds.
+// An upload that was begun meanwhile is removed where there is time for that.
+func TestInterruptInTime(t *testing.T) {
+	tests := map[string]struct {
+		faults []s3test.Fault
+		open   int
+	}{
+		"creation comes late":              {[]s3test.Fault{{Operation: "CreateMultipartUpload", Delay: 800 * time.Millisecond}}, 0},
+		"creation never comes":             {[]s3test.Fault{{Operation: "CreateMultipartUpload", Delay: time.Hour}}, 0},
+		"creation late and removal never":  {[]s3test.Fault{{Operation: "CreateMultipartUpload", Delay: 1200 * time.Millisecond}, {Operation: "AbortMultipartUpload", Delay: time.Hour}}, 1},
+		"parts and their removal":          {[]s3test.Fault{{Operation: "UploadPart", Delay: time.Hour}, {Operation: "AbortMultipartUpload", Delay: time.Hour}}, 1},
+		"completion":                       {[]s3test.Fault{{Operation: "CompleteMultipartUpload", Delay: time.Hour}}, 0},
+		"the look at what has been stored": {[]s3test.Fault{{Operation: "HeadObject", Delay: time.Hour}}, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := s3test.New()
+			defer server.Close()
+			server.CreateBucket("us-east-1", "east", "")
+			dir := t.TempDir()
+			write(t, dir, "template.yaml", "Resources:\n  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: src}}\n")
+			opts := packager.Options{
+				TemplateFile: filepath.Join(dir, "template.yaml"), Stores: []packager.Store{{Region: "us-east-1", Bucket: "east"}}, EndpointURL: server.URL(),
+				AWS: &aws.Config{Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")},
+			}
+			large(t, opts)
+			for _, f := range tt.faults {
+				server.Fail(f)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go func() {
+				for ctx.Err() == nil {
+					for _, r := range server.Requests() {
+						if r.Operation == tt.faults[0].Operation {
+							cancel()
+						}
+					}
+					time.Sleep(5 * time.Millisecond)
+				}
+			}()
+			ended := make(chan time.Time, 1)
+			context.AfterFunc(ctx, func() { ended <- time.Now() })
+			_, err := packager.Package(ctx, opts)
+			if took := time.Since(<-ended); !errors.Is(err, context.Canceled) || took > 2*time.Second {
+				t.Errorf("%v after the interrupt: %v", took, err)
+			}
+			if open := server.OpenUploads("east"); len(open) != tt.open {
+				t.Errorf("open uploads: %q", open)
+			}
+		})
+	}
+}

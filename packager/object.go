@@ -30,8 +30,9 @@ const (
 	partSize = 16 << 20
 	// maxCopy is the largest object that CopyObject takes (S3 API reference).
 	maxCopy = 5 << 30
-	// abortTimeout bounds the request that removes an unfinished upload, and
-	// interruptTimeout where somebody waits for the program to end.
+	// abortTimeout bounds the request that removes an unfinished upload;
+	// interruptTimeout what is done yet where somebody waits for the program
+	// to end.
 	abortTimeout     = 10 * time.Second
 	interruptTimeout = 1500 * time.Millisecond
 	// conflicts is how often a conditional put is tried that collides with
@@ -211,7 +212,9 @@ func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bo
 	}
 	input.ChecksumAlgorithm = types.ChecksumAlgorithmSha256
 	input.ContentLength = nil
-	uploader := manager.NewUploader(multipartClient{b.client, b, key}, func(u *manager.Uploader) { u.PartSize = partSize })
+	grace, done := graceOf(ctx)
+	defer done()
+	uploader := manager.NewUploader(multipartClient{b.client, b, key, grace}, func(u *manager.Uploader) { u.PartSize = partSize })
 	out, err := uploader.Upload(ctx, input)
 	if err != nil {
 		return "", err
@@ -320,6 +323,7 @@ type multipartClient struct {
 	*s3.Client
 	bucket *bucket
 	key    string
+	grace  context.Context //nolint:containedctx // the manager passes on another one
 }
 
 func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
@@ -336,21 +340,25 @@ func (c multipartClient) CreateMultipartUpload(ctx context.Context, in *s3.Creat
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	create, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(interruptTimeout, cancel) })()
-	return c.Client.CreateMultipartUpload(create, in, opts...)
+	return c.Client.CreateMultipartUpload(c.grace, in, opts...)
 }
 
 // AbortMultipartUpload removes the parts even when the run was interrupted:
 // the manager passes on the context that has ended, and they would be stored,
 // and paid for, until a lifecycle rule removes them.
-func (c multipartClient) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput, opts ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
-	timeout := abortTimeout
-	if ctx.Err() != nil {
-		timeout = interruptTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+func (c multipartClient) AbortMultipartUpload(_ context.Context, in *s3.AbortMultipartUploadInput, opts ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
+	ctx, cancel := context.WithTimeout(c.grace, abortTimeout)
 	defer cancel()
 	return c.Client.AbortMultipartUpload(ctx, in, opts...)
+}
+
+// graceOf returns a context that ends a moment after ctx does: one moment for
+// all that remains to be done, as somebody waits for the program to end.
+func graceOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(interruptTimeout, cancel) })
+	return grace, func() {
+		stop()
+		cancel()
+	}
 }
