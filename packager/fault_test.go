@@ -339,7 +339,7 @@ func TestInterruptInTime(t *testing.T) {
 				TemplateFile: filepath.Join(dir, "template.yaml"), Stores: []packager.Store{{Region: "us-east-1", Bucket: "east"}}, EndpointURL: server.URL(),
 				AWS: &aws.Config{Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")},
 			}
-			large(t, opts)
+			large(t, &opts)
 			for _, f := range tt.faults {
 				server.Fail(f)
 			}
