@@ -3,8 +3,10 @@ package packager
 import (
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -67,6 +69,64 @@ func (c *copier) refuse(pair [2]int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refused[pair] = true
+}
+
+// home is the region that this machine is in, as far as its configuration
+// tells.
+func (r *run) home() string {
+	if r.opts.AWS != nil {
+		return r.opts.AWS.Region
+	}
+	return ""
+}
+
+// A holding is an object that a store has and was proved.
+type holding struct {
+	want
+	load payload
+}
+
+// sourceOf is a store that has an artifact's object already, where the others
+// should copy it from there; then it need not be archived. One in this machine's
+// own region is the first choice.
+func (r *run) sourceOf(c *copier, a *artifact, wants []want) (from holding, ok bool) {
+	if len(wants) == 0 {
+		return from, false
+	}
+	for i := range r.found {
+		for j, o := range r.objects[i] {
+			f := r.found[i][j]
+			if o.artifact != a || f.presence != proved {
+				continue
+			}
+			sum, err := hex.DecodeString(f.head.Metadata[sumMeta])
+			if err == nil && c.worth(f.size, len(wants)) && (!ok || r.Stores[i].Region == c.home) {
+				from, ok = holding{want{store: i, object: j}, payload{digest: a.digest, size: f.size, sum: sum}}, true
+			}
+		}
+	}
+	return from, ok
+}
+
+// copy has S3 copy an object from one store to another.
+func (r *run) copy(c *copier, from, to want, load payload) bool {
+	source, b, began := r.buckets[from.store], r.buckets[to.store], time.Now()
+	pair := [2]int{from.store, to.store}
+	if r.ctx.Err() != nil || r.failed(to.store) {
+		return true // nobody wants it any more
+	}
+	if !c.may(source, b, pair) {
+		return false
+	}
+	version, err := b.copyFrom(r.ctx, source, r.objects[from.store][from.object].key, r.objects[to.store][to.object].key, load)
+	if err != nil {
+		if r.ctx.Err() == nil {
+			c.refuse(pair)
+		}
+		return false
+	}
+	r.finished(to, Copied, load.size, version, time.Since(began))
+	return true
 }
 
 // copyFrom stores a payload by copying it from another bucket, in which it is

@@ -19,9 +19,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/middleware"
 )
 
 const (
@@ -64,15 +66,6 @@ type found struct {
 	presence
 	size int64
 	head *s3.HeadObjectOutput
-}
-
-// A payload is what is to be stored under a key.
-type payload struct {
-	digest string
-	size   int64 // -1 before an archive is made
-	sum    []byte
-	spool  *spool
-	body   []byte // where there is no spool
 }
 
 // look asks for the object under a key and compares it with what is recorded
@@ -200,7 +193,7 @@ func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bo
 	if p.size <= partSize {
 		// S3 refuses the body if its checksum is another.
 		input.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(p.sum))
-		out, err := b.client.PutObject(ctx, input)
+		out, err := b.client.PutObject(ctx, input, s3.WithAPIOptions(signedBody(p.sum)))
 		if err != nil {
 			return "", err
 		}
@@ -220,6 +213,18 @@ func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bo
 		return "", err
 	}
 	return aws.ToString(out.VersionID), b.verify(ctx, key, p)
+}
+
+// signedBody has a request signed with the body's SHA-256 as it is known, which
+// the SDK would read the whole body for, in every region.
+func signedBody(sum []byte) func(*middleware.Stack) error {
+	return func(stack *middleware.Stack) error {
+		_, err := stack.Finalize.Swap((&v4.ComputePayloadSHA256{}).ID(), middleware.FinalizeMiddlewareFunc("KnownPayloadHash",
+			func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+				return next.HandleFinalize(v4.SetPayloadHash(ctx, hex.EncodeToString(sum)), in)
+			}))
+		return err
+	}
 }
 
 // notS3 is the error of a success that S3 did not report: it always tells an
@@ -316,49 +321,4 @@ func (b *bucket) refresh(ctx context.Context, key string, f found) (version stri
 // take a plus for a space.
 func copySource(bucket, key string) string {
 	return bucket + "/" + strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(key))
-}
-
-// multipartClient is what the manager uploads parts with.
-type multipartClient struct {
-	*s3.Client
-	bucket *bucket
-	key    string
-	grace  context.Context //nolint:containedctx // the manager passes on another one
-}
-
-func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
-	out, err := c.Client.UploadPart(ctx, in, opts...)
-	if size, serr := in.Body.(io.Seeker).Seek(0, io.SeekEnd); err == nil && serr == nil {
-		c.bucket.sent(c.key, size)
-	}
-	return out, err
-}
-
-// CreateMultipartUpload goes on for a moment when the run is interrupted: an
-// upload whose ID is not known cannot be removed.
-func (c multipartClient) CreateMultipartUpload(ctx context.Context, in *s3.CreateMultipartUploadInput, opts ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return c.Client.CreateMultipartUpload(c.grace, in, opts...)
-}
-
-// AbortMultipartUpload removes the parts even when the run was interrupted:
-// the manager passes on the context that has ended, and they would be stored,
-// and paid for, until a lifecycle rule removes them.
-func (c multipartClient) AbortMultipartUpload(_ context.Context, in *s3.AbortMultipartUploadInput, opts ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
-	ctx, cancel := context.WithTimeout(c.grace, abortTimeout)
-	defer cancel()
-	return c.Client.AbortMultipartUpload(ctx, in, opts...)
-}
-
-// graceOf returns a context that ends a moment after ctx does: one moment for
-// all that remains to be done, as somebody waits for the program to end.
-func graceOf(ctx context.Context) (context.Context, context.CancelFunc) {
-	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(interruptTimeout, cancel) })
-	return grace, func() {
-		stop()
-		cancel()
-	}
 }

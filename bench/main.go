@@ -1,0 +1,295 @@
+// Command bench measures mrpackage beside what else packages code on this
+// machine: the AWS CLI once per region, Info-ZIP, and Python's zipfile. All of
+// them store into one S3 on loopback, in a process of its own, or archive into
+// files; every figure is a median of several runs, each ratio is of one run of
+// this program.
+//
+//	go run ./bench
+//
+// What is not on the PATH is left out. The application is made anew from a
+// fixed seed: eight functions of 69 MB in 6,600 files, as npm leaves them.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	beS3 := flag.Bool("serve", false, "be the S3 that is stored into")
+	runs := flag.Int("runs", 5, "runs of each command; the median counts")
+	flag.Parse()
+	if err := run(*beS3, *runs); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func regions(n int) []string {
+	all := []string{
+		"us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1",
+		"eu-north-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "ap-northeast-2", "sa-east-1", "ca-central-1",
+	}
+	return all[:n]
+}
+
+func run(beS3 bool, runs int) error {
+	if beS3 {
+		return serve()
+	}
+	dir, err := os.MkdirTemp("", "mrpackage-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{dir: dir, app: filepath.Join(dir, "app"), runs: runs}
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	defer b.stop()
+	return b.all()
+}
+
+type bench struct {
+	dir, app, program string
+	endpoint          string
+	runs              int
+	server            *exec.Cmd
+	bytes             int64
+}
+
+// prepare makes the application, builds the program, and starts the server.
+func (b *bench) prepare() error {
+	if err := b.makeApp(); err != nil {
+		return err
+	}
+	b.program = filepath.Join(b.dir, "mrpackage")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program, "./cmd/mrpackage")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building mrpackage: %w\n%s", err, out)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	b.server = exec.Command(self, "-serve")
+	out, err := b.server.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := b.server.Start(); err != nil {
+		return err
+	}
+	line := make([]byte, 100)
+	n, err := out.Read(line)
+	b.endpoint = strings.TrimSpace(string(line[:n]))
+	return err
+}
+
+func (b *bench) stop() {
+	_ = b.server.Process.Signal(os.Interrupt)
+	_ = b.server.Wait()
+}
+
+// makeApp writes functions of text that compresses as code does.
+func (b *bench) makeApp() error {
+	const functions, files, total = 8, 6600, 69_000_000
+	r := rand.New(rand.NewPCG(1, 2))
+	words := make([]string, 3000)
+	for i := range words {
+		word := make([]byte, 2+r.IntN(9))
+		for j := range word {
+			word[j] = byte('a' + r.IntN(26))
+		}
+		words[i] = string(word)
+	}
+	marks := []string{" ", " ", " ", "(", ")", ";\n  ", ".", ", ", " = ", "\n", "{\n    ", "}\n"}
+	template := "Transform: AWS::Serverless-2016-10-31\nResources:\n"
+	for f := range functions {
+		template += fmt.Sprintf("  F%d:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: f%d\n      Handler: a.b\n      Runtime: nodejs22.x\n", f, f)
+	}
+	for i := range files {
+		// Few files are large, and most are small, as in node_modules.
+		size := int(total / files * r.ExpFloat64())
+		var text bytes.Buffer
+		for text.Len() < size {
+			zipf := int(float64(len(words)) * r.Float64() * r.Float64() * r.Float64())
+			text.WriteString(words[zipf])
+			text.WriteString(marks[r.IntN(len(marks))])
+		}
+		b.bytes += int64(text.Len())
+		path := filepath.Join(b.app, fmt.Sprintf("f%d", i%functions), fmt.Sprintf("node_modules/p%d/lib", i/functions%90), fmt.Sprintf("m%d.js", i))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text.Bytes(), 0o644)); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(b.app, "template.yaml"), []byte(template), 0o644)
+}
+
+// command runs a program in the application's folder and returns how long it
+// took.
+func (b *bench) command(name string, args ...string) (time.Duration, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = b.app
+	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL_S3="+b.endpoint, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return time.Since(began), nil
+}
+
+// median runs something several times.
+func (b *bench) median(what func() (time.Duration, error)) (time.Duration, error) {
+	var all []time.Duration
+	for range b.runs {
+		d, err := what()
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, d)
+	}
+	slices.Sort(all)
+	return all[len(all)/2], nil
+}
+
+func (b *bench) mrpackage(n int, flags ...string) (time.Duration, error) {
+	return b.command(b.program, append([]string{"--regions", strings.Join(regions(n), ","), "--s3-bucket", "bench-{region}", "--output-template-file", filepath.Join(b.dir, "out-{region}.yaml")}, flags...)...)
+}
+
+// A row is one line of the table.
+type row struct {
+	name string
+	took time.Duration
+	// Of peers, what this is held against: how often it would run, and what it
+	// is called.
+	peer  time.Duration
+	times int
+}
+
+func (r row) print() {
+	ratio := ""
+	if r.peer > 0 {
+		ratio = fmt.Sprintf("%.1f times faster than %.2f", float64(r.times)*r.peer.Seconds()/r.took.Seconds(), float64(r.times)*r.peer.Seconds())
+	}
+	fmt.Printf("| %s | %.2f | %s |\n", r.name, r.took.Seconds(), ratio)
+}
+
+// all measures everything. What it prints is Markdown.
+func (b *bench) all() error {
+	fmt.Printf("eight functions, %.0f MB; medians of %d\n\n| | seconds | |\n|---|---|---|\n", float64(b.bytes)/1e6, b.runs)
+	if err := b.uploads(); err != nil {
+		return err
+	}
+	return b.archives()
+}
+
+func (b *bench) uploads() error {
+	var loop time.Duration
+	if aws, err := exec.LookPath("aws"); err == nil {
+		loop, err = b.median(func() (time.Duration, error) {
+			return b.command(aws, "cloudformation", "package", "--force-upload", "--template-file", "template.yaml", "--region", "us-east-1",
+				"--s3-bucket", "peer-us-east-1", "--output-template-file", filepath.Join(b.dir, "peer.yaml"))
+		})
+		if err != nil {
+			return err
+		}
+		row{name: "AWS CLI, for each region", took: loop}.print()
+	}
+	for _, n := range []int{1, 4, 16} {
+		first, err := b.median(func() (time.Duration, error) { return b.mrpackage(n, "--force-upload") })
+		if err != nil {
+			return err
+		}
+		row{fmt.Sprintf("mrpackage, %d regions", n), first, loop, n}.print()
+		again, err := b.median(func() (time.Duration, error) { return b.mrpackage(n) })
+		if err != nil {
+			return err
+		}
+		row{fmt.Sprintf("mrpackage, %d regions, unchanged", n), again, loop, n}.print()
+	}
+	return nil
+}
+
+// archives compares archiving alone, which others do with one processor.
+func (b *bench) archives() error {
+	const python = "import os, sys, zipfile\nfor f in sorted(os.listdir('.')):\n  if not os.path.isdir(f): continue\n" +
+		"  with zipfile.ZipFile(sys.argv[1] + f + '.zip', 'w', zipfile.ZIP_DEFLATED) as z:\n" +
+		"    for d, _, names in os.walk(f):\n      for n in names: z.write(os.path.join(d, n))\n"
+	ours := filepath.Join(b.dir, "ours")
+	took, err := b.median(func() (time.Duration, error) {
+		if err := os.RemoveAll(ours); err != nil {
+			return 0, err
+		}
+		return b.mrpackage(1, "--dry-run", "--archive-dir", ours)
+	})
+	if err != nil {
+		return err
+	}
+	size, err := sizeOf(filepath.Join(ours, "*.zip"))
+	if err != nil {
+		return err
+	}
+	row{name: fmt.Sprintf("mrpackage, archives alone: %.1f MB", size), took: took}.print()
+	for _, peer := range []struct {
+		name, program string
+		args          []string
+	}{
+		{"Info-ZIP -6", "sh", []string{"-c", `for f in f*; do (cd $f && zip -q -6 -r "$0$f.zip" .); done`}},
+		{"Python's zipfile", "python3", []string{"-c", python}},
+	} {
+		prefix := filepath.Join(b.dir, "peer-")
+		if peer.program == "sh" {
+			if _, err := exec.LookPath("zip"); err != nil {
+				continue
+			}
+		}
+		if _, err := exec.LookPath(peer.program); err != nil {
+			continue
+		}
+		theirs, err := b.median(func() (time.Duration, error) {
+			old, err := filepath.Glob(prefix + "*.zip")
+			for _, name := range old {
+				err = errors.Join(err, os.Remove(name))
+			}
+			if err != nil {
+				return 0, err
+			}
+			return b.command(peer.program, append(slices.Clone(peer.args), prefix)...)
+		})
+		if err != nil {
+			return err
+		}
+		size, err := sizeOf(prefix + "*.zip")
+		if err != nil {
+			return err
+		}
+		fmt.Printf("| %s: %.1f MB | %.2f | mrpackage is %.1f times faster |\n", peer.name, size, theirs.Seconds(), theirs.Seconds()/took.Seconds())
+	}
+	return nil
+}
+
+// sizeOf is that of the files that match, in megabytes.
+func sizeOf(pattern string) (total float64, err error) {
+	names, err := filepath.Glob(pattern)
+	for _, name := range names {
+		info, serr := os.Stat(name)
+		if serr != nil {
+			return 0, serr
+		}
+		total += float64(info.Size()) / 1e6
+	}
+	return total, err
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A sink is an S3 that forgets what it is sent and remembers that it was: the
+// cheapest server there can be, so that on one machine the figures are those of
+// the clients. It takes every bucket for one of the region that a request is
+// signed for.
+type sink struct {
+	mu      sync.Mutex
+	objects map[string]object // by path
+	uploads map[string]object // multipart uploads, by ID
+}
+
+type object struct {
+	header http.Header // what a HEAD answers
+	size   int64
+}
+
+// serve prints the endpoint, and serves until it is interrupted.
+func serve() error {
+	s := &sink{objects: make(map[string]object), uploads: make(map[string]object)}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	fmt.Println(server.URL)
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, os.Interrupt)
+	<-end
+	return nil
+}
+
+func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	size, err := io.Copy(io.Discard, r.Body)
+	if err != nil {
+		return // the client is gone
+	}
+	if decoded, err := strconv.ParseInt(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 64); err == nil {
+		size = decoded
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	query := r.URL.Query()
+	w.Header().Set("Etag", `"0"`)
+	w.Header().Set("Content-Type", "application/xml")
+	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	switch {
+	case key == "":
+		scope := strings.Split(r.Header.Get("Authorization"), "/")
+		if len(scope) > 2 {
+			w.Header().Set("X-Amz-Bucket-Region", scope[2])
+		}
+	case r.Method == http.MethodHead:
+		o, ok := s.objects[r.URL.Path]
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		maps.Copy(w.Header(), o.header)
+		w.Header().Set("Content-Length", strconv.FormatInt(o.size, 10))
+	case r.Method == http.MethodPost && query.Has("uploads"):
+		id := strconv.Itoa(len(s.uploads))
+		s.uploads[id] = object{header: stored(r.Header)}
+		_, _ = fmt.Fprintf(w, "<InitiateMultipartUploadResult><UploadId>%s</UploadId></InitiateMultipartUploadResult>", id)
+	case r.Method == http.MethodPost:
+		s.objects[r.URL.Path] = s.uploads[query.Get("uploadId")]
+		_, _ = fmt.Fprint(w, "<CompleteMultipartUploadResult><ETag>\"0-1\"</ETag></CompleteMultipartUploadResult>")
+	case query.Has("partNumber"):
+		o := s.uploads[query.Get("uploadId")]
+		o.size += size
+		s.uploads[query.Get("uploadId")] = o
+		maps.Copy(w.Header(), checksums(r.Header))
+	case r.Header.Get("X-Amz-Copy-Source") != "":
+		from := s.objects["/"+r.Header.Get("X-Amz-Copy-Source")]
+		header := stored(r.Header)
+		maps.Copy(header, checksums(from.header))
+		s.objects[r.URL.Path] = object{header, from.size}
+		_, _ = fmt.Fprintf(w, "<CopyObjectResult><ETag>\"0\"</ETag><ChecksumSHA256>%s</ChecksumSHA256></CopyObjectResult>", from.header.Get("X-Amz-Checksum-Sha256"))
+	default:
+		s.objects[r.URL.Path] = object{stored(r.Header), size}
+		maps.Copy(w.Header(), checksums(r.Header))
+	}
+}
+
+// stored is what an object keeps of a request's header.
+func stored(request http.Header) http.Header {
+	kept := checksums(request)
+	for name, values := range request {
+		if strings.HasPrefix(name, "X-Amz-Meta-") {
+			kept[name] = values
+		}
+	}
+	return kept
+}
+
+func checksums(header http.Header) http.Header {
+	kept := make(http.Header)
+	if sum := header.Get("X-Amz-Checksum-Sha256"); sum != "" {
+		kept.Set("X-Amz-Checksum-Sha256", sum)
+		kept.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+	}
+	return kept
+}

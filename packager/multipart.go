@@ -1,0 +1,54 @@
+package packager
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// multipartClient is what the manager uploads parts with.
+type multipartClient struct {
+	*s3.Client
+	bucket *bucket
+	key    string
+	grace  context.Context //nolint:containedctx // the manager passes on another one
+}
+
+func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
+	out, err := c.Client.UploadPart(ctx, in, opts...)
+	if size, serr := in.Body.(io.Seeker).Seek(0, io.SeekEnd); err == nil && serr == nil {
+		c.bucket.sent(c.key, size)
+	}
+	return out, err
+}
+
+// CreateMultipartUpload goes on for a moment when the run is interrupted: an
+// upload whose ID is not known cannot be removed.
+func (c multipartClient) CreateMultipartUpload(ctx context.Context, in *s3.CreateMultipartUploadInput, opts ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return c.Client.CreateMultipartUpload(c.grace, in, opts...)
+}
+
+// AbortMultipartUpload removes the parts even when the run was interrupted:
+// the manager passes on the context that has ended, and they would be stored,
+// and paid for, until a lifecycle rule removes them.
+func (c multipartClient) AbortMultipartUpload(_ context.Context, in *s3.AbortMultipartUploadInput, opts ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
+	ctx, cancel := context.WithTimeout(c.grace, abortTimeout)
+	defer cancel()
+	return c.Client.AbortMultipartUpload(ctx, in, opts...)
+}
+
+// graceOf returns a context that ends a moment after ctx does: one moment for
+// all that remains to be done, as somebody waits for the program to end.
+func graceOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(interruptTimeout, cancel) })
+	return grace, func() {
+		stop()
+		cancel()
+	}
+}

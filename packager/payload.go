@@ -1,0 +1,105 @@
+package packager
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// A payload is what is to be stored under a key.
+type payload struct {
+	digest string
+	size   int64 // -1 before an archive is made
+	sum    []byte
+	spool  *spool
+	body   []byte // where there is no spool
+}
+
+// payload makes an artifact ready to be sent. release gives its temporary file
+// back.
+func (r *run) payload(ctx context.Context, a *artifact, view *Artifact) (load payload, release func() error, err error) {
+	release = func() error { return nil }
+	if a.zip {
+		began := time.Now()
+		s, err := r.archiver.archive(ctx, a.files)
+		if err != nil {
+			return payload{}, nil, a.explain(err)
+		}
+		r.tell(Event{Kind: Archived, Object: Object{Key: a.name, Artifact: view, Size: s.size}, Took: time.Since(began)})
+		load = payload{digest: a.digest, size: s.size, sum: s.sum[:], spool: s}
+		release = func() error { return os.Remove(s.path) }
+	} else {
+		load = plainPayload(a)
+		if load.size > partSize || r.opts.ArchiveDir != "" {
+			// In parts it has no checksum as a whole, so what is sent is a
+			// copy that was held against the digest.
+			if load.spool, err = r.archiver.copy(ctx, a.files[0]); err != nil {
+				return payload{}, nil, a.explain(err)
+			}
+			release = func() error { return os.Remove(load.spool.path) }
+		}
+	}
+	if r.opts.ArchiveDir != "" {
+		if err := keep(load.spool.path, r.opts.ArchiveDir, a.name); err != nil {
+			return payload{}, nil, errors.Join(err, release())
+		}
+	}
+	return load, release, nil
+}
+
+// explain names the reference whose artifact could not be archived.
+func (a *artifact) explain(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return &Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let TMPDIR name a folder on a larger one"}
+	}
+	r := a.refs[0]
+	e := r.errorf("%q: %v", r.local, err)
+	e.Err = err
+	return e
+}
+
+func plainPayload(a *artifact) payload {
+	f := a.files[0]
+	return payload{digest: a.digest, size: f.size, sum: f.sum[:], spool: &spool{path: f.path, size: f.size, sum: f.sum}}
+}
+
+func nestedPayload(o object) payload {
+	sum := sha256.Sum256(o.body)
+	return payload{digest: hex.EncodeToString(sum[:]), size: int64(len(o.body)), sum: sum[:], body: o.body}
+}
+
+// keep copies a stored file into a folder, whole or not at all.
+func keep(path, dir, name string) (err error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("making the folder for archives: %w", err)
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", path, err)
+	}
+	defer in.Close() // nothing was written
+	out, err := os.CreateTemp(dir, tempName)
+	if err != nil {
+		return fmt.Errorf("writing into %s: %w", dir, err)
+	}
+	_, err = io.Copy(out, bufio.NewReader(in))
+	err = errors.Join(err, out.Chmod(0o644), out.Close())
+	if err == nil {
+		err = os.Rename(out.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s into %s: %w", name, dir, errors.Join(err, os.Remove(out.Name())))
+	}
+	return nil
+}
