@@ -104,7 +104,7 @@ func (a *archiver) archive(ctx context.Context, files []file) (s *spool, err err
 		for i := range files {
 			select {
 			case e := <-entries[i]:
-				if err := e.writeTo(z); err != nil {
+				if err := e.writeTo(ctx, z); err != nil {
 					return fmt.Errorf("writing an archive: %w", err)
 				}
 				<-window
@@ -184,7 +184,7 @@ func (a *archiver) compress(ctx context.Context, f file) (_ *entry, err error) {
 	if f.size <= inMemory {
 		err = a.inMemory(e, src)
 	} else {
-		err = a.onDisk(e, src, in, f)
+		err = a.onDisk(ctx, e, src, in, f)
 	}
 	if err != nil {
 		return nil, err
@@ -215,7 +215,7 @@ func (a *archiver) inMemory(e *entry, src io.Reader) error {
 
 // onDisk compresses through a temporary file. Where that is not smaller the
 // entry takes a copy of the file, checked like the first reading.
-func (a *archiver) onDisk(e *entry, src io.Reader, in io.ReadSeeker, f file) (err error) {
+func (a *archiver) onDisk(ctx context.Context, e *entry, src io.Reader, in io.ReadSeeker, f file) (err error) {
 	temp, err := os.CreateTemp(a.dir, "entry")
 	if err != nil {
 		return fmt.Errorf("making a temporary file: %w", err)
@@ -246,7 +246,7 @@ func (a *archiver) onDisk(e *entry, src io.Reader, in io.ReadSeeker, f file) (er
 		}
 		e.header.Method = zip.Store
 		sum := sha256.New()
-		if size, err = io.Copy(io.MultiWriter(temp, sum), in); err != nil {
+		if size, err = io.Copy(io.MultiWriter(temp, sum), contextReader{ctx, in}); err != nil {
 			return fmt.Errorf("copying %s: %w", e.header.Name, err)
 		}
 		if [sha256.Size]byte(sum.Sum(nil)) != f.sum {
@@ -281,7 +281,7 @@ func (a *archiver) deflate(dst io.Writer, src io.Reader) error {
 	return nil
 }
 
-func (e *entry) writeTo(z *zip.Writer) error {
+func (e *entry) writeTo(ctx context.Context, z *zip.Writer) error {
 	w, err := z.CreateRaw(&e.header)
 	if err != nil {
 		return err
@@ -294,7 +294,7 @@ func (e *entry) writeTo(z *zip.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, in)
+	_, err = io.Copy(w, contextReader{ctx, in})
 	return errors.Join(err, in.Close(), e.remove())
 }
 

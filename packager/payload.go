@@ -48,7 +48,7 @@ func (r *run) payload(ctx context.Context, a *artifact, view *Artifact) (load pa
 		}
 	}
 	if r.opts.ArchiveDir != "" {
-		if err := keep(load.spool.path, r.opts.ArchiveDir, a.name); err != nil {
+		if err := keep(ctx, load.spool.path, r.opts.ArchiveDir, a.name); err != nil {
 			return payload{}, nil, errors.Join(err, release())
 		}
 	}
@@ -80,7 +80,7 @@ func nestedPayload(o object) payload {
 }
 
 // keep copies a stored file into a folder, whole or not at all.
-func keep(path, dir, name string) (err error) {
+func keep(ctx context.Context, path, dir, name string) (err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("making the folder for archives: %w", err)
 	}
@@ -93,7 +93,7 @@ func keep(path, dir, name string) (err error) {
 	if err != nil {
 		return fmt.Errorf("writing into %s: %w", dir, err)
 	}
-	_, err = io.Copy(out, bufio.NewReader(in))
+	_, err = io.Copy(out, contextReader{ctx, bufio.NewReader(in)})
 	err = errors.Join(err, out.Chmod(0o644), out.Close())
 	if err == nil {
 		err = os.Rename(out.Name(), filepath.Join(dir, name))
