@@ -51,6 +51,7 @@ func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Even
 	}
 	cfg.Logger = logging.Nop{} // what matters comes back as an error
 	cfg.HTTPClient = t.client(cfg.HTTPClient, opts.jobs())
+	slots := make(chan struct{}, opts.jobs())
 	buckets := make([]*bucket, len(opts.Stores))
 	for i, store := range opts.Stores {
 		b := &bucket{Store: store, options: opts}
@@ -68,6 +69,7 @@ func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Even
 				tell(Event{Kind: Retrying, Region: b.Region, Bucket: b.Bucket, Took: delay, Err: err})
 			})
 			o.DisableLogOutputChecksumValidationSkipped = true
+			o.APIOptions = append(o.APIOptions, limited(slots))
 			if store.Owner != "" {
 				o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("X-Amz-Expected-Bucket-Owner", store.Owner))
 			}
@@ -126,7 +128,7 @@ func (b *bucket) ask(ctx context.Context) error {
 		return b.explain("s3:ListBucket", "looking for the bucket", "", err)
 	}
 	if b.Owner != "" {
-		anyOwner := func(o *s3.Options) { o.APIOptions = nil }
+		anyOwner := func(o *s3.Options) { o.APIOptions = o.APIOptions[:len(o.APIOptions)-1] } // the last one says who the owner is
 		if _, err := b.client.ListObjectsV2(ctx, list, fewer, anyOwner); err == nil {
 			return &Error{
 				Subject: b.Region,

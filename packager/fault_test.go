@@ -367,3 +367,24 @@ func TestInterruptInTime(t *testing.T) {
 		})
 	}
 }
+
+// A request that waits until others are done is signed after that: S3 refuses
+// old signatures.
+func TestSignedAfterWaiting(t *testing.T) {
+	server, opts := store(t)
+	large(t, opts)
+	opts.Stores, opts.Jobs = opts.Stores[:1], 1
+	server.Fail(s3test.Fault{Operation: "UploadPart", Delay: 2100 * time.Millisecond, Times: 1})
+	if _, err := packager.Package(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	var signed []time.Time
+	for _, r := range server.Requests() {
+		if when, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date")); err == nil && r.Operation == "UploadPart" {
+			signed = append(signed, when)
+		}
+	}
+	if len(signed) != 2 || signed[1].Sub(signed[0]) < 2*time.Second {
+		t.Errorf("parts are signed at %v", signed)
+	}
+}

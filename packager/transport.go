@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go/middleware"
 )
 
 const (
@@ -59,13 +60,12 @@ func (t *transport) client(configured aws.HTTPClient, jobs int) aws.HTTPClient {
 			h.MaxIdleConnsPerHost = jobs
 		})
 	}
-	return httpClient{configured, t.stall, make(chan struct{}, jobs)}
+	return httpClient{configured, t.stall}
 }
 
 type httpClient struct {
 	aws.HTTPClient
 	stall time.Duration
-	slots chan struct{} // full when as many requests are under way as may be
 }
 
 // Do sends a request. It waits with the body until the server has said that it
@@ -73,18 +73,28 @@ type httpClient struct {
 // the SDK does not say. A refusal then comes as an answer, and not as a
 // connection that breaks while the body is sent.
 func (c httpClient) Do(request *http.Request) (*http.Response, error) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-request.Context().Done():
-		return nil, request.Context().Err()
-	}
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/1.1", 1, 1
 	response, err := c.HTTPClient.Do(request)
 	if err == nil && response.Body != nil {
 		response.Body = &watched{ReadCloser: response.Body, stall: c.stall}
 	}
 	return response, err
+}
+
+// limited lets as many requests be under way at once as there are slots. One
+// waits before it is signed: S3 refuses signatures that are older than 15
+// minutes, and on a slow link parts wait longer than that.
+func limited(slots chan struct{}) func(*middleware.Stack) error {
+	wait := middleware.FinalizeMiddlewareFunc("WaitForSlot", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-ctx.Done():
+			return middleware.FinalizeOutput{}, middleware.Metadata{}, ctx.Err()
+		}
+		return next.HandleFinalize(ctx, in)
+	})
+	return func(stack *middleware.Stack) error { return stack.Finalize.Insert(wait, "Retry", middleware.After) }
 }
 
 // A watched body of an answer is closed when nothing of it comes for too long.
