@@ -372,7 +372,7 @@ func TestInterruptInTime(t *testing.T) {
 // old signatures.
 func TestSignedAfterWaiting(t *testing.T) {
 	server, opts := store(t)
-	large(t, opts)
+	large(t, &opts)
 	opts.Stores, opts.Jobs = opts.Stores[:1], 1
 	server.Fail(s3test.Fault{Operation: "UploadPart", Delay: 2100 * time.Millisecond, Times: 1})
 	if _, err := packager.Package(t.Context(), opts); err != nil {

@@ -1,7 +1,6 @@
 package packager
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -93,7 +92,7 @@ func keep(ctx context.Context, path, dir, name string) (err error) {
 	if err != nil {
 		return fmt.Errorf("writing into %s: %w", dir, err)
 	}
-	_, err = io.Copy(out, contextReader{ctx, bufio.NewReader(in)})
+	_, err = io.Copy(out, contextReader{ctx, in})
 	err = errors.Join(err, out.Chmod(0o644), out.Close())
 	if err == nil {
 		err = os.Rename(out.Name(), filepath.Join(dir, name))
