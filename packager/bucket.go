@@ -34,7 +34,9 @@ type bucket struct {
 	Store
 	options Options
 	client  *s3.Client
-	sent    func(key string, bytes int64) // told of every part that arrived
+
+	sent     func(key string, bytes int64) // told of every part that arrived
+	replaced func(key string, size int64)  // told of what is stored and is something else
 }
 
 // openBuckets returns a client for each store from one configuration: one
@@ -57,6 +59,9 @@ func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Even
 		b := &bucket{Store: store, options: opts}
 		b.sent = func(key string, n int64) {
 			tell(Event{Kind: Sent, Region: b.Region, Bucket: b.Bucket, Object: Object{Key: key}, Bytes: n})
+		}
+		b.replaced = func(key string, size int64) {
+			tell(Event{Kind: Replaced, Region: b.Region, Bucket: b.Bucket, Object: Object{Key: key, Size: size}})
 		}
 		b.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 			o.Region = store.Region

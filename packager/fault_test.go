@@ -97,9 +97,18 @@ func TestConditionalPutIsProved(t *testing.T) {
 	for _, region := range []string{"us-east-1", "us-west-2"} { // the first look may not
 		server.Fail(s3test.Fault{Operation: "HeadObject", Region: region, Status: 403, Code: "AccessDenied", Times: 1})
 	}
+	var warned []string
+	opts.Progress = func(e packager.Event) {
+		if e.Kind == packager.Replaced {
+			warned = append(warned, e.Region)
+		}
+	}
 	second, err := packager.Package(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(warned) != 1 || warned[0] != "us-east-1" {
+		t.Errorf("warned of %q", warned)
 	}
 	if a := second.Stores[0].Objects[0].Action; a != packager.Uploaded {
 		t.Errorf("what was cut short is %s", a)

@@ -96,7 +96,7 @@ func (r *run) lookFor(b *bucket, i, j int, o object) found {
 		}
 		r.finished(want{store: i, object: j}, action, f.size, version, time.Since(began))
 	case foreign:
-		r.tell(Event{Kind: Replaced, Region: b.Region, Bucket: b.Bucket, Object: Object{Key: o.key, Size: f.size}})
+		b.replaced(o.key, f.size)
 	}
 	return f
 }

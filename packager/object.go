@@ -157,6 +157,8 @@ func (b *bucket) put(ctx context.Context, key string, p payload, ifAbsent bool) 
 				return false, "", err
 			case there.presence == proved || there.presence == unknown:
 				return false, "", nil
+			case there.presence == foreign:
+				b.replaced(key, there.size)
 			}
 			ifAbsent = false // what is there is something else
 		case code(err) == "NoSuchUpload" && ctx.Err() == nil:
