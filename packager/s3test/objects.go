@@ -183,6 +183,9 @@ func (c *call) newObject(b *bucket) (*Object, *s3Error) {
 		}
 		o.Tags[key] = tags.Get(key)
 	}
+	if class := c.Header.Get("X-Amz-Storage-Class"); class != "STANDARD" {
+		o.StorageClass = class
+	}
 	return o, c.encrypt(o, b)
 }
 

@@ -168,7 +168,7 @@ func (c *call) unknownHeader() string {
 		switch {
 		case slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }),
 			name == "If-None-Match" && (values[0] != "*" || c.Method == http.MethodGet || c.Method == http.MethodHead),
-			name == "X-Amz-Storage-Class" && values[0] != "STANDARD":
+			name == "X-Amz-Storage-Class" && values[0] != "STANDARD" && values[0] != "STANDARD_IA":
 			return name
 		}
 	}
