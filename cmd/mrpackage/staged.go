@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
@@ -20,7 +21,8 @@ type staged struct {
 	stdout  []byte   // a template that goes there
 }
 
-type pending struct{ temp, path string }
+// A pending output has its place at path; old is another name of what was there.
+type pending struct{ temp, path, old string }
 
 // stage writes the packaged templates. What it returns must be discarded, also
 // beside an error.
@@ -46,12 +48,12 @@ func (s *staged) add(path string, body []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	s.files = append(s.files, pending{f.Name(), real})
+	s.files = append(s.files, pending{temp: f.Name(), path: real})
 	_, err = f.Write(body)
 	// A packaged template is no secret: who deploys it may be another user.
 	switch err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); {
 	case errors.Is(err, syscall.ENOSPC):
-		return &packager.Error{Subject: path, Message: "writing this output: " + syscall.ENOSPC.Error(), Err: err, Hint: "choose an --output-template-file on another disk"}
+		return &packager.Error{Subject: path, Message: "writing this output: " + syscall.ENOSPC.Error(), Err: err, Hint: "choose a place for it on another disk"}
 	case err != nil:
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
@@ -76,7 +78,7 @@ func (s *staged) makeFolder(dir string) error {
 	return err
 }
 
-// finish puts all outputs in their places, when announce has succeeded.
+// finish puts all outputs in their places, or none, when announce has succeeded.
 func (s *staged) finish(stdout io.Writer, announce func() error) error {
 	if _, err := stdout.Write(s.stdout); err != nil {
 		return fmt.Errorf("writing the packaged template: %w", err)
@@ -84,20 +86,46 @@ func (s *staged) finish(stdout io.Writer, announce func() error) error {
 	if err := announce(); err != nil {
 		return err
 	}
-	for len(s.files) > 0 {
-		if err := os.Rename(s.files[0].temp, s.files[0].path); err != nil {
-			return fmt.Errorf("writing %s: %w", s.files[0].path, err)
+	for i := range s.files {
+		f := &s.files[i]
+		// A second name for what is there, to put it back if a later output
+		// fails; without one, as of a file that is not there, none is kept.
+		if old := strings.TrimSuffix(f.temp, ".tmp") + "-old.tmp"; os.Link(f.path, old) == nil {
+			f.old = old
 		}
-		s.files = s.files[1:]
-		s.folders = nil // they are wanted
+		if err := os.Rename(f.temp, f.path); err != nil {
+			return errors.Join(fmt.Errorf("writing %s: %w", f.path, err), s.restore(i))
+		}
 	}
+	for _, f := range s.files {
+		if f.old != "" {
+			_ = os.Remove(f.old) // all is written; it is never packaged
+		}
+	}
+	s.files, s.folders = nil, nil // they are wanted
 	return nil
+}
+
+// restore makes the first n outputs what they were before.
+func (s *staged) restore(n int) (err error) {
+	for _, f := range s.files[:n] {
+		if f.old != "" {
+			err = errors.Join(err, os.Rename(f.old, f.path))
+		} else {
+			err = errors.Join(err, os.Remove(f.path))
+		}
+	}
+	return err
 }
 
 // discard removes what was not finished, as if it had never been.
 func (s *staged) discard() (err error) {
 	for _, f := range s.files {
-		err = errors.Join(err, os.Remove(f.temp))
+		for _, name := range []string{f.temp, f.old} {
+			if rerr := os.Remove(name); name != "" && !errors.Is(rerr, os.ErrNotExist) {
+				err = errors.Join(err, rerr)
+			}
+		}
 	}
 	for i := range s.folders {
 		_ = os.Remove(s.folders[len(s.folders)-1-i]) // one that holds something stays
