@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"regexp"
@@ -75,7 +76,10 @@ func (b *bucket) remedy(action, code string, err error) string {
 	}
 	var network net.Error
 	var untrusted *tls.CertificateVerificationError
+	var local *fs.PathError // whose system call's error looks like one of the network
 	switch {
+	case errors.As(err, &local):
+		return ""
 	case errors.As(err, &untrusted):
 		return "the server's certificate is not trusted here: where a proxy looks into TLS, let AWS_CA_BUNDLE name the file with its certificate"
 	case strings.Contains(err.Error(), "proxyconnect "):

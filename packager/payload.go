@@ -36,15 +36,13 @@ func (r *run) payload(ctx context.Context, a *artifact, view *Artifact) (load pa
 		load = payload{digest: a.digest, size: s.size, sum: s.sum[:], spool: s}
 		release = func() error { return os.Remove(s.path) }
 	} else {
+		// What is sent is a copy that was held against the digest: the file
+		// may change before the last region has it.
 		load = plainPayload(a)
-		if load.size > partSize || r.opts.ArchiveDir != "" {
-			// In parts it has no checksum as a whole, so what is sent is a
-			// copy that was held against the digest.
-			if load.spool, err = r.archiver.copy(ctx, a.files[0]); err != nil {
-				return payload{}, nil, a.explain(err)
-			}
-			release = func() error { return os.Remove(load.spool.path) }
+		if load.spool, err = r.archiver.copy(ctx, a.files[0]); err != nil {
+			return payload{}, nil, a.explain(err)
 		}
+		release = func() error { return os.Remove(load.spool.path) }
 	}
 	if r.opts.ArchiveDir != "" {
 		if err := keep(ctx, load.spool.path, r.opts.ArchiveDir, a.name); err != nil {
@@ -70,7 +68,7 @@ func (a *artifact) explain(err error) error {
 
 func plainPayload(a *artifact) payload {
 	f := a.files[0]
-	return payload{digest: a.digest, size: f.size, sum: f.sum[:], spool: &spool{path: f.path, size: f.size, sum: f.sum}}
+	return payload{digest: a.digest, size: f.size, sum: f.sum[:]}
 }
 
 func nestedPayload(o object) payload {

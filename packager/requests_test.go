@@ -214,3 +214,28 @@ func TestFewTriesOfCheck(t *testing.T) {
 		t.Errorf("%d requests, %v", len(server.Requests()), err)
 	}
 }
+
+// A file that changes after its digest was taken is named, and nothing of it is
+// sent: neither to the region whose turn comes later, nor as a broken request.
+func TestFileChangesBeforeItIsSent(t *testing.T) {
+	for _, content := range []string{"exports.handler = async () => 'HELLO'\n", "shorter", ""} {
+		server, opts := store(t)
+		opts.Hurry(time.Minute)
+		dir := filepath.Dir(opts.TemplateFile)
+		write(t, dir, "template.yaml", "Resources:\n  A: {Type: AWS::Serverless::Api, Properties: {DefinitionUri: src/app.js}}\n")
+		opts.Progress = func(e packager.Event) {
+			if e.Kind == packager.Looked {
+				write(t, dir, "src/app.js", content)
+			}
+		}
+		_, err := packager.Package(t.Context(), opts)
+		if all := packager.Errors(err); len(all) != 1 || !strings.Contains(err.Error(), "app.js changed while it was read: is the build still running?") {
+			t.Errorf("got %v", err)
+		}
+		for _, r := range server.Requests() {
+			if r.Operation == "PutObject" {
+				t.Errorf("sent to %s: %d bytes", r.Bucket, r.BodyBytes)
+			}
+		}
+	}
+}
