@@ -25,7 +25,6 @@ type payload struct {
 // payload makes an artifact ready to be sent. release gives its temporary file
 // back.
 func (r *run) payload(ctx context.Context, a *artifact, view *Artifact) (load payload, release func() error, err error) {
-	release = func() error { return nil }
 	if a.zip {
 		began := time.Now()
 		s, err := r.archiver.archive(ctx, a.files)
