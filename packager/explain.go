@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -119,5 +120,9 @@ func (b *bucket) statement(action string) string {
 	if action == "s3:ListBucket" {
 		resource = b.arn("")
 	}
-	return fmt.Sprintf(`{"Effect": "Allow", "Action": %q, "Resource": %q}`, action, resource)
+	actions := strconv.Quote(action)
+	if action == "s3:PutObject" && len(b.options.Tags) > 0 {
+		actions = `["s3:PutObject", "s3:PutObjectTagging"]`
+	}
+	return fmt.Sprintf(`{"Effect": "Allow", "Action": %s, "Resource": %q}`, actions, resource)
 }

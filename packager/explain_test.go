@@ -42,7 +42,8 @@ func TestUntrustedCertificate(t *testing.T) {
 func TestDeniedAction(t *testing.T) {
 	const user = "User: arn:aws:sts::111111111111:assumed-role/build/x is not authorized to perform: "
 	tests := map[string]struct{ message, want string }{
-		"no reason": {"Access Denied", `"Action": "s3:PutObject", "Resource": "arn:aws:s3:::east/*"`},
+		"no reason":        {"Access Denied", `"Action": "s3:PutObject", "Resource": "arn:aws:s3:::east/*"`},
+		"plain, with tags": {"Access Denied", `"Action": ["s3:PutObject", "s3:PutObjectTagging"], "Resource": "arn:aws:s3:::east/*"`},
 		"tags": {
 			user + `s3:PutObjectTagging on resource: "arn:aws:s3:::east/x.zip" because no identity-based policy allows the s3:PutObjectTagging action`,
 			`"Action": "s3:PutObjectTagging", "Resource": "arn:aws:s3:::east/*"`,
@@ -59,6 +60,9 @@ func TestDeniedAction(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			server, opts := store(t)
+			if name == "plain, with tags" {
+				opts.Tags = map[string]string{"team": "shop"}
+			}
 			server.Fail(s3test.Fault{Operation: "PutObject", Region: "us-east-1", Status: 403, Code: "AccessDenied", Message: tt.message})
 			if got := hint(t, opts); !strings.Contains(got, tt.want) {
 				t.Errorf("got %s", got)
