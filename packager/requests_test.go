@@ -239,3 +239,23 @@ func TestFileChangesBeforeItIsSent(t *testing.T) {
 		}
 	}
 }
+
+// Where the file's checksum is known and the recorded one is another, the object
+// is another, also where S3 has none of its own to say so.
+func TestRecordedChecksum(t *testing.T) {
+	server, opts := store(t)
+	opts.Stores = opts.Stores[:1]
+	write(t, filepath.Dir(opts.TemplateFile), "template.yaml", "Resources:\n  A: {Type: AWS::Serverless::Api, Properties: {DefinitionUri: src/app.js}}\n")
+	first, err := packager.Package(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, _ := server.Object("east", first.Artifacts[0].Name)
+	o.ChecksumSHA256, o.ChecksumType, o.VersionID = "", "", ""
+	o.Metadata["mrpackage-sha256"] = strings.Repeat("0", 64)
+	server.PutObject("east", first.Artifacts[0].Name, o)
+	second, err := packager.Package(t.Context(), opts)
+	if err != nil || second.Stores[0].Objects[0].Action != packager.Uploaded {
+		t.Errorf("%v, %+v", err, second)
+	}
+}
