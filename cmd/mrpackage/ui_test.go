@@ -26,3 +26,13 @@ func TestHideSecrets(t *testing.T) {
 		}
 	}
 }
+
+// A stand-in for a secret, as local servers take any, hides nothing.
+func TestShortSecret(t *testing.T) {
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
+	var out bytes.Buffer
+	(&ui{err: &out}).printf("the key")
+	if out.String() != "the key" {
+		t.Errorf("shown as %q", out.String())
+	}
+}
