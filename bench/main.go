@@ -6,16 +6,16 @@
 //
 //	go run ./bench
 //
-// What is not on the PATH is left out. The application is made anew from a
-// fixed seed: eight functions of 69 MB in 6,600 files, as npm leaves them.
+// What is not on the PATH is left out. The application is eight functions with
+// up to 69 MB of Go's source, or with -app a folder of one's own, which holds a
+// template.yaml.
 package main
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,8 +27,9 @@ import (
 func main() {
 	beS3 := flag.Bool("serve", false, "be the S3 that is stored into")
 	runs := flag.Int("runs", 5, "runs of each command; the median counts")
+	app := flag.String("app", "", "the folder of the application; made of Go's source by default")
 	flag.Parse()
-	if err := run(*beS3, *runs); err != nil {
+	if err := run(*beS3, *runs, *app); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -42,7 +43,7 @@ func regions(n int) []string {
 	return all[:n]
 }
 
-func run(beS3 bool, runs int) error {
+func run(beS3 bool, runs int, app string) error {
 	if beS3 {
 		return serve()
 	}
@@ -51,7 +52,7 @@ func run(beS3 bool, runs int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, app: filepath.Join(dir, "app"), runs: runs}
+	b := &bench{dir: dir, app: app, runs: runs}
 	if err := b.prepare(); err != nil {
 		return err
 	}
@@ -64,12 +65,18 @@ type bench struct {
 	endpoint          string
 	runs              int
 	server            *exec.Cmd
+	files             int
 	bytes             int64
 }
 
 // prepare makes the application, builds the program, and starts the server.
 func (b *bench) prepare() error {
-	if err := b.makeApp(); err != nil {
+	if b.app == "" {
+		b.app = filepath.Join(b.dir, "app")
+		if err := b.makeApp(); err != nil {
+			return err
+		}
+	} else if err := b.measureApp(); err != nil {
 		return err
 	}
 	b.program = filepath.Join(b.dir, "mrpackage")
@@ -101,39 +108,59 @@ func (b *bench) stop() {
 	_ = b.server.Wait()
 }
 
-// makeApp writes functions of text that compresses as code does.
+// makeApp takes Go's own source for the code of functions: real text, in small
+// files for the most part, as node_modules holds it, and on every machine that
+// can run this.
 func (b *bench) makeApp() error {
 	const functions, files, total = 8, 6600, 69_000_000
-	r := rand.New(rand.NewPCG(1, 2))
-	words := make([]string, 3000)
-	for i := range words {
-		word := make([]byte, 2+r.IntN(9))
-		for j := range word {
-			word[j] = byte('a' + r.IntN(26))
-		}
-		words[i] = string(word)
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return fmt.Errorf("asking for Go's source: %w", err)
 	}
-	marks := []string{" ", " ", " ", "(", ")", ";\n  ", ".", ", ", " = ", "\n", "{\n    ", "}\n"}
+	source := filepath.Join(strings.TrimSpace(string(root)), "src")
 	template := "Transform: AWS::Serverless-2016-10-31\nResources:\n"
 	for f := range functions {
 		template += fmt.Sprintf("  F%d:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: f%d\n      Handler: a.b\n      Runtime: nodejs22.x\n", f, f)
 	}
-	for i := range files {
-		// Few files are large, and most are small, as in node_modules.
-		size := int(total / files * r.ExpFloat64())
-		var text bytes.Buffer
-		for text.Len() < size {
-			zipf := int(float64(len(words)) * r.Float64() * r.Float64() * r.Float64())
-			text.WriteString(words[zipf])
-			text.WriteString(marks[r.IntN(len(marks))])
-		}
-		b.bytes += int64(text.Len())
-		path := filepath.Join(b.app, fmt.Sprintf("f%d", i%functions), fmt.Sprintf("node_modules/p%d/lib", i/functions%90), fmt.Sprintf("m%d.js", i))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text.Bytes(), 0o644)); err != nil {
+	err = filepath.WalkDir(source, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
-	}
-	return os.WriteFile(filepath.Join(b.app, "template.yaml"), []byte(template), 0o644)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(source, path)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(b.app, fmt.Sprintf("f%d", b.bytes*functions/(total+1)), name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, text, 0o644)); err != nil {
+			return err
+		}
+		b.files++
+		if b.bytes += int64(len(text)); b.files >= files || b.bytes >= total {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return errors.Join(err, os.WriteFile(filepath.Join(b.app, "template.yaml"), []byte(template), 0o644))
+}
+
+// measureApp counts the files of an application of the user's own.
+func (b *bench) measureApp() error {
+	return filepath.WalkDir(b.app, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		b.files++
+		b.bytes += info.Size()
+		return nil
+	})
 }
 
 // command runs a program in the application's folder and returns how long it
@@ -189,7 +216,7 @@ func (r row) print() {
 
 // all measures everything. What it prints is Markdown.
 func (b *bench) all() error {
-	fmt.Printf("eight functions, %.0f MB; medians of %d\n\n| | seconds | |\n|---|---|---|\n", float64(b.bytes)/1e6, b.runs)
+	fmt.Printf("%d files, %.0f MB; medians of %d\n\n| | seconds | |\n|---|---|---|\n", b.files, float64(b.bytes)/1e6, b.runs)
 	if err := b.uploads(); err != nil {
 		return err
 	}

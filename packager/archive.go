@@ -1,44 +1,38 @@
 package packager
 
 import (
-	"archive/zip"
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash/crc32"
+	"hash"
 	"io"
 	"os"
 	"runtime"
 
-	"github.com/klauspost/compress/flate"
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	// level is deflate's. Beyond it archives of Lambda code hardly shrink and
-	// take much longer.
-	level = 6
-	// inMemory is up to which size a file is compressed in memory; a larger
-	// one goes through a temporary file.
-	inMemory = 8 << 20
-	// dosDate is 1980-01-01, the first day that a zip can hold (APPNOTE 4.4.6).
-	dosDate = 1<<5 | 1
-)
-
-// An archiver compresses files on a bounded number of workers that all
-// archives share.
+// An archiver compresses on as many workers as there are processors, and holds
+// as much in memory as its blocks: all archives share them.
 type archiver struct {
 	dir     string // private, for temporary files
-	workers chan struct{}
-	writers chan *flate.Writer
+	workers chan *compressor
+	blocks  chan *block
 }
 
-func newArchiver(dir string) *archiver {
-	n := runtime.GOMAXPROCS(0)
-	return &archiver{dir: dir, workers: make(chan struct{}, n), writers: make(chan *flate.Writer, n)}
+func newArchiver(dir string) *archiver { return newArchiverWith(dir, runtime.GOMAXPROCS(0)) }
+
+func newArchiverWith(dir string, workers int) *archiver {
+	a := &archiver{dir: dir, workers: make(chan *compressor, workers), blocks: make(chan *block, 4*workers)}
+	for range cap(a.workers) {
+		a.workers <- &compressor{}
+	}
+	for range cap(a.blocks) {
+		a.blocks <- &block{}
+	}
+	return a
 }
 
 // A spool is an archive, or another stored file, on disk and ready to be sent.
@@ -51,14 +45,16 @@ type spool struct {
 // archive writes the deterministic zip of files, which are in order, into a
 // new temporary file.
 //
-// Compression runs on the shared workers, a few files ahead of the writer,
-// which puts entries down in order. Workers never wait for a place in that
-// window while they compress, so archives cannot lock each other out.
-func (a *archiver) archive(ctx context.Context, files []file) (s *spool, err error) {
+// Files are cut into blocks, which the shared workers compress while a writer
+// puts them down in order. An archive takes its blocks in that order too and
+// gives one back as soon as it is written, so archives cannot lock each other
+// out.
+func (a *archiver) archive(ctx context.Context, files []*file) (s *spool, err error) {
 	out, err := os.CreateTemp(a.dir, "archive")
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary file: %w", err)
 	}
+	s = &spool{path: out.Name()}
 	defer func() {
 		err = errors.Join(err, out.Close())
 		if err != nil {
@@ -66,71 +62,250 @@ func (a *archiver) archive(ctx context.Context, files []file) (s *spool, err err
 			err = errors.Join(err, os.Remove(out.Name()))
 		}
 	}()
-
-	entries := make([]chan *entry, len(files))
-	for i := range entries {
-		entries[i] = make(chan *entry, 1)
-	}
-	window := make(chan struct{}, 2*cap(a.workers))
+	queue, work := make(chan *block, cap(a.blocks)), make(chan *block, cap(a.blocks))
+	defer func() {
+		for b := range queue { // of an archive that failed
+			a.blocks <- b
+		}
+	}()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		for i := range files {
-			select {
-			case window <- struct{}{}:
-			case <-ctx.Done():
-				return ctx.Err()
+		defer close(queue)
+		defer close(work)
+		for _, f := range files {
+			if err := a.read(ctx, f, queue, work); err != nil {
+				return err
 			}
-			group.Go(func() error {
+		}
+		return nil
+	})
+	for range min(cap(a.workers), len(files)+int(sizeOf(files)/blockSize)) {
+		group.Go(func() error {
+			for b := range work {
 				select {
-				case a.workers <- struct{}{}:
+				case c := <-a.workers:
+					err := c.compress(b)
+					a.workers <- c
+					if err != nil {
+						return err
+					}
 				case <-ctx.Done():
 					return ctx.Err()
 				}
-				defer func() { <-a.workers }()
-				e, err := a.compress(ctx, files[i])
-				if err == nil {
-					entries[i] <- e
-				}
-				return err
-			})
-		}
-		return nil
-	})
-	s = &spool{path: out.Name()}
-	group.Go(func() error {
-		h := sha256.New()
-		buffered := bufio.NewWriterSize(io.MultiWriter(out, h), 1<<20)
-		z := zip.NewWriter(buffered)
-		for i := range files {
-			select {
-			case e := <-entries[i]:
-				if err := e.writeTo(ctx, z); err != nil {
-					return fmt.Errorf("writing an archive: %w", err)
-				}
-				<-window
-			case <-ctx.Done():
-				return ctx.Err()
 			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		w := writer{ctx: ctx, archiver: a, out: out, sum: sha256.New()}
+		defer w.close()
+		w.buffered = bufio.NewWriterSize(io.MultiWriter(out, w.sum), 256<<10)
+		w.zip.w = w.buffered
+		if err := w.writeAll(queue); err != nil {
+			return err
 		}
-		if err := errors.Join(z.Close(), buffered.Flush()); err != nil {
+		if err := errors.Join(w.zip.close(), w.buffered.Flush()); err != nil {
 			return fmt.Errorf("writing an archive: %w", err)
 		}
-		s.sum = [sha256.Size]byte(h.Sum(nil))
+		s.size, s.sum = w.zip.at, [sha256.Size]byte(w.sum.Sum(nil))
 		return nil
 	})
-	if err := group.Wait(); err != nil {
-		return nil, err
+	return s, group.Wait()
+}
+
+// read cuts a file into blocks, for the workers and, in order, for the writer.
+func (a *archiver) read(ctx context.Context, f *file, queue, work chan<- *block) error {
+	pass := func(b *block) { // both have room for all blocks
+		queue <- b
+		work <- b
 	}
-	info, err := out.Stat()
+	if f.size <= blockSize {
+		b, err := a.take(ctx, f)
+		if err != nil {
+			return err
+		}
+		b.first, b.last, b.whole = true, true, true
+		pass(b)
+		return nil
+	}
+	in, err := os.Open(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("writing an archive: %w", err)
+		return fmt.Errorf("opening %s: %s", f.path, plainError(err))
 	}
-	s.size = info.Size()
-	return s, nil
+	defer in.Close() // nothing was written
+	sum := sha256.New()
+	var crc uint32
+	var before []byte
+	for left := f.size; left > 0; {
+		b, err := a.take(ctx, f)
+		if err != nil {
+			return err
+		}
+		b.dictionary = append(b.dictionary[:0], before...)
+		b.data = b.room()[:min(blockSize, left)]
+		if _, err := io.ReadFull(in, b.data); err != nil {
+			a.blocks <- b
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				return f.changed()
+			}
+			return fmt.Errorf("reading %s: %s", f.path, plainError(err))
+		}
+		left -= int64(len(b.data))
+		b.first, b.last, b.whole = left+int64(len(b.data)) == f.size, left == 0, false
+		crc = checksum(crc, b.data)
+		_, _ = sum.Write(b.data)
+		before = append(before[:0], b.data[max(0, len(b.data)-window):]...)
+		if b.last {
+			if n, err := in.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) || [sha256.Size]byte(sum.Sum(nil)) != f.sum {
+				a.blocks <- b
+				return f.changed()
+			}
+			b.crc = crc
+		}
+		pass(b)
+	}
+	return nil
+}
+
+// take waits for a block.
+func (a *archiver) take(ctx context.Context, f *file) (*block, error) {
+	select {
+	case b := <-a.blocks:
+		b.file, b.ready = f, make(chan struct{})
+		return b, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A writer puts blocks down in order.
+type writer struct {
+	*archiver
+	ctx      context.Context
+	out      *os.File
+	sum      hash.Hash
+	buffered *bufio.Writer
+	zip      zipWriter
+	large    *os.File // what a file of many blocks is compressed to: its header, which comes first, tells its size
+	size     int64    // of large
+}
+
+func (w *writer) writeAll(queue <-chan *block) error {
+	for {
+		select {
+		case b, ok := <-queue:
+			if !ok {
+				return w.ctx.Err()
+			}
+			err := w.block(b)
+			w.blocks <- b
+			if err != nil {
+				return err
+			}
+		case <-w.ctx.Done():
+			return w.ctx.Err()
+		}
+	}
+}
+
+func (w *writer) block(b *block) (err error) {
+	select {
+	case <-b.ready:
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+	e := &entry{name: b.file.name, exec: b.file.exec, method: deflated, crc: b.crc, size: b.file.size}
+	if b.whole {
+		content := b.packed.Bytes()
+		if len(content) >= len(b.data) {
+			e.method, content = stored, b.data
+		}
+		e.packed = int64(len(content))
+		if err := errors.Join(w.zip.header(e), w.zip.write(content)); err != nil {
+			return fmt.Errorf("writing an archive: %w", err)
+		}
+		return nil
+	}
+	if b.first {
+		if err := w.openLarge(); err != nil {
+			return err
+		}
+	}
+	n, err := w.large.Write(b.packed.Bytes())
+	if err != nil {
+		return fmt.Errorf("compressing %s: %w", e.name, err)
+	}
+	w.size += int64(n)
+	if !b.last {
+		return nil
+	}
+	e.packed = w.size
+	if e.packed >= e.size {
+		return w.storeLarge(e, b.file)
+	}
+	if _, err := w.large.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("compressing %s: %w", e.name, err)
+	}
+	if err := errors.Join(w.zip.header(e), w.copy(io.LimitReader(w.large, w.size), e.packed)); err != nil {
+		return fmt.Errorf("writing an archive: %w", err)
+	}
+	return nil
+}
+
+// openLarge makes the temporary file ready for the next large one.
+func (w *writer) openLarge() (err error) {
+	w.size = 0
+	if w.large == nil {
+		if w.large, err = os.CreateTemp(w.dir, "entry"); err != nil {
+			return fmt.Errorf("making a temporary file: %w", err)
+		}
+		return nil
+	}
+	if _, err := w.large.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("compressing: %w", err)
+	}
+	return nil
+}
+
+// storeLarge stores a file that does not get smaller: it is read again, and
+// checked like the first time.
+func (w *writer) storeLarge(e *entry, f *file) error {
+	e.method, e.packed = stored, e.size
+	in, err := os.Open(f.path)
+	if err != nil {
+		return fmt.Errorf("opening %s: %s", f.path, plainError(err))
+	}
+	defer in.Close() // nothing was written
+	sum := sha256.New()
+	if err := errors.Join(w.zip.header(e), w.copy(io.TeeReader(io.LimitReader(in, e.size), sum), e.size)); err != nil {
+		return fmt.Errorf("copying %s into an archive: %w", e.name, err)
+	}
+	if [sha256.Size]byte(sum.Sum(nil)) != f.sum {
+		return f.changed()
+	}
+	return nil
+}
+
+// copy puts down size bytes after a header.
+func (w *writer) copy(from io.Reader, size int64) error {
+	n, err := io.Copy(w.buffered, contextReader{w.ctx, from})
+	w.zip.at += n
+	if err == nil && n != size {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// close gives the temporary file back; what is in it was wanted no longer.
+func (w *writer) close() {
+	if w.large != nil {
+		_ = w.large.Close()
+		_ = os.Remove(w.large.Name())
+	}
 }
 
 // copy makes a temporary copy of a file that is stored as it is.
-func (a *archiver) copy(ctx context.Context, f file) (*spool, error) {
+func (a *archiver) copy(ctx context.Context, f *file) (*spool, error) {
 	in, err := os.Open(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %s", f.path, plainError(err))
@@ -151,160 +326,6 @@ func (a *archiver) copy(ctx context.Context, f file) (*spool, error) {
 	return &spool{path: out.Name(), size: f.size, sum: f.sum}, nil
 }
 
-// An entry is one compressed file, in memory or in a temporary file.
-type entry struct {
-	header zip.FileHeader
-	data   []byte
-	path   string
-}
-
-// compress reads a file once and returns its entry, deflated or stored,
-// whichever is smaller.
-func (a *archiver) compress(ctx context.Context, f file) (_ *entry, err error) {
-	in, err := os.Open(f.path)
-	if err != nil {
-		return nil, fmt.Errorf("opening %s: %s", f.path, plainError(err))
-	}
-	defer in.Close() // nothing was written
-	crc, sum := crc32.NewIEEE(), sha256.New()
-	// One byte more than expected tells a file that grows.
-	src := io.TeeReader(io.LimitReader(contextReader{ctx, in}, f.size+1), io.MultiWriter(crc, sum))
-	e := &entry{header: zip.FileHeader{
-		Name: f.name, Method: zip.Deflate,
-		ModifiedDate:       dosDate,          //nolint:staticcheck // its successor, Modified, is not for CreateRaw
-		Flags:              0x800,            // the name is UTF-8 (APPNOTE 4.4.4, bit 11)
-		CreatorVersion:     3<<8 | 20,        // Unix, whose mode the attributes hold
-		ReaderVersion:      20,               // deflate
-		ExternalAttrs:      (0o100644) << 16, // a regular file
-		UncompressedSize64: uint64(f.size),   //nolint:gosec // a file's size is not negative
-	}}
-	if f.exec {
-		e.header.ExternalAttrs = 0o100755 << 16
-	}
-	if f.size <= inMemory {
-		err = a.inMemory(e, src)
-	} else {
-		err = a.onDisk(ctx, e, src, in, f)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if [sha256.Size]byte(sum.Sum(nil)) != f.sum {
-		return nil, errors.Join(f.changed(), e.remove())
-	}
-	e.header.CRC32 = crc.Sum32()
-	return e, nil
-}
-
-func (a *archiver) inMemory(e *entry, src io.Reader) error {
-	content, err := io.ReadAll(src)
-	if err != nil {
-		return fmt.Errorf("reading %s: %s", e.header.Name, plainError(err))
-	}
-	var packed bytes.Buffer
-	if err := a.deflate(&packed, bytes.NewReader(content)); err != nil {
-		return err
-	}
-	e.data = packed.Bytes()
-	if len(e.data) >= len(content) {
-		e.header.Method, e.data = zip.Store, content
-	}
-	e.header.CompressedSize64 = uint64(len(e.data))
-	return nil
-}
-
-// onDisk compresses through a temporary file. Where that is not smaller the
-// entry takes a copy of the file, checked like the first reading.
-func (a *archiver) onDisk(ctx context.Context, e *entry, src io.Reader, in io.ReadSeeker, f file) (err error) {
-	temp, err := os.CreateTemp(a.dir, "entry")
-	if err != nil {
-		return fmt.Errorf("making a temporary file: %w", err)
-	}
-	e.path = temp.Name()
-	defer func() {
-		err = errors.Join(err, temp.Close())
-		if err != nil {
-			err = errors.Join(err, e.remove())
-		}
-	}()
-	if err := a.deflate(temp, src); err != nil {
-		return err
-	}
-	size, err := temp.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return fmt.Errorf("compressing %s: %w", e.header.Name, err)
-	}
-	if uint64(size) >= e.header.UncompressedSize64 { //nolint:gosec // a position is not negative
-		if _, err := in.Seek(0, io.SeekStart); err != nil {
-			return fmt.Errorf("reading %s: %w", e.header.Name, err)
-		}
-		if _, err := temp.Seek(0, io.SeekStart); err != nil {
-			return fmt.Errorf("writing %s: %w", temp.Name(), err)
-		}
-		if err := temp.Truncate(0); err != nil {
-			return fmt.Errorf("writing %s: %w", temp.Name(), err)
-		}
-		e.header.Method = zip.Store
-		sum := sha256.New()
-		if size, err = io.Copy(io.MultiWriter(temp, sum), contextReader{ctx, in}); err != nil {
-			return fmt.Errorf("copying %s: %w", e.header.Name, err)
-		}
-		if [sha256.Size]byte(sum.Sum(nil)) != f.sum {
-			return f.changed()
-		}
-	}
-	e.header.CompressedSize64 = uint64(size) //nolint:gosec // a position is not negative
-	return nil
-}
-
-func (a *archiver) deflate(dst io.Writer, src io.Reader) error {
-	var w *flate.Writer
-	select {
-	case w = <-a.writers:
-		w.Reset(dst)
-	default:
-		var err error
-		if w, err = flate.NewWriter(dst, level); err != nil {
-			return fmt.Errorf("compressing: %w", err)
-		}
-	}
-	if _, err := io.Copy(w, src); err != nil {
-		return fmt.Errorf("compressing: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("compressing: %w", err)
-	}
-	select {
-	case a.writers <- w:
-	default:
-	}
-	return nil
-}
-
-func (e *entry) writeTo(ctx context.Context, z *zip.Writer) error {
-	w, err := z.CreateRaw(&e.header)
-	if err != nil {
-		return err
-	}
-	if e.path == "" {
-		_, err = w.Write(e.data)
-		return err
-	}
-	in, err := os.Open(e.path)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, contextReader{ctx, in})
-	return errors.Join(err, in.Close(), e.remove())
-}
-
-func (e *entry) remove() error {
-	if e.path == "" {
-		return nil
-	}
-	return os.Remove(e.path)
-}
-
 // A contextReader ends a long read when the context ends.
 type contextReader struct {
 	ctx context.Context
@@ -316,30 +337,4 @@ func (c contextReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.r.Read(p)
-}
-
-// isZip tells whether a file is a zip already: it begins like one (APPNOTE
-// 4.3.7, 4.3.16, 8.5.3), or ends like one, as a jar with a script before it
-// does.
-func isZip(path string) (bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close() // nothing was written
-	var magic [4]byte
-	n, err := io.ReadFull(f, magic[:])
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
-	}
-	switch string(magic[:n]) {
-	case "PK\x03\x04", "PK\x05\x06", "PK\x07\x08":
-		return true, nil
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return false, err
-	}
-	_, err = zip.NewReader(f, info.Size())
-	return err == nil || errors.Is(err, zip.ErrInsecurePath), nil
 }

@@ -8,10 +8,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -21,7 +23,7 @@ import (
 func tree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	noise := make([]byte, inMemory+4096)
+	noise := make([]byte, 8*blockSize+4096)
 	for i, x := 0, uint64(88172645463325252); i < len(noise); i++ {
 		x ^= x << 13
 		x ^= x >> 7
@@ -34,7 +36,7 @@ func tree(t *testing.T) string {
 		"bin/tool":           []byte("#!/bin/sh\necho tool\n"),
 		"lib/noise":          noise[:5000],
 		"lib/large-noise":    noise,
-		"lib/large-text.txt": bytes.Repeat([]byte("all work and no play\n"), inMemory/21+9),
+		"lib/large-text.txt": bytes.Repeat([]byte("all work and no play\n"), 8*blockSize/21+9),
 		"lib-a":              []byte("sorts before lib/"),
 		"ünïcode/日本.txt":     []byte("names are UTF-8\n"),
 	} {
@@ -53,15 +55,15 @@ func tree(t *testing.T) string {
 	return dir
 }
 
-func hashed(t *testing.T, dir string) []file {
+func hashed(t *testing.T, dir string) []*file {
 	t.Helper()
 	x, err := newExcluder(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, _, errs := list(t.Context(), dir, x)
-	for i := range files {
-		errs = append(errs, files[i].hash(t.Context(), nil))
+	files, _, errs := list(t.Context(), dir, x, func(*file) {})
+	for _, f := range files {
+		errs = append(errs, f.hash(t.Context(), nil, make([]byte, blockSize+1)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
@@ -78,16 +80,15 @@ func TestArchiveBytes(t *testing.T) {
 		return
 	}
 	const (
-		wantDigest = "650cfa19ba3bda0a54e5a3781ccd77f2ad12bb8fe1acf74ba0789978364d889b"
-		wantSum    = "a4bdb1bdce4f08aa686e5408871608ff2a26fdf536300231eb328525f3f6ff13"
+		wantDigest = "0dea013b330e189c9bf3a5f32dcaf62303c235175deb32f3c129a4a4046663f7"
+		wantSum    = "3e748166d1496dbc01e52739835df3c197c46e56dd78581ad2d7e1dc864149a2"
 	)
 	files := hashed(t, tree(t))
 	if got := digestOf(files); got != wantDigest {
 		t.Errorf("digest is %s, want %s", got, wantDigest)
 	}
 	for _, workers := range []int{1, 2, 7} {
-		a := newArchiver(t.TempDir())
-		a.workers, a.writers = make(chan struct{}, workers), nil
+		a := newArchiverWith(t.TempDir(), workers)
 		s, err := a.archive(t.Context(), files)
 		if err != nil {
 			t.Fatal(err)
@@ -189,7 +190,7 @@ func TestArchiveOfChangedFile(t *testing.T) {
 func TestCopyOfChangedFile(t *testing.T) {
 	dir := tree(t)
 	files := hashed(t, dir)
-	i := slices.IndexFunc(files, func(f file) bool { return f.name == "lib/large-noise" })
+	i := slices.IndexFunc(files, func(f *file) bool { return f.name == "lib/large-noise" })
 	a := newArchiver(t.TempDir())
 	s, err := a.copy(t.Context(), files[i])
 	if err != nil || s.sum != files[i].sum || s.size != files[i].size {
@@ -216,29 +217,94 @@ func TestArchiveEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func BenchmarkArchive(b *testing.B) {
-	dir := b.TempDir()
-	text := bytes.Repeat([]byte("function handler(event) { return event.body }\n"), 200)
-	for i := range 500 {
-		if err := os.WriteFile(filepath.Join(dir, "f"+hex.EncodeToString([]byte{byte(i >> 8), byte(i)})), text[i:], 0o600); err != nil {
-			b.Fatal(err)
+// Wherever a file's end falls among the blocks, it comes out whole, whichever
+// compressor had its blocks, and what that had compressed before.
+func TestArchiveBlocks(t *testing.T) {
+	dir := t.TempDir()
+	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // no secret
+	text := make([]byte, 3*blockSize+window)
+	for i := range text { // it compresses, with matches across the ends of blocks
+		text[i] = byte('a' + random.IntN(4))
+	}
+	copy(text[blockSize:], text[blockSize-window+1:blockSize])
+	for _, size := range []int{0, 1, blockSize - 1, blockSize, blockSize + 1, blockSize + window, 2 * blockSize, 3*blockSize + 7} {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(size)), text[:size], 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	x, err := newExcluder(nil, nil)
+	files := hashed(t, dir)
+	a := newArchiverWith(t.TempDir(), 3)
+	var first *spool
+	for range 5 {
+		s, err := a.archive(t.Context(), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = s
+		} else if s.sum != first.sum {
+			t.Error("a used compressor makes other bytes")
+		}
+	}
+	z, err := zip.OpenReader(first.path)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	files, _, _ := list(b.Context(), dir, x)
-	for i := range files {
-		if err := files[i].hash(b.Context(), nil); err != nil {
-			b.Fatal(err)
+	defer z.Close()
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
 		}
-		b.SetBytes(files[i].size * int64(len(files)))
+		got, err := io.ReadAll(r)
+		if err != nil || !bytes.Equal(got, text[:len(got)]) || strconv.Itoa(len(got)) != f.Name {
+			t.Errorf("%s: %d bytes, or others (%v)", f.Name, len(got), err)
+		}
 	}
-	spool := newArchiver(b.TempDir())
-	for b.Loop() {
-		if _, err := spool.archive(b.Context(), files); err != nil {
-			b.Fatal(err)
-		}
+	if left, err := filepath.Glob(filepath.Join(a.dir, "entry*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+// Sizes and places of more than 32 bits, in a file with holes.
+func TestZip64(t *testing.T) {
+	const size, packed = 6 << 30, 5 << 30
+	out, err := os.Create(filepath.Join(t.TempDir(), "large.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	z := zipWriter{w: out}
+	small := &entry{name: "small", method: stored, size: 5, packed: 5, crc: checksum(0, []byte("small"))}
+	err = z.header(&entry{name: "large", method: deflated, size: size, packed: packed, crc: 1})
+	header := make([]byte, 30+5+20)
+	if _, rerr := out.ReadAt(header, 0); err != nil || rerr != nil {
+		t.Fatal(err, rerr)
+	}
+	want := "PK\x03\x04\x2d\x00\x00\x08\x08\x00\x00\x00\x21\x00\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x05\x00\x14\x00large" +
+		"\x01\x00\x10\x00\x00\x00\x00\x80\x01\x00\x00\x00\x00\x00\x00\x40\x01\x00\x00\x00"
+	if string(header) != want {
+		t.Errorf("local header %x, want %x", header, want)
+	}
+	if _, err := out.Seek(packed, io.SeekCurrent); err != nil {
+		t.Skip("no holes in files here: ", err)
+	}
+	z.at += packed
+	if err := errors.Join(z.header(small), z.write([]byte("small")), z.close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := zip.NewReader(out, z.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := r.File[0]; f.UncompressedSize64 != size || f.CompressedSize64 != packed {
+		t.Errorf("sizes %d and %d", f.UncompressedSize64, f.CompressedSize64)
+	}
+	in, err := r.File[1].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(in); string(got) != "small" || err != nil {
+		t.Errorf("after it: %q (%v)", got, err)
 	}
 }

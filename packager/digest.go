@@ -19,7 +19,7 @@ import (
 
 // formatVersion is raised whenever the bytes of an archive change for the same
 // files: it is part of every digest, so old and new archives never share a key.
-const formatVersion = 1
+const formatVersion = 2
 
 // maxEntries bounds what one folder may hold, and maxProblems what is said of
 // it: links can make a small tree endless to walk, and a template that names
@@ -38,12 +38,15 @@ type file struct {
 	size int64
 	sum  [sha256.Size]byte
 
-	placed bool // it holds the path of the folder that it was built in
+	err    error // of reading it
+	placed bool  // it holds the path of the folder that it was built in
 }
 
 // list returns the files of a folder in the archive's order: sorted by name,
 // byte by byte. Links are followed. All problems are found, none is skipped.
-func list(ctx context.Context, root string, x *excluder) (files []file, left int, errs []error) {
+//
+// Each file is handed to found as soon as it is met.
+func list(ctx context.Context, root string, x *excluder, found func(*file)) (files []*file, left int, errs []error) {
 	rules, err := x.rules(root)
 	if err != nil {
 		return nil, 0, []error{err}
@@ -52,9 +55,9 @@ func list(ctx context.Context, root string, x *excluder) (files []file, left int
 	if err != nil {
 		return nil, 0, []error{err}
 	}
-	w := walker{ctx: ctx, excluder: x, rules: rules}
+	w := walker{ctx: ctx, excluder: x, rules: rules, found: found}
 	w.folder(root, realPath(root), "", []os.FileInfo{info})
-	slices.SortFunc(w.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(w.files, func(a, b *file) int { return strings.Compare(a.name, b.name) })
 	return w.files, w.left, w.errs
 }
 
@@ -62,7 +65,8 @@ type walker struct {
 	ctx context.Context
 	*excluder
 	rules *patternmatcher.PatternMatcher
-	files []file
+	files []*file
+	found func(*file)
 	left  int // entries left out
 	errs  []error
 }
@@ -158,24 +162,26 @@ func (w *walker) entry(entry os.DirEntry, path, real, name string, above []os.Fi
 	case !utf8.ValidString(name) || strings.ContainsAny(name, "\\\x00\r\n"):
 		w.fail("the name %q cannot stand in an archive for every system: it holds a backslash, a line break or bytes that are not UTF-8", name)
 	default:
-		w.files = append(w.files, file{name: name, path: path, exec: info.Mode()&0o111 != 0, size: info.Size()})
+		f := &file{name: name, path: path, exec: info.Mode()&0o111 != 0, size: info.Size()}
+		w.files = append(w.files, f)
+		w.found(f)
 	}
 }
 
 // hash reads the file and fills in its sum, and whether it holds one of the
 // folders' paths. A size other than the listed one means that somebody writes
-// to it.
-func (f *file) hash(ctx context.Context, folders [][]byte) error {
-	if f.size <= inMemory {
-		content, err := os.ReadFile(f.path)
+// to it. buf holds a block, the longest of the paths, and a byte.
+func (f *file) hash(ctx context.Context, folders [][]byte, buf []byte) error {
+	if f.size <= blockSize {
+		n, err := readFile(f.path, buf[:f.size+1])
 		if err != nil {
 			return fmt.Errorf("reading %s: %s", f.path, plainError(err))
 		}
-		if int64(len(content)) != f.size {
+		if int64(n) != f.size {
 			return f.changed()
 		}
-		f.sum = sha256.Sum256(content)
-		f.placed = slices.ContainsFunc(folders, func(folder []byte) bool { return bytes.Contains(content, folder) })
+		f.sum = sha256.Sum256(buf[:n])
+		f.placed = holds(buf[:n], folders)
 		return nil
 	}
 	r, err := os.Open(f.path)
@@ -184,15 +190,42 @@ func (f *file) hash(ctx context.Context, folders [][]byte) error {
 	}
 	defer r.Close() // nothing was written
 	h := sha256.New()
-	n, err := io.Copy(h, contextReader{ctx, r})
-	if err != nil {
-		return fmt.Errorf("reading %s: %s", f.path, plainError(err))
+	var size int64
+	kept := 0 // bytes of the piece before, with which a path may begin
+	for {
+		n, err := contextReader{ctx, r}.Read(buf[kept:])
+		size += int64(n)
+		_, _ = h.Write(buf[kept : kept+n])
+		piece := buf[:kept+n]
+		f.placed = f.placed || size <= searched && holds(piece, folders)
+		kept = copy(buf, piece[max(0, len(piece)-longest(folders)):])
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %s", f.path, plainError(err))
+		}
 	}
-	if n != f.size {
+	if size != f.size {
 		return f.changed()
 	}
 	f.sum = [sha256.Size]byte(h.Sum(nil))
 	return nil
+}
+
+// searched is how much of a file is searched for the path of the build's
+// folder.
+const searched = 8 << 20
+
+func holds(content []byte, folders [][]byte) bool {
+	return slices.ContainsFunc(folders, func(folder []byte) bool { return bytes.Contains(content, folder) })
+}
+
+func longest(folders [][]byte) (n int) {
+	for _, folder := range folders {
+		n = max(n, len(folder))
+	}
+	return n
 }
 
 func (f *file) changed() error {
@@ -202,7 +235,7 @@ func (f *file) changed() error {
 // digestOf is the content digest of an archive: the SHA-256 of a line with the
 // format version, then for each file, in order, its name's length, name,
 // executable bit, size, and the SHA-256 of its content.
-func digestOf(files []file) string {
+func digestOf(files []*file) string {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "mrpackage archive %d\n", formatVersion)
 	for _, f := range files {

@@ -50,7 +50,7 @@
 // that is a zip already is stored as it is.
 //
 // An archive's key is its digest and ".zip". The digest is the lower-case hex
-// SHA-256 of the line "mrpackage archive 1" and then, for each file in order,
+// SHA-256 of the line "mrpackage archive 2" and then, for each file in order,
 // the line
 //
 //	LENGTH NAME EXECUTABLE SIZE SHA256

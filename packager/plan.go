@@ -21,17 +21,20 @@ import (
 
 // An artifact is one local file or folder in one stored form.
 type artifact struct {
-	path   string // absolute, links resolved
-	files  []file // what is archived; one file where it is stored as it is
-	zip    bool   // stored as an archive of files
-	left   int    // entries of the folder that are left out
+	path   string  // absolute, links resolved
+	folder string  // the folder to archive as the template names it, "" for a file
+	files  []*file // what is archived; one file where it is stored as it is
+	zip    bool    // stored as an archive of files
+	left   int     // entries of the folder that are left out
 	digest string
 	name   string // the key without the store's prefix
 	refs   []*reference
 }
 
-func (a *artifact) size() (n int64) {
-	for _, f := range a.files {
+func (a *artifact) size() int64 { return sizeOf(a.files) }
+
+func sizeOf(files []*file) (n int64) {
+	for _, f := range files {
 		n += f.size
 	}
 	return n
@@ -259,7 +262,7 @@ func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error 
 	p.artifacts[id] = a
 	p.distinct = append(p.distinct, a)
 	if !info.IsDir() {
-		a.files = []file{{name: filepath.Base(path), path: path, exec: info.Mode()&0o111 != 0, size: info.Size()}}
+		a.files = []*file{{name: filepath.Base(path), path: path, exec: info.Mode()&0o111 != 0, size: info.Size()}}
 		return nil
 	}
 	if p.opts.ArchiveDir != "" {
@@ -268,8 +271,15 @@ func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error 
 			return []error{r.errorf("%q: the folder for archives, %s, lies inside this artifact: choose one outside", r.local, p.opts.ArchiveDir)}
 		}
 	}
-	var problems []error
-	a.files, a.left, problems = list(p.ctx, path, p.excluder)
+	a.folder = path
+	return nil
+}
+
+// walk lists the files of an artifact's folder.
+func (p *planner) walk(a *artifact, found func(*file)) []error {
+	r := a.refs[0]
+	files, left, problems := list(p.ctx, a.folder, p.excluder, found)
+	a.files, a.left = files, left
 	var errs []error
 	for _, problem := range problems {
 		e := r.errorf("%q: %v", r.local, problem)
@@ -277,11 +287,11 @@ func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error 
 		errs = append(errs, e)
 	}
 	if len(errs) == 0 && len(a.files) == 0 {
-		e := r.errorf("%q: nothing to archive: %s holds no files", r.local, path)
+		e := r.errorf("%q: nothing to archive: %s holds no files", r.local, a.folder)
 		if a.left > 0 {
 			e.Message += fmt.Sprintf(" but the %d left out", a.left)
 		} else {
-			e.Hint = missingHint(r.template.dir, path, r.local)
+			e.Hint = missingHint(r.template.dir, a.folder, r.local)
 		}
 		errs = append(errs, e)
 	}
@@ -294,35 +304,53 @@ func within(path, folder string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// digest reads every file of every artifact, in parallel, and gives the
-// artifacts their digests and names.
+// digest walks the folders of the artifacts and reads every file, in parallel,
+// and gives the artifacts their digests and names.
+//
+// All concurrency of the plan is here, in two limited groups: some walk folders,
+// and some read files as soon as they are found.
 func (p *planner) digest(ctx context.Context, folders [][]byte) error {
-	group := new(errgroup.Group)
-	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	walks, reads := new(errgroup.Group), new(errgroup.Group)
+	walks.SetLimit(runtime.GOMAXPROCS(0))
+	found := make(chan *file)
+	for range 2 * runtime.GOMAXPROCS(0) {
+		reads.Go(func() error {
+			buf := make([]byte, blockSize+longest(folders)+1)
+			for f := range found {
+				if ctx.Err() == nil {
+					f.err = f.hash(ctx, folders, buf)
+				}
+			}
+			return nil
+		})
+	}
 	problems := make([][]error, len(p.distinct))
 	for i, a := range p.distinct {
-		problems[i] = make([]error, len(a.files))
-		for j := range a.files {
-			group.Go(func() error {
-				if ctx.Err() == nil {
-					problems[i][j] = a.files[j].hash(ctx, folders)
-				}
-				return nil
-			})
-		}
+		walks.Go(func() error {
+			for _, f := range a.files {
+				found <- f
+			}
+			if a.folder != "" {
+				problems[i] = p.walk(a, func(f *file) { found <- f })
+			}
+			return nil
+		})
 	}
-	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
+	err := walks.Wait()
+	close(found)
+	if err := errors.Join(err, reads.Wait(), ctx.Err()); err != nil {
 		return err
 	}
 	for i, a := range p.distinct {
-		for _, err := range problems[i] {
-			if err != nil {
-				first := a.refs[0]
-				e := first.errorf("%q: %v", first.local, err)
-				e.Err = err
-				p.errs[first.template] = append(p.errs[first.template], e)
+		first := a.refs[0]
+		for _, f := range a.files {
+			if f.err != nil {
+				e := first.errorf("%q: %v", first.local, f.err)
+				e.Err = f.err
+				problems[i] = append(problems[i], e)
 			}
 		}
+		p.errs[first.template] = append(p.errs[first.template], problems[i]...)
 		if a.zip {
 			a.digest = digestOf(a.files)
 			a.name = a.digest + ".zip"

@@ -1,0 +1,81 @@
+package packager
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/klauspost/compress/flate"
+)
+
+const (
+	// level is deflate's. Measured on real code: see the README's table.
+	level = 5
+	// blockSize is what one worker compresses at a time, and window how much of
+	// the block before it looks back into (RFC 1951, section 2): so cut, a large
+	// file is compressed on all processors, and hardly larger.
+	blockSize = 1 << 20
+	window    = 32 << 10
+)
+
+// A block is a file, or a piece of a large one, on its way into an archive.
+type block struct {
+	file               *file
+	first, last, whole bool // of its file
+	dictionary         []byte
+	data               []byte
+	packed             bytes.Buffer
+	crc                uint32        // of the whole file, in its last block
+	ready              chan struct{} // closed when it is compressed
+
+	memory []byte
+}
+
+// room is the block's memory: a block, and a byte more, which tells a file that
+// has grown.
+func (b *block) room() []byte {
+	if b.memory == nil {
+		b.memory = make([]byte, blockSize+1)
+	}
+	return b.memory
+}
+
+// A compressor is one worker's.
+type compressor struct{ w *flate.Writer }
+
+// compress deflates a block, which it reads first if it is a whole file. Its
+// bytes follow from its content and dictionary alone.
+func (c *compressor) compress(b *block) (err error) {
+	if b.whole {
+		n, err := readFile(b.file.path, b.room()[:b.file.size+1])
+		if err != nil {
+			return fmt.Errorf("reading %s: %s", b.file.path, plainError(err))
+		}
+		b.data, b.dictionary = b.room()[:n], b.dictionary[:0]
+		if sha256.Sum256(b.data) != b.file.sum {
+			return b.file.changed()
+		}
+		b.crc = checksum(0, b.data)
+	}
+	if c.w == nil {
+		if c.w, err = flate.NewWriter(nil, level); err != nil {
+			return fmt.Errorf("compressing: %w", err)
+		}
+	}
+	b.packed.Reset()
+	c.w.ResetDict(&b.packed, b.dictionary)
+	_, err = c.w.Write(b.data)
+	if err == nil && b.last {
+		err = c.w.Close()
+	} else if err == nil {
+		err = c.w.Flush() // ends on a whole byte, so that the next block can follow
+	}
+	if err != nil {
+		return fmt.Errorf("compressing %s: %w", b.file.name, err)
+	}
+	close(b.ready)
+	return nil
+}
+
+func checksum(crc uint32, p []byte) uint32 { return crc32.Update(crc, crc32.IEEETable, p) }
