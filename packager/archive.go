@@ -63,8 +63,12 @@ func (a *archiver) archive(ctx context.Context, files []*file) (s *spool, err er
 		}
 	}()
 	queue, work := make(chan *block, cap(a.blocks)), make(chan *block, cap(a.blocks))
-	defer func() {
-		for b := range queue { // of an archive that failed
+	w := writer{archiver: a, out: out, sum: sha256.New()}
+	defer func() { // what an archive that failed has taken
+		if w.block != nil {
+			a.blocks <- w.block
+		}
+		for b := range queue {
 			a.blocks <- b
 		}
 	}()
@@ -97,7 +101,7 @@ func (a *archiver) archive(ctx context.Context, files []*file) (s *spool, err er
 		})
 	}
 	group.Go(func() error {
-		w := writer{ctx: ctx, archiver: a, out: out, sum: sha256.New()}
+		w.ctx = ctx
 		defer w.close()
 		w.buffered = bufio.NewWriterSize(io.MultiWriter(out, w.sum), 256<<10)
 		w.zip.w = w.buffered
@@ -186,6 +190,7 @@ type writer struct {
 	sum      hash.Hash
 	buffered *bufio.Writer
 	zip      zipWriter
+	block    *block   // the one at hand; a worker may have it yet
 	large    *os.File // what a file of many blocks is compressed to: its header, which comes first, tells its size
 	size     int64    // of large
 }
@@ -197,18 +202,19 @@ func (w *writer) writeAll(queue <-chan *block) error {
 			if !ok {
 				return w.ctx.Err()
 			}
-			err := w.block(b)
-			w.blocks <- b
-			if err != nil {
+			w.block = b
+			if err := w.write(b); err != nil {
 				return err
 			}
+			w.block = nil
+			w.blocks <- b
 		case <-w.ctx.Done():
 			return w.ctx.Err()
 		}
 	}
 }
 
-func (w *writer) block(b *block) (err error) {
+func (w *writer) write(b *block) (err error) {
 	select {
 	case <-b.ready:
 	case <-w.ctx.Done():

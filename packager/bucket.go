@@ -52,8 +52,8 @@ func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Even
 		}
 	}
 	cfg.Logger = logging.Nop{} // what matters comes back as an error
-	cfg.HTTPClient = t.client(cfg.HTTPClient, opts.jobs())
-	slots := make(chan struct{}, opts.jobs())
+	cfg.HTTPClient = t.client(cfg.HTTPClient, opts.jobs()+opts.questions())
+	uploads, questions := make(chan struct{}, opts.jobs()), make(chan struct{}, opts.questions())
 	buckets := make([]*bucket, len(opts.Stores))
 	for i, store := range opts.Stores {
 		b := &bucket{Store: store, options: opts}
@@ -74,7 +74,7 @@ func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Even
 				tell(Event{Kind: Retrying, Region: b.Region, Bucket: b.Bucket, Took: delay, Err: err})
 			})
 			o.DisableLogOutputChecksumValidationSkipped = true
-			o.APIOptions = append(o.APIOptions, limited(slots))
+			o.APIOptions = append(o.APIOptions, limited(uploads, questions))
 			if store.Owner != "" {
 				o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("X-Amz-Expected-Bucket-Owner", store.Owner))
 			}

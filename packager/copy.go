@@ -95,8 +95,11 @@ func (r *run) sourceOf(c *copier, a *artifact, wants []want) (from holding, ok b
 	}
 	for i := range r.found {
 		for j, o := range r.objects[i] {
+			if o.artifact != a { // others are being looked for yet
+				continue
+			}
 			f := r.found[i][j]
-			if o.artifact != a || f.presence != proved {
+			if f.presence != proved {
 				continue
 			}
 			sum, err := hex.DecodeString(f.head.Metadata[sumMeta])
@@ -125,7 +128,7 @@ func (r *run) copy(c *copier, from, to want, load payload) bool {
 		}
 		return false
 	}
-	r.finished(to, Copied, load.size, version, time.Since(began))
+	r.finished(to, Copied, load.size, version, began)
 	return true
 }
 

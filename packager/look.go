@@ -11,7 +11,7 @@ import (
 // it should be.
 func (r *run) check() error {
 	group := new(errgroup.Group)
-	group.SetLimit(r.opts.jobs())
+	group.SetLimit(r.opts.questions())
 	for i, b := range r.buckets {
 		group.Go(func() error {
 			r.failures[i] = b.check(r.ctx)
@@ -21,52 +21,90 @@ func (r *run) check() error {
 	return joined(r.ctx, append(r.failures, group.Wait())...)
 }
 
-// look asks every store for every object. It returns what is wanted where, for
-// each artifact, and the nested templates.
-func (r *run) look() (map[*artifact][]want, []want) {
+// look asks every store for every object, and passes on which stores want an
+// artifact as soon as all have answered for it: while it asks for the next one,
+// the first is archived.
+func (r *run) look(decide func(decision)) {
+	began := time.Now()
 	r.found = make([][]found, len(r.buckets))
-	missing := make([]atomic.Int64, len(r.buckets))
-	pending := make([]atomic.Int64, len(r.buckets))
-	group := new(errgroup.Group)
-	group.SetLimit(r.opts.jobs())
+	missing, pending := make([]atomic.Int64, len(r.buckets)), make([]atomic.Int64, len(r.buckets))
+	most := 0
 	for i, b := range r.buckets {
-		objects := r.objects[i]
-		r.found[i] = make([]found, len(objects))
-		pending[i].Store(int64(len(objects)))
-		if len(objects) == 0 {
+		n := len(r.objects[i])
+		most = max(most, n)
+		r.found[i] = make([]found, n)
+		pending[i].Store(int64(n))
+		if n == 0 {
 			r.tell(Event{Kind: Looked, Region: b.Region, Bucket: b.Bucket})
 		}
-		for j, o := range objects {
+	}
+	group := new(errgroup.Group)
+	group.SetLimit(r.opts.questions())
+	for j := range most {
+		// The stores list the same artifacts, in the same order, and then nested
+		// templates.
+		unanswered := &atomic.Int64{}
+		unanswered.Store(int64(len(r.buckets)))
+		for i, b := range r.buckets {
+			if j >= len(r.objects[i]) {
+				continue
+			}
 			group.Go(func() error {
+				o := r.objects[i][j]
 				if !r.opts.ForceUpload && !r.failed(i) {
 					r.found[i][j] = r.lookFor(b, i, j, o)
 				}
 				if r.found[i][j].presence != proved {
 					missing[i].Add(1)
+					if o.artifact == nil {
+						decide(decision{wants: []want{r.want(i, j)}})
+					}
 				}
 				if pending[i].Add(-1) == 0 {
-					r.tell(Event{Kind: Looked, Region: b.Region, Bucket: b.Bucket, Objects: int(missing[i].Load())})
+					r.looked(began, i, int(missing[i].Load()))
+				}
+				if unanswered.Add(-1) == 0 && o.artifact != nil {
+					decide(r.decision(j))
 				}
 				return nil
 			})
 		}
 	}
 	_ = group.Wait() // no function returns an error: failures are the stores'
-	wants := make(map[*artifact][]want)
-	var nested []want
-	for i := range r.buckets {
-		for j, o := range r.objects[i] {
-			w := want{i, j, r.found[i][j].presence == unknown}
-			switch {
-			case r.found[i][j].presence == proved:
-			case o.artifact == nil:
-				nested = append(nested, w)
-			default:
-				wants[o.artifact] = append(wants[o.artifact], w)
-			}
+}
+
+// looked records that a store has answered for everything.
+func (r *run) looked(began time.Time, i, missing int) {
+	now := time.Now()
+	r.mu.Lock()
+	r.Stores[i].Times.Look.add(began, now)
+	r.result.Times.Look.add(began, now)
+	r.mu.Unlock()
+	r.tell(Event{Kind: Looked, Region: r.Stores[i].Region, Bucket: r.Stores[i].Bucket, Objects: missing})
+}
+
+// want is what becomes of an object that was not found.
+func (r *run) want(i, j int) want { return want{i, j, r.found[i][j].presence == unknown} }
+
+// decision is which stores want an artifact, which may be none.
+func (r *run) decision(j int) decision {
+	d := decision{artifact: r.objects[0][j].artifact}
+	for i := range r.found {
+		if r.found[i][j].presence != proved {
+			d.wants = append(d.wants, r.want(i, j))
 		}
 	}
-	return wants, nested
+	return d
+}
+
+// keepAll decides for a run that stores nothing: artifacts are archived for the
+// folder alone.
+func (r *run) keepAll(decide func(decision)) {
+	for _, o := range r.objects[0] {
+		if o.artifact != nil {
+			decide(decision{artifact: o.artifact})
+		}
+	}
 }
 
 func (r *run) lookFor(b *bucket, i, j int, o object) found {
@@ -94,7 +132,7 @@ func (r *run) lookFor(b *bucket, i, j int, o object) found {
 			}
 			action = Refreshed
 		}
-		r.finished(want{store: i, object: j}, action, f.size, version, time.Since(began))
+		r.finished(want{store: i, object: j}, action, f.size, version, began)
 	case foreign:
 		b.replaced(o.key, f.size)
 	}

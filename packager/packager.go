@@ -117,7 +117,9 @@ type Options struct {
 	// ArchiveDir is a folder in which every archive is kept too, as its key
 	// without the prefix. Empty means none.
 	ArchiveDir string
-	// Jobs is how many requests are under way at once. 0 means 16.
+	// Jobs is how many uploads are under way at once, of objects or of parts. Of
+	// requests that send next to nothing, as questions and copies do, there are
+	// four times as many. 0 means 16.
 	Jobs int
 	// EndpointURL replaces S3's own endpoints, for a server of one's own.
 	EndpointURL string
@@ -145,7 +147,7 @@ type Plan struct {
 	opts    Options
 	objects [][]object
 	reads   map[string]bool
-	took    time.Duration
+	times   Times
 }
 
 // Reads tells whether path is one of the templates or local artifacts, so that
@@ -199,7 +201,8 @@ func (r Reference) String() string { return oneLine(dotted(r.LogicalID, r.Proper
 type Contents struct {
 	Store
 	Objects []Object
-	Took    time.Duration // from the first look to the last upload
+	Took    time.Duration // from the beginning of Upload to the last object
+	Times   Times
 }
 
 // Action is what became of an object.
@@ -235,7 +238,41 @@ type Template struct {
 // A Result tells of a run that succeeded, or how far one came.
 type Result struct {
 	*Plan
-	Planning, Looking, Archiving, Uploading time.Duration // archiving and uploading overlap
+	Times Times
+}
+
+// Times tell where the time of a run went, or of a store: then without Plan and
+// Archive, which are done once for all. Rewrite follows on Plan; the others
+// overlap.
+type Times struct {
+	Plan    Phase // reading templates and everything that they refer to
+	Rewrite Phase // making the packaged templates
+	Look    Phase // asking what is stored
+	Archive Phase
+	Upload  Phase // uploading and copying
+}
+
+// A Phase is part of a run, from when it first began to when it last ended. The
+// zero value is one that was not needed.
+type Phase struct {
+	Began time.Time
+	Took  time.Duration
+}
+
+// add takes in a span of time.
+func (p *Phase) add(from, to time.Time) {
+	if p.Began.IsZero() {
+		p.Began, p.Took = from, to.Sub(from)
+		return
+	}
+	end := p.Began.Add(p.Took)
+	if from.Before(p.Began) {
+		p.Began = from
+	}
+	if to.After(end) {
+		end = to
+	}
+	p.Took = end.Sub(p.Began)
 }
 
 // EventKind tells events apart.
@@ -284,9 +321,8 @@ func Package(ctx context.Context, opts Options) (*Result, error) {
 }
 
 // describe fills in the plan's public view of what was planned.
-func (p *Plan) describe(artifacts []*artifact) map[*artifact]*Artifact {
+func (p *Plan) describe(artifacts []*artifact) {
 	p.Artifacts = make([]Artifact, len(artifacts))
-	views := make(map[*artifact]*Artifact, len(artifacts))
 	for i, a := range artifacts {
 		view := Artifact{
 			Path: a.path, Digest: a.digest, Name: a.name, Archive: a.zip,
@@ -297,16 +333,18 @@ func (p *Plan) describe(artifacts []*artifact) map[*artifact]*Artifact {
 			view.References = append(view.References, Reference{r.template.path, line, column, r.logicalID, r.name})
 		}
 		p.Artifacts[i] = view
-		views[a] = &p.Artifacts[i]
+		a.view = &p.Artifacts[i]
 	}
-	return views
 }
 
 // contents is the public view of what a store must hold.
-func contents(s Store, objects []object, views map[*artifact]*Artifact) Contents {
+func contents(s Store, objects []object) Contents {
 	c := Contents{Store: s, Objects: make([]Object, len(objects))}
 	for i, o := range objects {
-		c.Objects[i] = Object{Key: o.key, Artifact: views[o.artifact], Action: Planned, Size: int64(len(o.body))}
+		c.Objects[i] = Object{Key: o.key, Action: Planned, Size: int64(len(o.body))}
+		if o.artifact != nil {
+			c.Objects[i].Artifact = o.artifact.view
+		}
 		if o.nested != nil {
 			c.Objects[i].Template = o.nested.path
 		}

@@ -24,16 +24,16 @@ type payload struct {
 
 // payload makes an artifact ready to be sent. release gives its temporary file
 // back.
-func (r *run) payload(ctx context.Context, a *artifact, view *Artifact) (load payload, release func() error, err error) {
+func (r *run) payload(ctx context.Context, a *artifact) (load payload, release func() error, err error) {
 	if a.zip {
 		began := time.Now()
 		s, err := r.archiver.archive(ctx, a.files)
 		if err != nil {
 			return payload{}, nil, a.explain(err)
 		}
-		r.tell(Event{Kind: Archived, Object: Object{Key: a.name, Artifact: view, Size: s.size}, Took: time.Since(began)})
+		r.archived(a, s.size, began)
 		load = payload{digest: a.digest, size: s.size, sum: s.sum[:], spool: s}
-		release = func() error { return os.Remove(s.path) }
+		release = s.remove
 	} else {
 		// What is sent is a copy that was held against the digest: the file
 		// may change before the last region has it.
@@ -41,14 +41,30 @@ func (r *run) payload(ctx context.Context, a *artifact, view *Artifact) (load pa
 		if load.spool, err = r.archiver.copy(ctx, a.files[0]); err != nil {
 			return payload{}, nil, a.explain(err)
 		}
-		release = func() error { return os.Remove(load.spool.path) }
+		release = load.spool.remove
 	}
 	if r.opts.ArchiveDir != "" {
-		if err := keep(ctx, load.spool.path, r.opts.ArchiveDir, a.name); err != nil {
+		if err := r.keep(ctx, load.spool.path, a.name); err != nil {
 			return payload{}, nil, errors.Join(err, release())
 		}
 	}
 	return load, release, nil
+}
+
+func (r *run) archived(a *artifact, size int64, began time.Time) {
+	now := time.Now()
+	r.mu.Lock()
+	r.result.Times.Archive.add(began, now)
+	r.mu.Unlock()
+	r.tell(Event{Kind: Archived, Object: Object{Key: a.name, Artifact: a.view, Size: size}, Took: now.Sub(began)})
+}
+
+// remove removes the file, unless it was moved.
+func (s *spool) remove() error {
+	if err := os.Remove(s.path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // explain names the reference whose artifact could not be archived.
@@ -73,6 +89,16 @@ func plainPayload(a *artifact) payload {
 func nestedPayload(o object) payload {
 	sum := sha256.Sum256(o.body)
 	return payload{digest: hex.EncodeToString(sum[:]), size: int64(len(o.body)), sum: sum[:], body: o.body}
+}
+
+// keep puts a stored file into the folder for archives. A run that sends
+// nothing needs it nowhere else.
+func (r *run) keep(ctx context.Context, path, name string) error {
+	if r.opts.DryRun && os.MkdirAll(r.opts.ArchiveDir, 0o777) == nil && os.Chmod(path, 0o644) == nil &&
+		os.Rename(path, filepath.Join(r.opts.ArchiveDir, name)) == nil {
+		return nil
+	}
+	return keep(ctx, path, r.opts.ArchiveDir, name)
 }
 
 // keep copies a stored file into a folder, whole or not at all.

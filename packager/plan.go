@@ -29,6 +29,7 @@ type artifact struct {
 	digest string
 	name   string // the key without the store's prefix
 	refs   []*reference
+	view   *Artifact // in the plan
 }
 
 func (a *artifact) size() int64 { return sizeOf(a.files) }
@@ -102,7 +103,9 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		TemplateFile: path, opts: opts, objects: make([][]object, len(stores)),
 		Templates: make([]Template, len(stores)), Stores: make([]Contents, len(stores)),
 	}
-	views := plan.describe(p.distinct)
+	plan.describe(p.distinct)
+	digested := time.Now()
+	plan.times.Plan.add(began, digested)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range stores {
@@ -110,10 +113,12 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			began := time.Now()
 			body, objects, err := packageFor(s, root, p.distinct, opts.UseJSON)
 			objects = slices.DeleteFunc(objects, func(o object) bool { return !opts.Shard.stores(o) })
 			plan.objects[i] = objects
-			plan.Stores[i] = contents(s, objects, views)
+			plan.Stores[i] = contents(s, objects)
+			plan.Stores[i].Times.Rewrite.add(began, time.Now())
 			plan.Templates[i] = Template{Region: s.Region, Body: body, JSON: root.json || opts.UseJSON}
 			return err
 		})
@@ -123,7 +128,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	}
 	plan.Warnings = p.warnings(plan)
 	plan.reads = p.reads()
-	plan.took = time.Since(began)
+	plan.times.Rewrite.add(digested, time.Now())
 	return plan, nil
 }
 
@@ -312,7 +317,7 @@ func within(path, folder string) bool {
 func (p *planner) digest(ctx context.Context, folders [][]byte) error {
 	walks, reads := new(errgroup.Group), new(errgroup.Group)
 	walks.SetLimit(runtime.GOMAXPROCS(0))
-	found := make(chan *file)
+	found := make(chan *file, 1024)
 	for range 2 * runtime.GOMAXPROCS(0) {
 		reads.Go(func() error {
 			buf := make([]byte, blockSize+longest(folders)+1)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -81,11 +82,15 @@ func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// limited lets as many requests be under way at once as there are slots. One
-// waits before it is signed: S3 refuses signatures that are older than 15
+// limited lets as many requests be under way at once as there are slots, for
+// those that upload a body and for all others. One waits before it is signed: S3 refuses signatures that are older than 15
 // minutes, and on a slow link parts wait longer than that.
-func limited(slots chan struct{}) func(*middleware.Stack) error {
+func limited(uploads, questions chan struct{}) func(*middleware.Stack) error {
 	wait := middleware.FinalizeMiddlewareFunc("WaitForSlot", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		slots := questions
+		if operation := awsmiddleware.GetOperationName(ctx); operation == "PutObject" || operation == "UploadPart" {
+			slots = uploads
+		}
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()

@@ -41,7 +41,7 @@ type want struct {
 // error, the Result tells what was done until then; nothing may be deployed
 // from it.
 func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
-	r := &run{Plan: p, ctx: ctx, began: time.Now(), failures: make([]error, len(p.Stores)), result: &Result{Plan: p, Planning: p.took}}
+	r := &run{Plan: p, ctx: ctx, began: time.Now(), failures: make([]error, len(p.Stores)), result: &Result{Plan: p, Times: p.times}}
 	if p.opts.DryRun && p.opts.ArchiveDir == "" {
 		return r.result, nil
 	}
@@ -52,57 +52,66 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	r.archiver = newArchiver(dir)
 
-	wants := make(map[*artifact][]want)
-	nested := []want(nil)
+	for i := range p.Stores {
+		p.Stores[i].Times = Times{Rewrite: p.Stores[i].Times.Rewrite}
+	}
+	look := r.keepAll
 	if !p.opts.DryRun {
 		t := newTransport(p.opts.stall)
 		defer t.close()
 		if r.buckets, err = openBuckets(ctx, p.opts, t, r.tell); err != nil {
 			return nil, err
 		}
-		began := time.Now()
 		if err := r.check(); err != nil {
 			return r.result, err
 		}
-		wants, nested = r.look()
-		r.result.Looking = time.Since(began)
+		look = r.look
 	}
-	began := time.Now()
-	var times [2]atomic.Int64 // the ends of the last archive and the last upload, in nanoseconds since began
-	for _, a := range p.artifactsInOrder() {
-		if p.opts.ArchiveDir != "" && a != nil && wants[a] == nil {
-			wants[a] = []want{} // it is archived for the folder alone
-		}
-	}
-	uncopied, err := r.transfer(began, wants, nested, p.opts.Copy, &times)
+	uncopied, err := r.transfer(look, p.opts.Copy)
 	if err == nil && len(uncopied) > 0 {
-		_, err = r.transfer(began, uncopied, nil, CopyNever, &times)
+		_, err = r.transfer(func(decide func(decision)) {
+			for a, wants := range uncopied {
+				decide(decision{a, wants})
+			}
+		}, CopyNever)
 	}
-	r.result.Archiving, r.result.Uploading = time.Duration(times[0].Load()), time.Duration(times[1].Load())
 	return r.result, joined(ctx, append([]error{err}, r.failures...)...)
 }
 
-// transfer archives and uploads what is wanted, or has S3 copy it. It returns
-// what could not be copied.
+// A decision is which stores want an artifact, or a nested template where there
+// is no artifact.
+type decision struct {
+	artifact *artifact
+	wants    []want
+}
+
+// transfer archives and uploads what is wanted as soon as that is known, or has
+// S3 copy it. It returns what could not be copied.
 //
-// All concurrency of the upload is here, in three limited groups: archives,
-// uploads, and copies. A place in one is held while waiting for one in the next,
-// never the other way round.
-func (r *run) transfer(began time.Time, wants map[*artifact][]want, nested []want, mode Copy, times *[2]atomic.Int64) (uncopied map[*artifact][]want, err error) {
+// All concurrency of the upload is here: look, which asks many things at once, and
+// three limited groups, archives, uploads, and copies. A place in one is held
+// while waiting for one in the next, never the other way round; look waits for
+// none.
+func (r *run) transfer(look func(decide func(decision)), mode Copy) (uncopied map[*artifact][]want, err error) {
+	most := 0
+	for _, objects := range r.objects {
+		most += len(objects)
+	}
+	decisions := make(chan decision, most)
+	looks := new(errgroup.Group)
+	looks.Go(func() error {
+		defer close(decisions)
+		look(func(d decision) { decisions <- d })
+		return nil
+	})
 	archives, uploads, copies := new(errgroup.Group), new(errgroup.Group), new(errgroup.Group)
 	archives.SetLimit(runtime.GOMAXPROCS(0))
 	uploads.SetLimit(r.opts.jobs())
-	copies.SetLimit(r.opts.jobs())
-	since := func(i int) { times[i].Store(int64(time.Since(began))) }
+	copies.SetLimit(r.opts.questions())
 	upload := func(w want, load payload, done func(stored bool) error) {
 		uploads.Go(func() error {
-			stored := r.put(w, load)
-			since(1)
-			return done(stored)
+			return done(r.put(w, load))
 		})
-	}
-	for _, w := range nested {
-		upload(w, nestedPayload(r.objects[w.store][w.object]), func(bool) error { return nil })
 	}
 	var mu sync.Mutex
 	uncopied = make(map[*artifact][]want)
@@ -117,29 +126,31 @@ func (r *run) transfer(began time.Time, wants map[*artifact][]want, nested []wan
 					defer mu.Unlock()
 					uncopied[a] = append(uncopied[a], w)
 				}
-				since(1)
 				return nil
 			})
 		}
 	}
 	archiving, stop := context.WithCancel(r.ctx)
 	defer stop()
-	for i, a := range r.artifactsInOrder() {
-		if a == nil || wants[a] == nil {
+	for d := range decisions {
+		a, to := d.artifact, d.wants
+		if a == nil {
+			upload(to[0], nestedPayload(r.objects[to[0].store][to[0].object]), func(bool) error { return nil })
 			continue
 		}
-		if from, ok := r.sourceOf(c, a, wants[a]); ok && r.opts.ArchiveDir == "" {
-			copyAll(a, from.want, wants[a], from.load)
+		if len(to) == 0 && r.opts.ArchiveDir == "" {
+			continue
+		}
+		if from, ok := r.sourceOf(c, a, to); ok && r.opts.ArchiveDir == "" {
+			copyAll(a, from.want, to, from.load)
 			continue
 		}
 		archives.Go(func() error {
-			load, release, err := r.payload(archiving, a, &r.Artifacts[i])
-			since(0)
+			load, release, err := r.payload(archiving, a)
 			if err != nil {
 				stop() // the input is broken: the other archives are in vain
 				return err
 			}
-			to := wants[a]
 			if first := c.first(r.Stores, to, load.size); first >= 0 {
 				from, others := to[first], slices.Delete(slices.Clone(to), first, first+1)
 				upload(from, load, func(stored bool) error {
@@ -171,7 +182,7 @@ func (r *run) transfer(began time.Time, wants map[*artifact][]want, nested []wan
 			return nil
 		})
 	}
-	err = errors.Join(archives.Wait(), uploads.Wait(), copies.Wait())
+	err = errors.Join(looks.Wait(), archives.Wait(), uploads.Wait(), copies.Wait())
 	return uncopied, err
 }
 
@@ -182,22 +193,9 @@ func (o Options) jobs() int {
 	return 16
 }
 
-// artifactsInOrder returns the artifacts as p.Artifacts lists them, with nil
-// for one whose object another with the same content stands for.
-func (p *Plan) artifactsInOrder() []*artifact {
-	byName := make(map[string]*artifact)
-	for _, o := range p.objects[0] {
-		if o.artifact != nil {
-			byName[o.artifact.name] = o.artifact
-		}
-	}
-	list := make([]*artifact, 0, len(p.Artifacts))
-	for _, view := range p.Artifacts {
-		list = append(list, byName[view.Name])
-		delete(byName, view.Name)
-	}
-	return list
-}
+// questions is how many requests are under way at once that send next to
+// nothing: those whose answer takes a way round the world.
+func (o Options) questions() int { return 4 * o.jobs() }
 
 // put stores one object in one store, unless that store has failed before, and
 // tells whether it is there.
@@ -215,7 +213,7 @@ func (r *run) put(w want, load payload) bool {
 	if !stored {
 		action = Reused
 	}
-	r.finished(w, action, load.size, version, time.Since(began))
+	r.finished(w, action, load.size, version, began)
 	return true
 }
 
@@ -234,15 +232,19 @@ func (r *run) failed(store int) bool {
 }
 
 // finished records what became of an object and tells of it.
-func (r *run) finished(w want, action Action, size int64, version string, took time.Duration) {
+func (r *run) finished(w want, action Action, size int64, version string, began time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	store := &r.Stores[w.store]
-	store.Took = time.Since(r.began)
+	store, now := &r.Stores[w.store], time.Now()
+	store.Took = now.Sub(r.began)
+	if action == Uploaded || action == Copied {
+		store.Times.Upload.add(began, now)
+		r.result.Times.Upload.add(began, now)
+	}
 	o := &store.Objects[w.object]
 	o.Action, o.Size, o.VersionID = action, size, version
 	if r.opts.Progress != nil {
-		r.opts.Progress(Event{Kind: Stored, Region: store.Region, Bucket: store.Bucket, Object: *o, Took: took})
+		r.opts.Progress(Event{Kind: Stored, Region: store.Region, Bucket: store.Bucket, Object: *o, Took: now.Sub(began)})
 	}
 }
 

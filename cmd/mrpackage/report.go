@@ -41,7 +41,10 @@ type regionReport struct {
 	Region   string         `json:"region"`
 	Bucket   string         `json:"bucket"`
 	Template string         `json:"template"` // the packaged template; "-" is standard output
-	Seconds  float64        `json:"seconds"`
+	Seconds  float64        `json:"seconds"`  // from the first question on
+	Rewrite  float64        `json:"rewriteSeconds"`
+	Look     float64        `json:"lookSeconds"`
+	Upload   float64        `json:"uploadSeconds"`
 	Objects  []objectReport `json:"objects"`
 }
 
@@ -54,8 +57,11 @@ type objectReport struct {
 	VersionID string `json:"versionId,omitempty"`
 }
 
+// A secondsReport tells where the time went. Looking, archiving and uploading
+// overlap.
 type secondsReport struct {
 	Plan    float64 `json:"plan"`
+	Rewrite float64 `json:"rewrite"`
 	Look    float64 `json:"look"`
 	Archive float64 `json:"archive"`
 	Upload  float64 `json:"upload"`
@@ -68,8 +74,8 @@ func reportOf(o outputs, d *packager.Result, total time.Duration, dryRun bool) (
 		Mrpackage: version(), Template: d.TemplateFile, DryRun: dryRun,
 		Artifacts: []artifactReport{}, Regions: []regionReport{},
 		Seconds: secondsReport{
-			d.Planning.Seconds(), d.Looking.Seconds(), d.Archiving.Seconds(),
-			d.Uploading.Seconds(), total.Seconds(),
+			d.Times.Plan.Took.Seconds(), d.Times.Rewrite.Took.Seconds(), d.Times.Look.Took.Seconds(),
+			d.Times.Archive.Took.Seconds(), d.Times.Upload.Took.Seconds(), total.Seconds(),
 		},
 	}
 	for _, a := range d.Artifacts {
@@ -80,7 +86,10 @@ func reportOf(o outputs, d *packager.Result, total time.Duration, dryRun bool) (
 		r.Artifacts = append(r.Artifacts, view)
 	}
 	for i, s := range d.Stores {
-		view := regionReport{s.Region, s.Bucket, "", s.Took.Seconds(), []objectReport{}}
+		view := regionReport{
+			Region: s.Region, Bucket: s.Bucket, Seconds: s.Took.Seconds(), Rewrite: s.Times.Rewrite.Took.Seconds(),
+			Look: s.Times.Look.Took.Seconds(), Upload: s.Times.Upload.Took.Seconds(), Objects: []objectReport{},
+		}
 		if i < len(o) { // a shard writes none
 			view.Template = o[i]
 		}

@@ -87,19 +87,23 @@ func (t *trace) group(name string) int {
 	return t.groups[name]
 }
 
-// json is the whole trace of a run; archiving and uploading begin together, and
-// overlap.
+// json is the whole trace of a run.
 func (t *trace) json(r *packager.Result) ([]byte, error) {
-	at := t.began
-	phase := func(name string, took time.Duration) {
-		t.span("phases", name, at, at.Add(took), nil)
+	phase := func(group, name string, p packager.Phase) {
+		if !p.Began.IsZero() {
+			t.span(group, name, p.Began, p.Began.Add(p.Took), nil)
+		}
 	}
-	phase("plan", r.Planning)
-	at = at.Add(r.Planning)
-	phase("look", r.Looking)
-	at = at.Add(r.Looking)
-	phase("archive", r.Archiving)
-	phase("upload", r.Uploading)
+	phase("phases", "plan", r.Times.Plan)
+	phase("phases", "rewrite", r.Times.Rewrite)
+	phase("phases", "look", r.Times.Look)
+	phase("phases", "archive", r.Times.Archive)
+	phase("phases", "upload", r.Times.Upload)
+	for _, s := range r.Stores {
+		phase("phases of "+s.Region, "rewrite", s.Times.Rewrite)
+		phase("phases of "+s.Region, "look", s.Times.Look)
+		phase("phases of "+s.Region, "upload", s.Times.Upload)
+	}
 	text, err := json.Marshal(map[string]any{"traceEvents": t.events, "displayTimeUnit": "ms"})
 	if err != nil {
 		return nil, fmt.Errorf("writing the trace: %w", err)

@@ -228,13 +228,14 @@ func (u *ui) summary(d durations, dryRun bool, shard string) {
 		if refreshed {
 			counts += fmt.Sprintf("\t%d refreshed", t.refreshed)
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s sent\t%s\t%s\n", s.Region, counts, size(t.sent), seconds(s.Took), s.Bucket)
+		fmt.Fprintf(w, "  %s\t%s\t%s sent\tlook %s\tupload %s\t%s\n", s.Region, counts, size(t.sent), seconds(s.Times.Look.Took), seconds(s.Times.Upload.Took), s.Bucket)
 	}
 	if w.Flush() == nil {
 		u.printf("%s", table.String())
 	}
-	u.printf("  plan %s, look %s, archive %s, upload %s, write %s: %s in all\n",
-		seconds(d.Planning), seconds(d.Looking), seconds(d.Archiving), seconds(d.Uploading), seconds(d.writing), seconds(d.total))
+	u.printf("  plan %s, rewrite %s, look %s, archive %s, upload %s, write %s: %s in all\n",
+		seconds(d.Times.Plan.Took), seconds(d.Times.Rewrite.Took), seconds(d.Times.Look.Took), seconds(d.Times.Archive.Took),
+		seconds(d.Times.Upload.Took), seconds(d.writing), seconds(d.total))
 }
 
 // A tally counts what became of a store's objects.
