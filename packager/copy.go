@@ -39,7 +39,7 @@ type copier struct {
 
 // worth tells whether an object of that size should be copied to so many stores.
 func (c *copier) worth(size int64, copies int) bool {
-	return c.mode != CopyNever && copies > 0 && size <= maxCopy && (c.mode == CopyAlways || size*int64(copies) >= worthCopying)
+	return c.mode != CopyNever && copies > 0 && (c.mode == CopyAlways || size*int64(copies) >= worthCopying)
 }
 
 // first returns which of the stores that want an object should get it from here,
@@ -135,6 +135,9 @@ func (r *run) copy(c *copier, from, to want, load payload) bool {
 // copyFrom stores a payload by copying it from another bucket, in which it is
 // stored under the same name.
 func (b *bucket) copyFrom(ctx context.Context, from *bucket, fromKey, key string, p payload) (version string, err error) {
+	if p.size > maxCopy || b.options.copyPart > 0 && p.size > b.options.copyPart {
+		return b.copyParts(ctx, from, fromKey, key, p)
+	}
 	input := &s3.CopyObjectInput{
 		Bucket: &b.Bucket, Key: &key, CopySource: aws.String(copySource(from.Bucket, fromKey)),
 		MetadataDirective: types.MetadataDirectiveReplace, Metadata: b.metadataOf(p),

@@ -5,3 +5,6 @@ import "time"
 // Hurry makes a run give up early on a transfer that stands still, and try again
 // at once.
 func (o *Options) Hurry(stall time.Duration) { o.stall, o.backoff = stall, 10*time.Millisecond }
+
+// CopyInParts has whatever is larger be copied in parts of this size.
+func (o *Options) CopyInParts(size int64) { o.copyPart = size }

@@ -130,9 +130,11 @@ type Options struct {
 	// goroutine at a time and should return soon.
 	Progress func(Event)
 
-	// For tests that cannot wait as people do; 0 means the defaults.
-	stall   time.Duration // how long a transfer may stand still
-	backoff time.Duration // how long a retry waits at most
+	// For tests that have neither people's patience nor their disks; 0 means the
+	// defaults.
+	stall    time.Duration // how long a transfer may stand still
+	backoff  time.Duration // how long a retry waits at most
+	copyPart int64         // what is larger is copied in parts of this size
 }
 
 // A Plan is what a run will store and the templates that it leads to. All of

@@ -101,15 +101,7 @@ func (c *call) noSuchUpload() *s3Error {
 }
 
 func (s *Server) uploadPart(c *call, b *bucket) (*answer, *s3Error) {
-	number, convErr := strconv.Atoi(c.query.Get("partNumber"))
-	if convErr != nil || number < 1 || number > 10000 {
-		return nil, newError(http.StatusBadRequest, "InvalidArgument",
-			"Part number must be an integer between 1 and 10000, inclusive",
-			"ArgumentName", "partNumber", "ArgumentValue", c.query.Get("partNumber"))
-	}
-	s.mu.Lock()
-	u, err := c.findOpenUpload(b)
-	s.mu.Unlock()
+	u, number, err := s.findPart(c, b)
 	if err != nil {
 		return nil, err
 	}
@@ -120,22 +112,81 @@ func (s *Server) uploadPart(c *call, b *bucket) (*answer, *s3Error) {
 	if err := u.checkAlgorithm(sum.algorithm); err != nil {
 		return nil, err
 	}
-	p := part{body: body, etag: entityTag(body, u.object.ServerSideEncryption), sum: sum}
-	if p.sum.algorithm == "" {
-		p.sum = newChecksum(u.algorithm, body)
-	}
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, err := c.findOpenUpload(b); err != nil { // it may be gone meanwhile
+	p, err := s.storePart(c, b, u, number, body, sum)
+	if err != nil {
 		return nil, err
 	}
-	u.parts[number] = p
 	a := newAnswer(http.StatusOK, "Etag", `"`+p.etag+`"`)
 	if u.declared {
 		a.addChecksum(p.sum)
 	}
 	return a, nil
+}
+
+// uploadPartCopy takes a part from an object of any region. Only the last part may be shorter than the range says.
+func (s *Server) uploadPartCopy(c *call, b *bucket) (*answer, *s3Error) {
+	u, number, err := s.findPart(c, b)
+	if err != nil {
+		return nil, err
+	}
+	source, err := s.findSource(c, b)
+	if err != nil {
+		return nil, err
+	}
+	body := source.Body
+	if given := c.Header.Get("X-Amz-Copy-Source-Range"); given != "" {
+		var first, last int
+		if n, scanErr := fmt.Sscanf(given, "bytes=%d-%d", &first, &last); n != 2 || scanErr != nil || first > last || last >= len(body) {
+			return nil, newError(http.StatusBadRequest, "InvalidArgument",
+				fmt.Sprintf("Range specified is not valid for source object of size: %d", len(body)),
+				"ArgumentName", "x-amz-copy-source-range", "ArgumentValue", given)
+		}
+		body = body[first : last+1]
+	}
+	p, err := s.storePart(c, b, u, number, body, checksum{})
+	if err != nil {
+		return nil, err
+	}
+	type result struct {
+		XMLName      xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ CopyPartResult"`
+		LastModified string
+		ETag         string
+		Checksum     *element `xml:",omitempty"`
+	}
+	r := result{LastModified: xmlTime(source.LastModified), ETag: `"` + p.etag + `"`}
+	if u.declared {
+		e := p.sum.element()
+		r.Checksum = &e
+	}
+	return newAnswer(http.StatusOK, "X-Amz-Copy-Source-Version-Id", source.VersionID).withXML(r), nil
+}
+
+// findPart returns the open upload that a call has a part for, and the part's number.
+func (s *Server) findPart(c *call, b *bucket) (*upload, int, *s3Error) {
+	number, convErr := strconv.Atoi(c.query.Get("partNumber"))
+	if convErr != nil || number < 1 || number > 10000 {
+		return nil, 0, newError(http.StatusBadRequest, "InvalidArgument",
+			"Part number must be an integer between 1 and 10000, inclusive",
+			"ArgumentName", "partNumber", "ArgumentValue", c.query.Get("partNumber"))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, err := c.findOpenUpload(b)
+	return u, number, err
+}
+
+func (s *Server) storePart(c *call, b *bucket, u *upload, number int, body []byte, sum checksum) (part, *s3Error) {
+	p := part{body: body, etag: entityTag(body, u.object.ServerSideEncryption), sum: sum}
+	if p.sum.algorithm == "" {
+		p.sum = newChecksum(u.algorithm, body)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := c.findOpenUpload(b); err != nil { // it may be gone meanwhile
+		return part{}, err
+	}
+	u.parts[number] = p
+	return p, nil
 }
 
 // checkAlgorithm fails if a part's checksum of an algorithm, "" being none, does not go with the upload. Where the client

@@ -74,6 +74,9 @@ func (c *call) findOperation() string {
 		if has() {
 			return "CopyObject"
 		}
+		if has("partNumber", "uploadId") {
+			return "UploadPartCopy"
+		}
 	case c.Method == http.MethodPut && has():
 		return "PutObject"
 	case c.Method == http.MethodPut && has("partNumber", "uploadId"):
@@ -133,6 +136,8 @@ func (s *Server) perform(c *call) (*answer, *s3Error) {
 		do = s.createMultipartUpload
 	case "UploadPart":
 		do = s.uploadPart
+	case "UploadPartCopy":
+		do = s.uploadPartCopy
 	case "CompleteMultipartUpload":
 		do = s.completeMultipartUpload
 	case "AbortMultipartUpload":
