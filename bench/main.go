@@ -16,6 +16,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,6 +68,7 @@ type bench struct {
 	server            *exec.Cmd
 	files             int
 	bytes             int64
+	peak              int64 // the most memory that a command took
 }
 
 // prepare makes the application, builds the program, and starts the server.
@@ -175,7 +177,9 @@ func (b *bench) command(name string, args ...string) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
 	}
-	return time.Since(began), nil
+	took := time.Since(began)
+	b.peak = max(b.peak, peakMemory(cmd.ProcessState))
+	return took, nil
 }
 
 // median runs something several times.
@@ -199,24 +203,27 @@ func (b *bench) mrpackage(n int, flags ...string) (time.Duration, error) {
 // A row is one line of the table.
 type row struct {
 	name string
-	took time.Duration
-	// Of peers, what this is held against: how often it would run, and what it
-	// is called.
-	peer  time.Duration
-	times int
+	measure
+	peer  time.Duration // what the peer takes for one region
+	times int           // regions
+	one   measure       // what one region takes, where that is compared
 }
 
 func (r row) print() {
 	ratio := ""
 	if r.peer > 0 {
-		ratio = fmt.Sprintf("%.1f times faster than %.2f", float64(r.times)*r.peer.Seconds()/r.took.Seconds(), float64(r.times)*r.peer.Seconds())
+		ratio = fmt.Sprintf("%.1f", float64(r.times)*r.peer.Seconds()/r.took.Seconds())
 	}
-	fmt.Printf("| %s | %.2f | %s |\n", r.name, r.took.Seconds(), ratio)
+	to := ""
+	if r.one.took > 0 && r.times > 1 {
+		to = fmt.Sprintf("%.2f times the time, %.2f times the bytes", r.took.Seconds()/r.one.took.Seconds(), float64(r.sent)/float64(r.one.sent))
+	}
+	fmt.Printf("| %s | %.2f | %s | %.1f MB | %.0f MB | %s |\n", r.name, r.took.Seconds(), ratio, float64(r.sent)/1e6, float64(r.memory)/1e6, to)
 }
 
 // all measures everything. What it prints is Markdown.
 func (b *bench) all() error {
-	fmt.Printf("%d files, %.0f MB; medians of %d\n\n| | seconds | |\n|---|---|---|\n", b.files, float64(b.bytes)/1e6, b.runs)
+	fmt.Printf("%d files, %.0f MB; medians of %d\n\n| | seconds | times faster than the AWS CLI | sent | memory | compared with one region |\n|---|---|---|---|---|---|\n", b.files, float64(b.bytes)/1e6, b.runs)
 	if err := b.uploads(); err != nil {
 		return err
 	}
@@ -233,21 +240,74 @@ func (b *bench) uploads() error {
 		if err != nil {
 			return err
 		}
-		row{name: "AWS CLI, for each region", took: loop}.print()
+		fmt.Printf("| AWS CLI, each region | %.2f | | | %.0f MB | |\n", loop.Seconds(), float64(b.peak)/1e6)
 	}
+	var one measure
 	for _, n := range []int{1, 4, 16} {
-		first, err := b.median(func() (time.Duration, error) { return b.mrpackage(n, "--force-upload") })
+		for _, mode := range []string{"auto", "never"} {
+			m, err := b.measure(n, "--force-upload", "--copy", mode)
+			if err != nil {
+				return err
+			}
+			if n == 1 {
+				if one = m; mode == "never" {
+					continue // there is nothing to copy
+				}
+			}
+			row{fmt.Sprintf("mrpackage, %s", regionsAnd(n, mode)), m, loop, n, one}.print()
+		}
+		again, err := b.measure(n)
 		if err != nil {
 			return err
 		}
-		row{fmt.Sprintf("mrpackage, %d regions", n), first, loop, n}.print()
-		again, err := b.median(func() (time.Duration, error) { return b.mrpackage(n) })
-		if err != nil {
-			return err
-		}
-		row{fmt.Sprintf("mrpackage, %d regions, unchanged", n), again, loop, n}.print()
+		row{fmt.Sprintf("mrpackage, %s, unchanged", regionsAnd(n, "auto")), again, loop, n, measure{}}.print()
 	}
 	return nil
+}
+
+func regionsAnd(n int, mode string) string {
+	switch {
+	case n == 1:
+		return "1 region"
+	case mode == "never":
+		return fmt.Sprintf("%d regions, `--copy never`", n)
+	}
+	return fmt.Sprintf("%d regions", n)
+}
+
+// A measure is what a command took.
+type measure struct {
+	took   time.Duration // the median
+	sent   int64         // bytes to the server, the last time
+	memory int64         // the largest resident set, in bytes
+}
+
+// measure runs mrpackage several times.
+func (b *bench) measure(n int, flags ...string) (m measure, err error) {
+	b.peak = 0
+	m.took, err = b.median(func() (time.Duration, error) {
+		if _, err := b.taken(); err != nil {
+			return 0, err
+		}
+		return b.mrpackage(n, flags...)
+	})
+	if err != nil {
+		return m, err
+	}
+	m.memory = b.peak
+	m.sent, err = b.taken()
+	return m, err
+}
+
+// taken asks the server how much it has taken since it was last asked.
+func (b *bench) taken() (n int64, err error) {
+	answer, err := http.Get(b.endpoint + takenPath)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close() // nothing was written
+	_, err = fmt.Fscan(answer.Body, &n)
+	return n, err
 }
 
 // archives compares archiving alone, which others do with one processor.
@@ -269,7 +329,7 @@ func (b *bench) archives() error {
 	if err != nil {
 		return err
 	}
-	row{name: fmt.Sprintf("mrpackage, archives alone: %.1f MB", size), took: took}.print()
+	fmt.Printf("\n| archives alone | seconds | size | mrpackage is faster |\n|---|---|---|---|\n| mrpackage | %.2f | %.1f MB | |\n", took.Seconds(), size)
 	for _, peer := range []struct {
 		name, program string
 		args          []string
@@ -299,11 +359,11 @@ func (b *bench) archives() error {
 		if err != nil {
 			return err
 		}
-		size, err := sizeOf(prefix + "*.zip")
+		theirSize, err := sizeOf(prefix + "*.zip")
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %s: %.1f MB | %.2f | mrpackage is %.1f times faster |\n", peer.name, size, theirs.Seconds(), theirs.Seconds()/took.Seconds())
+		fmt.Printf("| %s | %.2f | %.1f MB (ours is %+.1f %%) | %.1f times |\n", peer.name, theirs.Seconds(), theirSize, 100*(size/theirSize-1), theirs.Seconds()/took.Seconds())
 	}
 	return nil
 }

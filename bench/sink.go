@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -21,12 +23,17 @@ type sink struct {
 	mu      sync.Mutex
 	objects map[string]object // by path
 	uploads map[string]object // multipart uploads, by ID
+	taken   int64             // bytes of all requests' bodies
 }
 
 type object struct {
 	header http.Header // what a HEAD answers
 	size   int64
 }
+
+// takenPath is where the sink tells how many bytes it has taken since it was
+// last asked.
+const takenPath = "/-/taken"
 
 // serve prints the endpoint, and serves until it is interrupted.
 func serve() error {
@@ -45,11 +52,18 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client is gone
 	}
+	received := size
 	if decoded, err := strconv.ParseInt(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 64); err == nil {
 		size = decoded
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if r.URL.Path == takenPath { // asks, and begins anew
+		_, _ = fmt.Fprint(w, s.taken)
+		s.taken = 0
+		return
+	}
+	s.taken += received
 	query := r.URL.Query()
 	w.Header().Set("Etag", `"0"`)
 	w.Header().Set("Content-Type", "application/xml")
@@ -83,9 +97,18 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Header.Get("X-Amz-Copy-Source") != "":
 		from := s.objects["/"+r.Header.Get("X-Amz-Copy-Source")]
 		header := stored(r.Header)
-		maps.Copy(header, checksums(from.header))
+		// S3 computes a copy's checksum; a sink has nothing to compute it from but
+		// what the object is said to be.
+		sum, err := hex.DecodeString(from.header.Get("X-Amz-Meta-Mrpackage-Sha256"))
+		if err != nil {
+			w.WriteHeader(http.StatusNotImplemented)
+			return
+		}
+		encoded := base64.StdEncoding.EncodeToString(sum)
+		header.Set("X-Amz-Checksum-Sha256", encoded)
+		header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
 		s.objects[r.URL.Path] = object{header, from.size}
-		_, _ = fmt.Fprintf(w, "<CopyObjectResult><ETag>\"0\"</ETag><ChecksumSHA256>%s</ChecksumSHA256></CopyObjectResult>", from.header.Get("X-Amz-Checksum-Sha256"))
+		_, _ = fmt.Fprintf(w, "<CopyObjectResult><ETag>\"0\"</ETag><ChecksumSHA256>%s</ChecksumSHA256></CopyObjectResult>", encoded)
 	default:
 		s.objects[r.URL.Path] = object{stored(r.Header), size}
 		maps.Copy(w.Header(), checksums(r.Header))

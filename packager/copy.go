@@ -3,7 +3,6 @@ package packager
 import (
 	"context"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"sync"
 	"time"
@@ -102,9 +101,8 @@ func (r *run) sourceOf(c *copier, a *artifact, wants []want) (from holding, ok b
 			if f.presence != proved {
 				continue
 			}
-			sum, err := hex.DecodeString(f.head.Metadata[sumMeta])
-			if err == nil && c.worth(f.size, len(wants)) && (!ok || r.Stores[i].Region == c.home) {
-				from, ok = holding{want{store: i, object: j}, payload{digest: a.digest, size: f.size, sum: sum}}, true
+			if c.worth(f.size, len(wants)) && (!ok || r.Stores[i].Region == c.home) {
+				from, ok = holding{want{store: i, object: j}, payload{digest: a.digest, size: f.size, sum: f.recorded}}, true
 			}
 		}
 	}

@@ -136,5 +136,6 @@ func (r *run) lookFor(b *bucket, i, j int, o object) found {
 	case foreign:
 		b.replaced(o.key, f.size)
 	}
+	f.head = nil
 	return f
 }

@@ -64,8 +64,9 @@ const (
 // A found object, as far as S3 tells.
 type found struct {
 	presence
-	size int64
-	head *s3.HeadObjectOutput
+	size     int64
+	recorded []byte               // its SHA-256 as its metadata has it
+	head     *s3.HeadObjectOutput // it is large: nobody keeps it
 }
 
 // look asks for the object under a key and compares it with what is recorded
@@ -85,8 +86,8 @@ func (b *bucket) look(ctx context.Context, key string, want payload) (found, err
 	default:
 		return found{presence: unknown}, b.explain("s3:GetObject", "looking for", key, err)
 	}
-	f := found{proved, aws.ToInt64(out.ContentLength), out}
 	recorded, malformed := hex.DecodeString(out.Metadata[sumMeta])
+	f := found{proved, aws.ToInt64(out.ContentLength), recorded, out}
 	switch {
 	case malformed != nil || out.Metadata[digestMeta] != want.digest || out.Metadata[sizeMeta] != strconv.FormatInt(f.size, 10),
 		want.size >= 0 && (f.size != want.size || !bytes.Equal(recorded, want.sum)),
