@@ -1,6 +1,8 @@
 package packager
 
 import (
+	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -10,33 +12,56 @@ import (
 // check asks for every bucket at once, and reports every one that is not as
 // it should be.
 func (r *run) check() error {
+	errs := make([]error, len(r.buckets))
 	group := new(errgroup.Group)
 	group.SetLimit(r.opts.questions())
 	for i, b := range r.buckets {
 		group.Go(func() error {
-			r.failures[i] = b.check(r.ctx)
+			errs[i] = b.check(r.ctx)
 			return nil
 		})
 	}
-	return joined(r.ctx, append(r.failures, group.Wait())...)
+	return joined(r.ctx, append(errs, group.Wait())...)
 }
 
-// look asks every store for every object, and passes on which stores want an
-// artifact as soon as all have answered for it: while it asks for the next one,
-// the first is archived.
-func (r *run) look(decide func(decision)) {
+// look checks the buckets, asks every store for every object, and passes on
+// which stores want an artifact as soon as all have answered for it: while it
+// asks for the next one, the first is archived.
+//
+// Checks and questions go out together, for the first ones to a region take
+// three ways there and back, to open connections. No answer counts before all
+// buckets are found as they should be, and none where one is not.
+func (r *run) look(decide func(decision)) error {
+	ctx, stop := context.WithCancel(r.ctx)
+	defer stop()
+	var wrong error
+	checks, checked := new(errgroup.Group), make(chan struct{})
+	checks.Go(func() error {
+		defer close(checked)
+		if wrong = r.check(); wrong != nil {
+			stop() // the answers are wanted no longer
+		}
+		return nil
+	})
+	r.lookForAll(ctx, decide, func() bool {
+		<-checked
+		return wrong == nil
+	})
+	return errors.Join(checks.Wait(), wrong)
+}
+
+// lookForAll asks every store for every object. An answer waits for counts, which
+// says whether it may be used.
+func (r *run) lookForAll(ctx context.Context, decide func(decision), counts func() bool) {
 	began := time.Now()
 	r.found = make([][]found, len(r.buckets))
 	missing, pending := make([]atomic.Int64, len(r.buckets)), make([]atomic.Int64, len(r.buckets))
 	most := 0
-	for i, b := range r.buckets {
+	for i := range r.buckets {
 		n := len(r.objects[i])
 		most = max(most, n)
 		r.found[i] = make([]found, n)
 		pending[i].Store(int64(n))
-		if n == 0 {
-			r.tell(Event{Kind: Looked, Region: b.Region, Bucket: b.Bucket})
-		}
 	}
 	group := new(errgroup.Group)
 	group.SetLimit(r.opts.questions())
@@ -50,9 +75,18 @@ func (r *run) look(decide func(decision)) {
 				continue
 			}
 			group.Go(func() error {
-				o := r.objects[i][j]
-				if !r.opts.ForceUpload && !r.failed(i) {
-					r.found[i][j] = r.lookFor(b, i, j, o)
+				o, asked := r.objects[i][j], time.Now()
+				ask := !r.opts.ForceUpload && !r.failed(i)
+				var f found
+				var err error
+				if ask {
+					f, err = b.look(ctx, o.key, o.expected())
+				}
+				if !counts() {
+					return nil
+				}
+				if ask {
+					r.found[i][j] = r.answered(i, j, f, err, asked)
 				}
 				if r.found[i][j].presence != proved {
 					missing[i].Add(1)
@@ -71,6 +105,11 @@ func (r *run) look(decide func(decision)) {
 		}
 	}
 	_ = group.Wait() // no function returns an error: failures are the stores'
+	for i := range r.buckets {
+		if len(r.objects[i]) == 0 && counts() {
+			r.looked(began, i, 0)
+		}
+	}
 }
 
 // looked records that a store has answered for everything.
@@ -99,26 +138,31 @@ func (r *run) decision(j int) decision {
 
 // keepAll decides for a run that stores nothing: artifacts are archived for the
 // folder alone.
-func (r *run) keepAll(decide func(decision)) {
+func (r *run) keepAll(decide func(decision)) error {
 	for _, o := range r.objects[0] {
 		if o.artifact != nil {
 			decide(decision{artifact: o.artifact})
 		}
 	}
+	return nil
 }
 
-func (r *run) lookFor(b *bucket, i, j int, o object) found {
-	load := payload{size: -1}
+// expected is what an object should be, as far as that is known before it is
+// archived.
+func (o object) expected() payload {
 	switch {
 	case o.artifact == nil:
-		load = nestedPayload(o)
+		return nestedPayload(o)
 	case o.artifact.zip:
-		load.digest = o.artifact.digest
-	default:
-		load = plainPayload(o.artifact)
+		return payload{digest: o.artifact.digest, size: -1}
 	}
-	began := time.Now()
-	f, err := b.look(r.ctx, o.key, load)
+	return plainPayload(o.artifact)
+}
+
+// answered takes in what a store has said of an object, and refreshes one that
+// is old. What it returns is what is known then.
+func (r *run) answered(i, j int, f found, err error, asked time.Time) found {
+	b, key := r.buckets[i], r.objects[i][j].key
 	if err != nil {
 		r.fail(i, err)
 	}
@@ -126,15 +170,15 @@ func (r *run) lookFor(b *bucket, i, j int, o object) found {
 	case proved:
 		action, version := Reused, ""
 		if b.old(f) {
-			if version, err = b.refresh(r.ctx, o.key, f); err != nil {
+			if version, err = b.refresh(r.ctx, key, f); err != nil {
 				f.presence = different // it may not be copied, or changed meanwhile: a new put makes it young too
 				break
 			}
 			action = Refreshed
 		}
-		r.finished(want{store: i, object: j}, action, f.size, version, began)
+		r.finished(want{store: i, object: j}, action, f.size, version, asked)
 	case foreign:
-		b.replaced(o.key, f.size)
+		b.replaced(key, f.size)
 	}
 	f.head = nil
 	return f

@@ -32,7 +32,8 @@
 // recorded digest match. Only 404 means absent.
 //
 // It goes where you said: every request names its region and, where one is
-// expected, the bucket's owner; both are checked before anything is sent.
+// expected, the bucket's owner; both are checked before anything is sent. Until
+// then only questions go out: whether a bucket is there, and a key in it.
 // Buckets are never created or deleted, objects never deleted.
 //
 // It never packages itself: outputs of this run or an earlier one, and .git,

@@ -62,17 +62,15 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		if r.buckets, err = openBuckets(ctx, p.opts, t, r.tell); err != nil {
 			return nil, err
 		}
-		if err := r.check(); err != nil {
-			return r.result, err
-		}
 		look = r.look
 	}
 	uncopied, err := r.transfer(look, p.opts.Copy)
 	if err == nil && len(uncopied) > 0 {
-		_, err = r.transfer(func(decide func(decision)) {
+		_, err = r.transfer(func(decide func(decision)) error {
 			for a, wants := range uncopied {
 				decide(decision{a, wants})
 			}
+			return nil
 		}, CopyNever)
 	}
 	return r.result, joined(ctx, append([]error{err}, r.failures...)...)
@@ -88,11 +86,11 @@ type decision struct {
 // transfer archives and uploads what is wanted as soon as that is known, or has
 // S3 copy it. It returns what could not be copied.
 //
-// All concurrency of the upload is here: look, which asks many things at once, and
-// three limited groups, archives, uploads, and copies. A place in one is held
+// All concurrency of the upload is here: look, which asks many things at once (see
+// there), and three limited groups, archives, uploads, and copies. A place in one is held
 // while waiting for one in the next, never the other way round; look waits for
 // none.
-func (r *run) transfer(look func(decide func(decision)), mode Copy) (uncopied map[*artifact][]want, err error) {
+func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncopied map[*artifact][]want, err error) {
 	most := 0
 	for _, objects := range r.objects {
 		most += len(objects)
@@ -101,8 +99,7 @@ func (r *run) transfer(look func(decide func(decision)), mode Copy) (uncopied ma
 	looks := new(errgroup.Group)
 	looks.Go(func() error {
 		defer close(decisions)
-		look(func(d decision) { decisions <- d })
-		return nil
+		return look(func(d decision) { decisions <- d })
 	})
 	archives, uploads, copies := new(errgroup.Group), new(errgroup.Group), new(errgroup.Group)
 	archives.SetLimit(runtime.GOMAXPROCS(0))
