@@ -35,13 +35,6 @@ func newArchiverWith(dir string, workers int) *archiver {
 	return a
 }
 
-// A spool is an archive, or another stored file, on disk and ready to be sent.
-type spool struct {
-	path string
-	size int64
-	sum  [sha256.Size]byte // SHA-256 of the stored bytes
-}
-
 // archive writes the deterministic zip of files, which are in order, into a
 // new temporary file.
 //
@@ -54,7 +47,6 @@ func (a *archiver) archive(ctx context.Context, files []*file) (s *spool, err er
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary file: %w", err)
 	}
-	s = &spool{path: out.Name()}
 	defer func() {
 		err = errors.Join(err, out.Close())
 		if err != nil {
@@ -111,10 +103,12 @@ func (a *archiver) archive(ctx context.Context, files []*file) (s *spool, err er
 		if err := errors.Join(w.zip.close(), w.buffered.Flush()); err != nil {
 			return fmt.Errorf("writing an archive: %w", err)
 		}
-		s.size, s.sum = w.zip.at, [sha256.Size]byte(w.sum.Sum(nil))
 		return nil
 	})
-	return s, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return newSpool(out.Name(), w.zip.at, [sha256.Size]byte(w.sum.Sum(nil))), nil
 }
 
 // read cuts a file into blocks, for the workers and, in order, for the writer.
@@ -308,28 +302,6 @@ func (w *writer) close() {
 		_ = w.large.Close()
 		_ = os.Remove(w.large.Name())
 	}
-}
-
-// copy makes a temporary copy of a file that is stored as it is.
-func (a *archiver) copy(ctx context.Context, f *file) (*spool, error) {
-	in, err := os.Open(f.path)
-	if err != nil {
-		return nil, fmt.Errorf("opening %s: %s", f.path, plainError(err))
-	}
-	defer in.Close() // nothing was written
-	out, err := os.CreateTemp(a.dir, "copy")
-	if err != nil {
-		return nil, fmt.Errorf("making a temporary file: %w", err)
-	}
-	sum := sha256.New()
-	_, err = io.Copy(io.MultiWriter(out, sum), contextReader{ctx, in})
-	if err = errors.Join(err, out.Close()); err != nil {
-		return nil, fmt.Errorf("copying %s: %w", f.path, err)
-	}
-	if [sha256.Size]byte(sum.Sum(nil)) != f.sum {
-		return nil, f.changed()
-	}
-	return &spool{path: out.Name(), size: f.size, sum: f.sum}, nil
 }
 
 // A contextReader ends a long read when the context ends.

@@ -28,7 +28,7 @@ func (b *bucket) copyParts(ctx context.Context, from *bucket, fromKey, key strin
 	}
 	grace, done := graceOf(ctx)
 	defer done()
-	client := multipartClient{b.client, b, key, grace}
+	client := multipartClient{b.client, b, key, nil, grace}
 	create := &s3.CreateMultipartUploadInput{
 		Bucket: &b.Bucket, Key: &key, Metadata: b.metadataOf(p), Tagging: b.tagging(), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 	}

@@ -2,9 +2,11 @@ package packager
 
 import (
 	"context"
+	"encoding/base64"
 	"io"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -13,10 +15,20 @@ type multipartClient struct {
 	*s3.Client
 	bucket *bucket
 	key    string
+	spool  *spool          // what is sent, nil where it is copied or in memory
 	grace  context.Context //nolint:containedctx // the manager passes on another one
 }
 
+// UploadPart has the part's checksum as it is known.
 func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
+	if c.spool != nil {
+		sum, err := c.spool.parts[*in.PartNumber-1]()
+		if err != nil {
+			return nil, err
+		}
+		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum))
+		opts = append(opts, s3.WithAPIOptions(signedBody(sum)))
+	}
 	out, err := c.Client.UploadPart(ctx, in, opts...)
 	if size, serr := in.Body.(io.Seeker).Seek(0, io.SeekEnd); err == nil && serr == nil {
 		c.bucket.sent(c.key, size)

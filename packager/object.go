@@ -210,7 +210,7 @@ func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bo
 	input.ContentLength = nil
 	grace, done := graceOf(ctx)
 	defer done()
-	uploader := manager.NewUploader(multipartClient{b.client, b, key, grace}, func(u *manager.Uploader) { u.PartSize = partSize })
+	uploader := manager.NewUploader(multipartClient{b.client, b, key, p.spool, grace}, func(u *manager.Uploader) { u.PartSize = partSize })
 	out, err := uploader.Upload(ctx, input)
 	if err != nil {
 		return "", err

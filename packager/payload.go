@@ -59,14 +59,6 @@ func (r *run) archived(a *artifact, size int64, began time.Time) {
 	r.tell(Event{Kind: Archived, Object: Object{Key: a.name, Artifact: a.view, Size: size}, Took: now.Sub(began)})
 }
 
-// remove removes the file, unless it was moved.
-func (s *spool) remove() error {
-	if err := os.Remove(s.path); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // explain names the reference whose artifact could not be archived.
 func (a *artifact) explain(err error) error {
 	if errors.Is(err, context.Canceled) {

@@ -1,6 +1,8 @@
 package packager_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -175,10 +177,10 @@ func TestFalseCompletion(t *testing.T) {
 	}
 }
 
-// Each part goes with a SHA-256 that the service verifies.
+// Each part goes with a SHA-256 that the service verifies, and that is the hash
+// which the request is signed with.
 func TestPartsHaveChecksums(t *testing.T) {
 	server, opts := store(t)
-	opts.Stores = opts.Stores[:1]
 	large(t, &opts)
 	result, err := packager.Package(t.Context(), opts)
 	if err != nil {
@@ -186,6 +188,25 @@ func TestPartsHaveChecksums(t *testing.T) {
 	}
 	if o, _ := server.Object("east", result.Artifacts[0].Name); !strings.HasSuffix(o.ChecksumSHA256, "-2") {
 		t.Errorf("the checksum is %q", o.ChecksumSHA256)
+	}
+	sums := make(map[string]int)
+	for _, r := range server.Requests() {
+		if r.Operation != "UploadPart" {
+			continue
+		}
+		sum := r.Header.Get("X-Amz-Checksum-Sha256")
+		if raw, err := base64.StdEncoding.DecodeString(sum); err != nil || hex.EncodeToString(raw) != r.Header.Get("X-Amz-Content-Sha256") {
+			t.Errorf("checksum %q, signed with %q", sum, r.Header.Get("X-Amz-Content-Sha256"))
+		}
+		sums[sum]++
+	}
+	if len(sums) != 2 {
+		t.Errorf("%d parts, want 2", len(sums))
+	}
+	for sum, n := range sums {
+		if n != 2 {
+			t.Errorf("%s went to %d stores", sum, n)
+		}
 	}
 }
 
