@@ -24,6 +24,7 @@ type sink struct {
 	objects map[string]object // by path
 	uploads map[string]object // multipart uploads, by ID
 	taken   int64             // bytes of all requests' bodies
+	network network
 }
 
 type object struct {
@@ -36,9 +37,11 @@ type object struct {
 const takenPath = "/-/taken"
 
 // serve prints the endpoint, and serves until it is interrupted.
-func serve() error {
-	s := &sink{objects: make(map[string]object), uploads: make(map[string]object)}
-	server := httptest.NewServer(s)
+func serve(n network) error {
+	s := &sink{objects: make(map[string]object), uploads: make(map[string]object), network: n}
+	server := httptest.NewUnstartedServer(s)
+	server.Config.ConnContext = withConnection
+	server.Start()
 	defer server.Close()
 	fmt.Println(server.URL)
 	end := make(chan os.Signal, 1)
@@ -48,7 +51,15 @@ func serve() error {
 }
 
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	size, err := io.Copy(io.Discard, r.Body)
+	if r.URL.Path == takenPath { // asks, and begins anew
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_, _ = fmt.Fprint(w, s.taken)
+		s.taken = 0
+		return
+	}
+	s.network.roundTrips(r)
+	size, err := io.Copy(io.Discard, s.network.body(r.Body))
 	if err != nil {
 		return // the client is gone
 	}
@@ -58,11 +69,6 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.URL.Path == takenPath { // asks, and begins anew
-		_, _ = fmt.Fprint(w, s.taken)
-		s.taken = 0
-		return
-	}
 	s.taken += received
 	query := r.URL.Query()
 	w.Header().Set("Etag", `"0"`)
@@ -96,6 +102,9 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		maps.Copy(w.Header(), checksums(r.Header))
 	case r.Header.Get("X-Amz-Copy-Source") != "":
 		from := s.objects["/"+r.Header.Get("X-Amz-Copy-Source")]
+		s.mu.Unlock()
+		s.network.copied(from.size)
+		s.mu.Lock()
 		header := stored(r.Header)
 		// S3 computes a copy's checksum; a sink has nothing to compute it from but
 		// what the object is said to be.

@@ -23,9 +23,18 @@ const (
 	CopyNever  Copy = "never"
 )
 
-// worthCopying is how many bytes a copy must keep off the link. What is less is
-// as soon sent as asked for, and needs no permission to read.
-const worthCopying = 16 << 20
+const (
+	// worthCopying is how many bytes copies must keep off the link, in one run.
+	// They cost some round trips, which are under way together: half a second over
+	// a network of 100 ms (go run ./bench -network). A link of 1 Gbit/s carries 60
+	// MB in that time and one of 100 Mbit/s 6 MB; this is about the middle.
+	worthCopying = 16 << 20
+	// smallestCopy is below what it is worth to ask S3 for a copy of, where a
+	// request's header is most of it.
+	smallestCopy = 64 << 10
+	// ratio is what code is compressed to, about, before that is known.
+	ratio = 4
+)
 
 // A copier decides what is copied from where. It is safe for concurrent use.
 type copier struct {
@@ -34,11 +43,27 @@ type copier struct {
 
 	mu      sync.Mutex
 	refused map[[2]int]bool // pairs of stores between which a copy failed
+	saving  int64           // about how many bytes it saves to copy what is wanted so far
+}
+
+// wanted takes in that stores want an artifact.
+func (c *copier) wanted(a *artifact, stores int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.saving += a.size() / ratio * int64(max(0, stores-1))
 }
 
 // worth tells whether an object of that size should be copied to so many stores.
 func (c *copier) worth(size int64, copies int) bool {
-	return c.mode != CopyNever && copies > 0 && (c.mode == CopyAlways || size*int64(copies) >= worthCopying)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.mode == CopyNever || copies == 0:
+		return false
+	case c.mode == CopyAlways:
+		return true
+	}
+	return size >= smallestCopy && max(c.saving, size*int64(copies)) >= worthCopying
 }
 
 // first returns which of the stores that want an object should get it from here,
@@ -58,16 +83,16 @@ func (c *copier) first(stores []Contents, wants []want, size int64) int {
 
 // may tells whether a copy can work: never between partitions, and not where
 // one was refused before.
-func (c *copier) may(from, to *bucket, pair [2]int) bool {
+func (c *copier) may(buckets []*bucket, from, to want) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return from.partition() == to.partition() && !c.refused[pair]
+	return buckets[from.store].partition() == buckets[to.store].partition() && !c.refused[[2]int{from.store, to.store}]
 }
 
-func (c *copier) refuse(pair [2]int) {
+func (c *copier) refuse(from, to want) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.refused[pair] = true
+	c.refused[[2]int{from.store, to.store}] = true
 }
 
 // home is the region that this machine is in, as far as its configuration
@@ -92,18 +117,11 @@ func (r *run) sourceOf(c *copier, a *artifact, wants []want) (from holding, ok b
 	if len(wants) == 0 {
 		return from, false
 	}
+	j := wants[0].object // the stores list the same artifacts, in the same order
 	for i := range r.found {
-		for j, o := range r.objects[i] {
-			if o.artifact != a { // others are being looked for yet
-				continue
-			}
-			f := r.found[i][j]
-			if f.presence != proved {
-				continue
-			}
-			if c.worth(f.size, len(wants)) && (!ok || r.Stores[i].Region == c.home) {
-				from, ok = holding{want{store: i, object: j}, payload{digest: a.digest, size: f.size, sum: f.recorded}}, true
-			}
+		f := r.found[i][j]
+		if f.presence == proved && c.worth(f.size, len(wants)) && (!ok || r.Stores[i].Region == c.home) {
+			from, ok = holding{want{store: i, object: j}, payload{digest: a.digest, size: f.size, sum: f.recorded}}, true
 		}
 	}
 	return from, ok
@@ -112,17 +130,16 @@ func (r *run) sourceOf(c *copier, a *artifact, wants []want) (from holding, ok b
 // copy has S3 copy an object from one store to another.
 func (r *run) copy(c *copier, from, to want, load payload) bool {
 	source, b, began := r.buckets[from.store], r.buckets[to.store], time.Now()
-	pair := [2]int{from.store, to.store}
 	if r.ctx.Err() != nil || r.failed(to.store) {
 		return true // nobody wants it any more
 	}
-	if !c.may(source, b, pair) {
+	if !c.may(r.buckets, from, to) {
 		return false
 	}
 	version, err := b.copyFrom(r.ctx, source, r.objects[from.store][from.object].key, r.objects[to.store][to.object].key, load)
 	if err != nil {
 		if r.ctx.Err() == nil {
-			c.refuse(pair)
+			c.refuse(from, to)
 		}
 		return false
 	}

@@ -84,12 +84,14 @@ type decision struct {
 }
 
 // transfer archives and uploads what is wanted as soon as that is known, or has
-// S3 copy it. It returns what could not be copied.
+// S3 copy it. It returns what could not be copied and was not archived.
 //
 // All concurrency of the upload is here: look, which asks many things at once (see
-// there), and three limited groups, archives, uploads, and copies. A place in one is held
-// while waiting for one in the next, never the other way round; look waits for
-// none.
+// there), archives, and transfers, which are uploads and copies. As many archives
+// are made at once as there are processors, and no more are on disk than there are
+// uploads at once: archiving waits for uploads only where they are far behind. A
+// place on disk is held while waiting for one of an upload, and that while waiting
+// for one of a copy, never the other way round; look waits for none.
 func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncopied map[*artifact][]want, err error) {
 	most := 0
 	for _, objects := range r.objects {
@@ -101,32 +103,67 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 		defer close(decisions)
 		return look(func(d decision) { decisions <- d })
 	})
-	archives, uploads, copies := new(errgroup.Group), new(errgroup.Group), new(errgroup.Group)
+	archives, transfers := new(errgroup.Group), new(errgroup.Group)
 	archives.SetLimit(runtime.GOMAXPROCS(0))
-	uploads.SetLimit(r.opts.jobs())
-	copies.SetLimit(r.opts.questions())
+	spools, uploads := make(chan struct{}, r.opts.jobs()), make(chan struct{}, r.opts.jobs())
+	copies := make(chan struct{}, r.opts.questions())
 	upload := func(w want, load payload, done func(stored bool) error) {
-		uploads.Go(func() error {
+		transfers.Go(func() error {
+			uploads <- struct{}{}
+			defer func() { <-uploads }()
 			return done(r.put(w, load))
 		})
 	}
+	c := &copier{mode: mode, home: r.home(), refused: make(map[[2]int]bool)}
+	copyTo := func(from, to want, load payload, done func(copied bool) error) {
+		copies <- struct{}{}
+		transfers.Go(func() error {
+			defer func() { <-copies }()
+			return done(r.copy(c, from, to, load))
+		})
+	}
+	// send brings what is on disk to the stores, at once or by way of the first,
+	// and calls sent when all have it.
+	send := func(to []want, load payload, sent func() error) error {
+		if len(to) == 0 {
+			return sent()
+		}
+		left := &atomic.Int64{}
+		left.Store(int64(len(to)))
+		done := func(bool) error {
+			if left.Add(-1) == 0 {
+				return sent()
+			}
+			return nil
+		}
+		first := c.first(r.Stores, to, load.size)
+		if first < 0 {
+			for _, w := range to {
+				upload(w, load, done)
+			}
+			return nil
+		}
+		from, others := to[first], slices.Delete(slices.Clone(to), first, first+1)
+		upload(from, load, func(stored bool) error {
+			for _, w := range others {
+				if !stored || !c.may(r.buckets, from, w) {
+					upload(w, load, done)
+					continue
+				}
+				copyTo(from, w, load, func(copied bool) error {
+					if !copied {
+						upload(w, load, done)
+						return nil
+					}
+					return done(true)
+				})
+			}
+			return done(stored)
+		})
+		return nil
+	}
 	var mu sync.Mutex
 	uncopied = make(map[*artifact][]want)
-	c := &copier{mode: mode, home: r.home(), refused: make(map[[2]int]bool)}
-	// copyAll has the others copy from a store that has the object, or notes
-	// that they could not.
-	copyAll := func(a *artifact, from want, to []want, load payload) {
-		for _, w := range to {
-			copies.Go(func() error {
-				if !r.copy(c, from, w, load) {
-					mu.Lock()
-					defer mu.Unlock()
-					uncopied[a] = append(uncopied[a], w)
-				}
-				return nil
-			})
-		}
-	}
 	archiving, stop := context.WithCancel(r.ctx)
 	defer stop()
 	for d := range decisions {
@@ -138,48 +175,35 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 		if len(to) == 0 && r.opts.ArchiveDir == "" {
 			continue
 		}
+		c.wanted(a, len(to))
 		if from, ok := r.sourceOf(c, a, to); ok && r.opts.ArchiveDir == "" {
-			copyAll(a, from.want, to, from.load)
-			continue
-		}
-		archives.Go(func() error {
-			load, release, err := r.payload(archiving, a)
-			if err != nil {
-				stop() // the input is broken: the other archives are in vain
-				return err
-			}
-			if first := c.first(r.Stores, to, load.size); first >= 0 {
-				from, others := to[first], slices.Delete(slices.Clone(to), first, first+1)
-				upload(from, load, func(stored bool) error {
-					if stored {
-						copyAll(a, from, others, load)
-					} else {
+			for _, w := range to {
+				copyTo(from.want, w, from.load, func(copied bool) error {
+					if !copied {
 						mu.Lock()
 						defer mu.Unlock()
-						uncopied[a] = append(uncopied[a], others...)
-					}
-					return release()
-				})
-				return nil
-			}
-			left := int64(len(to))
-			if left == 0 {
-				return release()
-			}
-			count := &atomic.Int64{}
-			count.Store(left)
-			for _, w := range to {
-				upload(w, load, func(bool) error {
-					if count.Add(-1) == 0 {
-						return release()
+						uncopied[a] = append(uncopied[a], w)
 					}
 					return nil
 				})
 			}
-			return nil
+			continue
+		}
+		spools <- struct{}{}
+		archives.Go(func() error {
+			load, remove, err := r.payload(archiving, a)
+			if err != nil {
+				<-spools
+				stop() // the input is broken: the other archives are in vain
+				return err
+			}
+			return send(to, load, func() error {
+				defer func() { <-spools }()
+				return remove()
+			})
 		})
 	}
-	err = errors.Join(looks.Wait(), archives.Wait(), uploads.Wait(), copies.Wait())
+	err = errors.Join(looks.Wait(), archives.Wait(), transfers.Wait())
 	return uncopied, err
 }
 
@@ -187,7 +211,7 @@ func (o Options) jobs() int {
 	if o.Jobs > 0 {
 		return o.Jobs
 	}
-	return 16
+	return 32
 }
 
 // questions is how many requests are under way at once that send next to
