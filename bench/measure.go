@@ -18,7 +18,17 @@ type bench struct {
 	files             int
 	bytes             int64
 	peak              int64 // the most memory that a command took
+	fill              int   // how many prefixes were stored under
 }
+
+// fresh is a prefix under which nothing is stored yet.
+func (b *bench) fresh() []string {
+	b.fill++
+	return b.same()
+}
+
+// same is the last one.
+func (b *bench) same() []string { return []string{"--s3-prefix", fmt.Sprintf("p%d", b.fill)} }
 
 func (b *bench) build() error {
 	b.program = filepath.Join(b.dir, "mrpackage")
@@ -126,13 +136,13 @@ type measure struct {
 }
 
 // measure runs mrpackage several times.
-func (b *bench) measure(n int, flags ...string) (m measure, err error) {
+func (b *bench) measure(n int, flags func() []string) (m measure, err error) {
 	b.peak = 0
 	m.took, err = b.median(func() (time.Duration, error) {
 		if _, err := b.taken(); err != nil {
 			return 0, err
 		}
-		return b.mrpackage(n, flags...)
+		return b.mrpackage(n, flags()...)
 	})
 	if err != nil {
 		return m, err

@@ -50,11 +50,11 @@ func (b *bench) large(l large) (err error) {
 	}
 	for _, n := range l.regions {
 		err := b.serving(nil, func() error {
-			first, err := b.measure(n, l.flags...)
+			first, err := b.measure(n, func() []string { return append(b.fresh(), l.flags...) })
 			if err != nil {
 				return err
 			}
-			again, err := b.measure(n, l.flags...)
+			again, err := b.measure(n, b.same)
 			if err != nil {
 				return err
 			}

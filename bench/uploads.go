@@ -18,7 +18,7 @@ func (b *bench) uploads(title string, counts []int, server ...string) error {
 		var one measure
 		for _, n := range counts {
 			for _, mode := range []string{"auto", "never"} {
-				m, err := b.measure(n, "--force-upload", "--copy", mode)
+				m, err := b.measure(n, func() []string { return append(b.fresh(), "--copy", mode) })
 				if err != nil {
 					return err
 				}
@@ -29,7 +29,7 @@ func (b *bench) uploads(title string, counts []int, server ...string) error {
 				}
 				row{regionsAnd(n, mode), m, loop, n, one}.print()
 			}
-			again, err := b.measure(n)
+			again, err := b.measure(n, b.same)
 			if err != nil {
 				return err
 			}
@@ -46,8 +46,10 @@ func (b *bench) loop(title string) (took time.Duration, err error) {
 	if err == nil {
 		b.peak = 0
 		took, err = b.median(func() (time.Duration, error) {
-			return b.command(aws, "cloudformation", "package", "--force-upload", "--template-file", "template.yaml", "--region", "us-east-1",
-				"--s3-bucket", "peer-us-east-1", "--output-template-file", filepath.Join(b.dir, "peer.yaml"))
+			return b.command(aws, append([]string{
+				"cloudformation", "package", "--template-file", "template.yaml", "--region", "us-east-1",
+				"--s3-bucket", "peer-us-east-1", "--output-template-file", filepath.Join(b.dir, "peer.yaml"),
+			}, b.fresh()...)...)
 		})
 		if err != nil {
 			return 0, err

@@ -102,7 +102,10 @@ func (f *flags) run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	spans := newTrace(began)
+	var spans *trace
+	if f.trace != "" {
+		spans = &trace{began: began}
+	}
 	opts.Progress = func(e packager.Event) {
 		spans.event(e)
 		p.event(e)

@@ -3,23 +3,82 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 )
 
-// A trace records where a run's time goes, in the Trace Event Format ("Trace
-// Event Format", Google): a group of tracks for each region, whose tracks are
-// the requests under way at once, one for archiving, whose tracks are the
-// workers, and one for the phases. https://ui.perfetto.dev shows it.
+// A trace records where a run's time goes. One that is nil records nothing.
 type trace struct {
-	began  time.Time
-	groups map[string]int         // by name, numbered in their order
-	ends   map[string][]time.Time // of the last span on each track of a group
-	events []traceEvent
+	began   time.Time
+	spans   []traceSpan
+	moments []traceMoment
 }
 
-// A traceEvent is a span ("X"), a moment ("i"), or the name of a group ("M").
+// A traceSpan is on one of a group's tracks: the one of its kind or, where several
+// go on at once, one of as many as are needed, "request 1" and so on.
+type traceSpan struct {
+	group, kind string
+	several     bool
+	name        string
+	from, to    time.Time
+	args        map[string]any
+}
+
+type traceMoment struct {
+	group, name string
+	at          time.Time
+}
+
+// The groups above those of the regions.
+const (
+	phasesGroup  = "phases"
+	workersGroup = "workers"
+)
+
+// event takes in what the library tells.
+func (t *trace) event(e packager.Event) {
+	if t == nil {
+		return
+	}
+	now := time.Now()
+	switch e.Kind {
+	case packager.Archived:
+		t.spans = append(t.spans, traceSpan{workersGroup, "worker", true, source(e.Object), now.Add(-e.Took), now,
+			map[string]any{"files": e.Object.Artifact.Files, "bytes": e.Object.Artifact.Size, "archived": e.Object.Size}})
+	case packager.Stored:
+		t.spans = append(t.spans, traceSpan{e.Region, "request", true, string(e.Object.Action) + " " + source(e.Object), now.Add(-e.Took), now,
+			map[string]any{"key": e.Object.Key, "bytes": e.Object.Size}})
+	case packager.Looked:
+		t.moment(e.Region, "looked: "+plural(e.Objects, "object")+" missing", now)
+	case packager.Replaced:
+		t.moment(e.Region, "not what it should be: "+e.Object.Key, now)
+	case packager.Retrying:
+		t.moment(e.Region, "trying again: "+e.Err.Error(), now)
+	case packager.Sent:
+	}
+}
+
+func (t *trace) moment(group, name string, at time.Time) {
+	t.moments = append(t.moments, traceMoment{group, name, at})
+}
+
+// phases takes in the phases of a run, or of a store.
+func (t *trace) phases(group string, times packager.Times) {
+	for _, p := range []struct {
+		name string
+		packager.Phase
+	}{{"plan", times.Plan}, {"rewrite", times.Rewrite}, {"look", times.Look}, {"archive", times.Archive}, {"upload", times.Upload}} {
+		if !p.Began.IsZero() {
+			t.spans = append(t.spans, traceSpan{group, p.name, false, p.name, p.Began, p.Began.Add(p.Took), nil})
+		}
+	}
+}
+
+// A traceEvent is a span ("X"), a moment ("i"), or the name or place of a group or
+// a track ("M"), in the Trace Event Format ("Trace Event Format", Google), which
+// https://ui.perfetto.dev shows: a group is a process there, a track a thread.
 // Times are microseconds since the beginning.
 type traceEvent struct {
 	Name     string         `json:"name"`
@@ -32,81 +91,89 @@ type traceEvent struct {
 	Args     map[string]any `json:"args,omitempty"`
 }
 
-func newTrace(began time.Time) *trace {
-	return &trace{began: began, groups: make(map[string]int), ends: make(map[string][]time.Time)}
-}
-
-// event takes in what the library tells.
-func (t *trace) event(e packager.Event) {
-	now := time.Now()
-	switch e.Kind {
-	case packager.Archived:
-		t.span("archive", source(e.Object), now.Add(-e.Took), now, map[string]any{"bytes": e.Object.Size})
-	case packager.Stored:
-		t.span(e.Region, string(e.Object.Action)+" "+source(e.Object), now.Add(-e.Took), now, map[string]any{"key": e.Object.Key, "bytes": e.Object.Size})
-	case packager.Looked:
-		t.moment(e.Region, fmt.Sprintf("looked: %d objects are missing", e.Objects), now)
-	case packager.Replaced:
-		t.moment(e.Region, "not what it should be: "+e.Object.Key, now)
-	case packager.Retrying:
-		t.moment(e.Region, "trying again: "+e.Err.Error(), now)
-	case packager.Sent:
+// json is the whole trace of a run: a group of tracks for its phases, one for the
+// workers that archive, and one for each region.
+func (t *trace) json(r *packager.Result) ([]byte, error) {
+	groups := []string{phasesGroup, workersGroup}
+	t.phases(phasesGroup, r.Times)
+	for _, s := range r.Stores {
+		groups = append(groups, s.Region)
+		t.phases(s.Region, s.Times)
 	}
-}
-
-// span records what took from one time to another, on the first track of its
-// group that was free then.
-func (t *trace) span(group, name string, from, to time.Time, args map[string]any) {
-	track := 0
-	for track < len(t.ends[group]) && t.ends[group][track].After(from) {
-		track++
+	var events []traceEvent
+	named := func(what, name string, group, track, place int) {
+		events = append(events,
+			traceEvent{Name: what + "_name", Phase: "M", Group: group, Track: track, Args: map[string]any{"name": name}},
+			traceEvent{Name: what + "_sort_index", Phase: "M", Group: group, Track: track, Args: map[string]any{"sort_index": place}})
 	}
-	if track == len(t.ends[group]) {
-		t.ends[group] = append(t.ends[group], to)
+	since := func(at time.Time) int64 { return at.Sub(t.began).Microseconds() }
+	slices.SortStableFunc(t.spans, func(a, b traceSpan) int { return a.from.Compare(b.from) })
+	tracks := make([]traceTracks, len(groups))
+	for i, group := range groups {
+		named("process", group, i+1, 0, i)
 	}
-	t.ends[group][track] = to
-	t.events = append(t.events, traceEvent{
-		Name: name, Phase: "X", Time: from.Sub(t.began).Microseconds(), Duration: max(1, to.Sub(from).Microseconds()),
-		Group: t.group(group), Track: track, Args: args,
-	})
-}
-
-func (t *trace) moment(group, name string, at time.Time) {
-	t.events = append(t.events, traceEvent{
-		Name: name, Phase: "i", Time: at.Sub(t.began).Microseconds(), Group: t.group(group), Scope: "p",
-	})
-}
-
-func (t *trace) group(name string) int {
-	if _, ok := t.groups[name]; !ok {
-		t.groups[name] = len(t.groups) + 1
-		t.events = append(t.events, traceEvent{
-			Name: "process_name", Phase: "M", Group: t.groups[name], Args: map[string]any{"name": name},
+	for _, s := range t.spans {
+		g := slices.Index(groups, s.group)
+		known := len(tracks[g])
+		track := tracks[g].take(&s)
+		if track == known {
+			named("thread", tracks[g][track].name, g+1, track, track)
+		}
+		events = append(events, traceEvent{
+			Name: s.name, Phase: "X", Time: since(s.from), Duration: max(1, s.to.Sub(s.from).Microseconds()),
+			Group: g + 1, Track: track, Args: s.args,
 		})
 	}
-	return t.groups[name]
-}
-
-// json is the whole trace of a run.
-func (t *trace) json(r *packager.Result) ([]byte, error) {
-	phase := func(group, name string, p packager.Phase) {
-		if !p.Began.IsZero() {
-			t.span(group, name, p.Began, p.Began.Add(p.Took), nil)
-		}
+	for _, m := range t.moments {
+		events = append(events, traceEvent{Name: m.name, Phase: "i", Time: since(m.at), Group: slices.Index(groups, m.group) + 1, Scope: "p"})
 	}
-	phase("phases", "plan", r.Times.Plan)
-	phase("phases", "rewrite", r.Times.Rewrite)
-	phase("phases", "look", r.Times.Look)
-	phase("phases", "archive", r.Times.Archive)
-	phase("phases", "upload", r.Times.Upload)
-	for _, s := range r.Stores {
-		phase("phases of "+s.Region, "rewrite", s.Times.Rewrite)
-		phase("phases of "+s.Region, "look", s.Times.Look)
-		phase("phases of "+s.Region, "upload", s.Times.Upload)
-	}
-	text, err := json.Marshal(map[string]any{"traceEvents": t.events, "displayTimeUnit": "ms"})
+	text, err := json.Marshal(map[string]any{"traceEvents": events, "displayTimeUnit": "ms"})
 	if err != nil {
 		return nil, fmt.Errorf("writing the trace: %w", err)
 	}
 	return append(text, '\n'), nil
+}
+
+// traceTracks are those of a group, by their numbers.
+type traceTracks []struct {
+	name string
+	end  time.Time // of the last span
+}
+
+// jitter is how late the library may tell of an end: what follows on it has not
+// waited.
+const jitter = time.Millisecond
+
+// take finds the track for a span, which begins no earlier than those before it,
+// and makes one where there is none. The span is cut where it would begin a moment
+// before the end of the last one.
+func (tracks *traceTracks) take(s *traceSpan) int {
+	of := 0
+	for n, track := range *tracks {
+		name := s.kind
+		if s.several {
+			name = fmt.Sprintf("%s %d", s.kind, of+1)
+		}
+		if track.name != name {
+			continue
+		}
+		of++
+		if track.end.After(s.from.Add(jitter)) {
+			continue
+		}
+		if track.end.After(s.from) {
+			s.from = track.end
+		}
+		(*tracks)[n].end = s.to
+		return n
+	}
+	name := s.kind
+	if s.several {
+		name = fmt.Sprintf("%s %d", s.kind, of+1)
+	}
+	*tracks = append(*tracks, struct {
+		name string
+		end  time.Time
+	}{name, s.to})
+	return len(*tracks) - 1
 }
