@@ -63,47 +63,57 @@ func (r *run) lookForAll(ctx context.Context, decide func(decision), counts func
 		r.found[i] = make([]found, n)
 		pending[i].Store(int64(n))
 	}
-	group := new(errgroup.Group)
-	group.SetLimit(r.opts.questions())
-	for j := range most {
-		// The stores list the same artifacts, in the same order, and then nested
-		// templates.
-		unanswered := &atomic.Int64{}
-		unanswered.Store(int64(len(r.buckets)))
-		for i, b := range r.buckets {
-			if j >= len(r.objects[i]) {
-				continue
+	// Unanswered counts, for each object, the stores that have not answered. They
+	// list the same artifacts, in the same order, and then nested templates.
+	unanswered := make([]atomic.Int64, most)
+	ask := func(i, j int) {
+		b, o, asked := r.buckets[i], r.objects[i][j], time.Now()
+		wanted := !r.opts.ForceUpload && !r.failed(i)
+		var f found
+		var err error
+		if wanted {
+			f, err = b.look(ctx, o.key, o.expected())
+		}
+		if !counts() {
+			return
+		}
+		if wanted {
+			r.found[i][j] = r.answered(i, j, f, err, asked)
+		}
+		if r.found[i][j].presence != proved {
+			missing[i].Add(1)
+			if o.artifact == nil {
+				decide(decision{wants: []want{r.want(i, j)}})
 			}
-			group.Go(func() error {
-				o, asked := r.objects[i][j], time.Now()
-				ask := !r.opts.ForceUpload && !r.failed(i)
-				var f found
-				var err error
-				if ask {
-					f, err = b.look(ctx, o.key, o.expected())
-				}
-				if !counts() {
-					return nil
-				}
-				if ask {
-					r.found[i][j] = r.answered(i, j, f, err, asked)
-				}
-				if r.found[i][j].presence != proved {
-					missing[i].Add(1)
-					if o.artifact == nil {
-						decide(decision{wants: []want{r.want(i, j)}})
-					}
-				}
-				if pending[i].Add(-1) == 0 {
-					r.looked(began, i, int(missing[i].Load()))
-				}
-				if unanswered.Add(-1) == 0 && o.artifact != nil {
-					decide(r.decision(j))
-				}
-				return nil
-			})
+		}
+		if pending[i].Add(-1) == 0 {
+			r.looked(began, i, int(missing[i].Load()))
+		}
+		if unanswered[j].Add(-1) == 0 && o.artifact != nil {
+			decide(r.decision(j))
 		}
 	}
+	// A few goroutines ask, one question after the other, and not one for each
+	// question: to make room for the SDK's deep stack is an eighth of its cost.
+	questions := make(chan [2]int)
+	group := new(errgroup.Group)
+	for range r.opts.questions() {
+		group.Go(func() error {
+			for q := range questions {
+				ask(q[0], q[1])
+			}
+			return nil
+		})
+	}
+	for j := range most {
+		unanswered[j].Store(int64(len(r.buckets)))
+		for i := range r.buckets {
+			if j < len(r.objects[i]) {
+				questions <- [2]int{i, j}
+			}
+		}
+	}
+	close(questions)
 	_ = group.Wait() // no function returns an error: failures are the stores'
 	for i := range r.buckets {
 		if len(r.objects[i]) == 0 && counts() {
