@@ -15,7 +15,7 @@ func peakMemory(state *os.ProcessState) int64 {
 		return 0
 	}
 	if runtime.GOOS == "darwin" {
-		return int64(usage.Maxrss)
+		return int64(usage.Maxrss) //nolint:unconvert // it has 32 bits on some systems
 	}
-	return int64(usage.Maxrss) * 1024 // getrusage(2): kilobytes, but for macOS
+	return int64(usage.Maxrss) * 1024 //nolint:unconvert // as above; getrusage(2): kilobytes, but for macOS
 }

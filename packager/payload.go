@@ -86,7 +86,7 @@ func nestedPayload(o object) payload {
 // keep puts a stored file into the folder for archives. A run that sends
 // nothing needs it nowhere else.
 func (r *run) keep(ctx context.Context, path, name string) error {
-	if r.opts.DryRun && os.MkdirAll(r.opts.ArchiveDir, 0o777) == nil && os.Chmod(path, 0o644) == nil &&
+	if r.opts.DryRun && os.MkdirAll(r.opts.ArchiveDir, 0o777) == nil && os.Chmod(path, 0o644) == nil && //nolint:gosec // what is kept is for others to read
 		os.Rename(path, filepath.Join(r.opts.ArchiveDir, name)) == nil {
 		return nil
 	}

@@ -57,6 +57,8 @@ func little(b []byte, numbers ...any) []byte {
 }
 
 // header writes an entry's local header (4.3.7); its packed bytes follow.
+//
+//nolint:gosec // what has no room is said in fields of 64 bits
 func (z *zipWriter) header(e *entry) error {
 	e.offset = z.at
 	z.entries = append(z.entries, e)
@@ -71,6 +73,8 @@ func (z *zipWriter) header(e *entry) error {
 }
 
 // common appends what a local header and one of the directory share.
+//
+//nolint:gosec // what has no room is said in fields of 64 bits
 func (e *entry) common(b []byte) []byte {
 	version, packed, size := uint16(version20), uint32(e.packed), uint32(e.size)
 	if e.large() {
@@ -80,6 +84,8 @@ func (e *entry) common(b []byte) []byte {
 }
 
 // close writes the central directory and its end (4.3.12 to 4.3.16).
+//
+//nolint:gosec // what has no room is said in fields of 64 bits
 func (z *zipWriter) close() error {
 	start := z.at
 	for _, e := range z.entries {
