@@ -1,6 +1,7 @@
 package packager_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -78,5 +79,31 @@ func TestInterruptAbortsCopy(t *testing.T) {
 	}
 	if open := server.OpenUploads("west"); len(open) > 0 {
 		t.Errorf("parts are left of %q", open)
+	}
+}
+
+// Nothing is copied from an object that this caller may not look at: what S3 says
+// is there may be something else.
+func TestCopyOfWhatIsProved(t *testing.T) {
+	server, opts := store(t)
+	opts.Hurry(time.Minute)
+	opts.Copy = packager.CopyAlways
+	first, err := packager.Package(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := first.Artifacts[0].Name
+	whole, _ := server.Object("east", key)
+	other := whole
+	other.Body, other.ETag, other.VersionID, other.ChecksumSHA256 = bytes.ToUpper(whole.Body), "", "", ""
+	server.PutObject("east", key, other)
+	server.PutObject("west", key, s3test.Object{Body: []byte("cut")})
+	server.Fail(s3test.Fault{Operation: "HeadObject", Region: "us-east-1", Status: 403, Code: "AccessDenied"})
+	server.Fail(s3test.Fault{Operation: "PutObject", Region: "us-west-2", Status: 403, Code: "AccessDenied"})
+	if _, err := packager.Package(t.Context(), opts); err == nil {
+		t.Error("a refused put is no error")
+	}
+	if o, _ := server.Object("west", key); string(o.Body) != "cut" {
+		t.Errorf("it was copied: %q", o.Body)
 	}
 }

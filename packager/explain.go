@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -79,6 +80,8 @@ func (b *bucket) remedy(action, code string, err error) string {
 	var untrusted *tls.CertificateVerificationError
 	var local *fs.PathError // whose system call's error looks like one of the network
 	switch {
+	case errors.Is(err, syscall.EMFILE):
+		return "this process may not open so many files: raise ulimit -n, or give a smaller --jobs"
 	case errors.As(err, &local):
 		return ""
 	case errors.As(err, &untrusted):

@@ -133,13 +133,14 @@ func (b *bucket) sameMetadata(stored map[string]string) bool {
 }
 
 // put stores a payload. With ifAbsent it leaves an object alone that is there
-// and is what it should be, and returns false.
-func (b *bucket) put(ctx context.Context, key string, p payload, ifAbsent bool) (stored bool, version string, err error) {
+// and is what it should be, as far as this caller is told. It returns what was
+// there: absent where the payload is stored now, else proved or unknown.
+func (b *bucket) put(ctx context.Context, key string, p payload, ifAbsent bool) (was presence, version string, err error) {
 	for try := range conflicts {
 		version, err = b.putOnce(ctx, key, p, ifAbsent)
 		switch {
 		case err == nil:
-			return true, version, nil
+			return absent, version, nil
 		case status(err) == http.StatusConflict && ctx.Err() == nil:
 			// Somebody else is writing to this key (S3 guide, "Conditional
 			// writes": try again).
@@ -155,9 +156,9 @@ func (b *bucket) put(ctx context.Context, key string, p payload, ifAbsent bool) 
 			there, err := b.look(ctx, key, p)
 			switch {
 			case err != nil:
-				return false, "", err
+				return unknown, "", err
 			case there.presence == proved || there.presence == unknown:
-				return false, "", nil
+				return there.presence, "", nil
 			case there.presence == foreign:
 				b.replaced(key, there.size)
 			}
@@ -165,14 +166,14 @@ func (b *bucket) put(ctx context.Context, key string, p payload, ifAbsent bool) 
 		case code(err) == "NoSuchUpload" && ctx.Err() == nil:
 			// The answer to the completion was lost, and S3 has forgotten it.
 			if there, lerr := b.look(ctx, key, p); lerr == nil && there.presence == proved {
-				return true, aws.ToString(there.head.VersionId), nil
+				return absent, aws.ToString(there.head.VersionId), nil
 			}
-			return false, "", b.explain("s3:PutObject", "uploading", key, err)
+			return unknown, "", b.explain("s3:PutObject", "uploading", key, err)
 		default:
-			return false, "", b.explain("s3:PutObject", "uploading", key, err)
+			return unknown, "", b.explain("s3:PutObject", "uploading", key, err)
 		}
 	}
-	return false, "", b.explain("s3:PutObject", "uploading", key, err)
+	return unknown, "", b.explain("s3:PutObject", "uploading", key, err)
 }
 
 func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bool) (version string, err error) {

@@ -3,6 +3,7 @@ package packager_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -264,6 +265,30 @@ func TestFileChangesBeforeItIsSent(t *testing.T) {
 			if r.Operation == "PutObject" {
 				t.Errorf("sent to %s: %d bytes", r.Bucket, r.BodyBytes)
 			}
+		}
+	}
+}
+
+// The file that ends a run is named, also where other archives are under way.
+func TestChangedFileAmongMany(t *testing.T) {
+	_, opts := store(t)
+	opts.ForceUpload = true
+	dir := filepath.Dir(opts.TemplateFile)
+	template := "Resources:\n"
+	for i := range 60 {
+		template += fmt.Sprintf("  F%d: {Type: AWS::Serverless::Function, Properties: {CodeUri: f%d}}\n", i, i)
+		write(t, dir, fmt.Sprintf("f%d/a.js", i), strings.Repeat(fmt.Sprint(i), 9000))
+	}
+	write(t, dir, "template.yaml", template)
+	for i := range 60 {
+		plan, err := packager.NewPlan(t.Context(), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("f%d/a.js", i)
+		write(t, dir, name, "changed")
+		if _, err := plan.Upload(t.Context()); err == nil || !strings.Contains(err.Error(), filepath.FromSlash(name)+" changed while") {
+			t.Errorf("got %v", err)
 		}
 	}
 }

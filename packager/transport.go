@@ -57,8 +57,7 @@ func (t *transport) client(configured aws.HTTPClient, jobs int) aws.HTTPClient {
 	if ok {
 		configured = client.WithTransportOptions(func(h *http.Transport) {
 			h.DialContext = t.DialContext
-			h.MaxIdleConns = 0 // no limit but the one for each host
-			h.MaxIdleConnsPerHost = jobs
+			h.MaxIdleConns, h.MaxIdleConnsPerHost = jobs, jobs // of all regions together
 		})
 	}
 	return httpClient{configured, t.stall}
@@ -83,13 +82,18 @@ func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 }
 
 // limited lets as many requests be under way at once as there are slots, for
-// those that upload a body and for all others. One waits before it is signed: S3 refuses signatures that are older than 15
-// minutes, and on a slow link parts wait longer than that.
+// those that upload a body and for all others but the questions about a bucket,
+// which are few and have not long to wait. One waits before it is signed: S3
+// refuses signatures that are older than 15 minutes, and on a slow link parts wait
+// longer than that.
 func limited(uploads, questions chan struct{}) func(*middleware.Stack) error {
 	wait := middleware.FinalizeMiddlewareFunc("WaitForSlot", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		slots := questions
-		if operation := awsmiddleware.GetOperationName(ctx); operation == "PutObject" || operation == "UploadPart" {
+		switch awsmiddleware.GetOperationName(ctx) {
+		case "PutObject", "UploadPart":
 			slots = uploads
+		case "HeadBucket", "ListObjectsV2":
+			return next.HandleFinalize(ctx, in)
 		}
 		select {
 		case slots <- struct{}{}:

@@ -194,6 +194,9 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 			load, remove, err := r.payload(archiving, a)
 			if err != nil {
 				<-spools
+				if archiving.Err() != nil && errors.Is(err, context.Canceled) {
+					return nil // what stopped it says why
+				}
 				stop() // the input is broken: the other archives are in vain
 				return err
 			}
@@ -219,23 +222,23 @@ func (o Options) jobs() int {
 func (o Options) questions() int { return 4 * o.jobs() }
 
 // put stores one object in one store, unless that store has failed before, and
-// tells whether it is there.
+// tells whether it is there for sure, so that others may copy it.
 func (r *run) put(w want, load payload) bool {
 	if r.failed(w.store) || r.ctx.Err() != nil {
 		return false
 	}
 	b, began := r.buckets[w.store], time.Now()
-	stored, version, err := b.put(r.ctx, r.objects[w.store][w.object].key, load, w.ifAbsent)
+	was, version, err := b.put(r.ctx, r.objects[w.store][w.object].key, load, w.ifAbsent)
 	if err != nil {
 		r.fail(w.store, err)
 		return false
 	}
 	action := Uploaded
-	if !stored {
+	if was != absent {
 		action = Reused
 	}
 	r.finished(w, action, load.size, version, began)
-	return true
+	return was != unknown
 }
 
 func (r *run) fail(store int, err error) {
