@@ -28,7 +28,8 @@ import (
 
 const (
 	// partSize is that of a multipart upload's parts. What is smaller goes in
-	// one request, whose checksum covers the whole object.
+	// one request, whose checksum covers the whole object. From 5 to 64 MB, over
+	// loopback and a network of 100 ms, it makes no difference to the time.
 	partSize = 16 << 20
 	// maxCopy is the largest object that CopyObject takes (S3 API reference).
 	maxCopy = 5 << 30
@@ -211,7 +212,9 @@ func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bo
 	input.ContentLength = nil
 	grace, done := graceOf(ctx)
 	defer done()
-	uploader := manager.NewUploader(multipartClient{b.client, b, key, p.spool, grace}, func(u *manager.Uploader) { u.PartSize = partSize })
+	uploader := manager.NewUploader(multipartClient{b.client, b, key, p.spool, grace}, func(u *manager.Uploader) {
+		u.PartSize, u.Concurrency = partSize, b.options.jobs() // which the client bounds for all objects together
+	})
 	out, err := uploader.Upload(ctx, input)
 	if err != nil {
 		return "", err
