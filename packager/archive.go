@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"io"
 	"os"
 	"runtime"
@@ -131,7 +132,6 @@ func (a *archiver) read(ctx context.Context, f *file, queue, work chan<- *block)
 		return fmt.Errorf("opening %s: %s", f.path, plainError(err))
 	}
 	defer in.Close() // nothing was written
-	sum := sha256.New()
 	var crc uint32
 	var before []byte
 	for left := f.size; left > 0; {
@@ -151,14 +151,12 @@ func (a *archiver) read(ctx context.Context, f *file, queue, work chan<- *block)
 		left -= int64(len(b.data))
 		b.first, b.last, b.whole = left+int64(len(b.data)) == f.size, left == 0, false
 		crc = checksum(crc, b.data)
-		_, _ = sum.Write(b.data)
 		before = append(before[:0], b.data[max(0, len(b.data)-window):]...)
 		if b.last {
-			if n, err := in.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) || [sha256.Size]byte(sum.Sum(nil)) != f.sum {
+			if n, err := in.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) || crc != f.crc {
 				a.blocks <- b
 				return f.changed()
 			}
-			b.crc = crc
 		}
 		pass(b)
 	}
@@ -214,7 +212,7 @@ func (w *writer) write(b *block) (err error) {
 	case <-w.ctx.Done():
 		return w.ctx.Err()
 	}
-	e := &entry{name: b.file.name, exec: b.file.exec, method: deflated, crc: b.crc, size: b.file.size}
+	e := &entry{name: b.file.name, exec: b.file.exec, method: deflated, crc: b.file.crc, size: b.file.size}
 	if b.whole {
 		content := b.packed.Bytes()
 		if len(content) >= len(b.data) {
@@ -276,11 +274,11 @@ func (w *writer) storeLarge(e *entry, f *file) error {
 		return fmt.Errorf("opening %s: %s", f.path, plainError(err))
 	}
 	defer in.Close() // nothing was written
-	sum := sha256.New()
-	if err := errors.Join(w.zip.header(e), w.copy(io.TeeReader(io.LimitReader(in, e.size), sum), e.size)); err != nil {
+	crc := crc32.NewIEEE()
+	if err := errors.Join(w.zip.header(e), w.copy(io.TeeReader(io.LimitReader(in, e.size), crc), e.size)); err != nil {
 		return fmt.Errorf("copying %s into an archive: %w", e.name, err)
 	}
-	if [sha256.Size]byte(sum.Sum(nil)) != f.sum {
+	if crc.Sum32() != f.crc {
 		return f.changed()
 	}
 	return nil

@@ -2,7 +2,6 @@ package packager
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"hash/crc32"
 
@@ -26,7 +25,6 @@ type block struct {
 	dictionary         []byte
 	data               []byte
 	packed             bytes.Buffer
-	crc                uint32        // of the whole file, in its last block
 	ready              chan struct{} // closed when it is compressed
 
 	memory []byte
@@ -53,10 +51,9 @@ func (c *compressor) compress(b *block) (err error) {
 			return fmt.Errorf("reading %s: %s", b.file.path, plainError(err))
 		}
 		b.data, b.dictionary = b.room()[:n], b.dictionary[:0]
-		if sha256.Sum256(b.data) != b.file.sum {
+		if int64(n) != b.file.size || checksum(0, b.data) != b.file.crc {
 			return b.file.changed()
 		}
-		b.crc = checksum(0, b.data)
 	}
 	if c.w == nil {
 		if c.w, err = flate.NewWriter(nil, level); err != nil {

@@ -37,6 +37,7 @@ type file struct {
 	exec bool   // any executable bit is set
 	size int64
 	sum  [sha256.Size]byte
+	crc  uint32 // which an archive holds, and tells when it is made whether the file has changed
 
 	err    error // of reading it
 	placed bool  // it holds the path of the folder that it was built in
@@ -168,7 +169,7 @@ func (w *walker) entry(entry os.DirEntry, path, real, name string, above []os.Fi
 	}
 }
 
-// hash reads the file and fills in its sum, and whether it holds one of the
+// hash reads the file and fills in its sums, and whether it holds one of the
 // folders' paths. A size other than the listed one means that somebody writes
 // to it. buf holds a block, the longest of the paths, and a byte.
 func (f *file) hash(ctx context.Context, folders [][]byte, buf []byte) error {
@@ -180,7 +181,7 @@ func (f *file) hash(ctx context.Context, folders [][]byte, buf []byte) error {
 		if int64(n) != f.size {
 			return f.changed()
 		}
-		f.sum = sha256.Sum256(buf[:n])
+		f.sum, f.crc = sha256.Sum256(buf[:n]), checksum(0, buf[:n])
 		f.placed = holds(buf[:n], folders)
 		return nil
 	}
@@ -196,6 +197,7 @@ func (f *file) hash(ctx context.Context, folders [][]byte, buf []byte) error {
 		n, err := contextReader{ctx, r}.Read(buf[kept:])
 		size += int64(n)
 		_, _ = h.Write(buf[kept : kept+n])
+		f.crc = checksum(f.crc, buf[kept:kept+n])
 		piece := buf[:kept+n]
 		f.placed = f.placed || size <= searched && holds(piece, folders)
 		kept = copy(buf, piece[max(0, len(piece)-longest(folders)):])
