@@ -20,18 +20,23 @@ import (
 type archiver struct {
 	dir     string // private, for temporary files
 	workers chan *compressor
-	blocks  chan *block
+	// There are many small blocks, so that workers have something to do while the
+	// block that must be written next is a large one.
+	large, small chan *block
 }
 
 func newArchiver(dir string) *archiver { return newArchiverWith(dir, runtime.GOMAXPROCS(0)) }
 
 func newArchiverWith(dir string, workers int) *archiver {
-	a := &archiver{dir: dir, workers: make(chan *compressor, workers), blocks: make(chan *block, 4*workers)}
+	a := &archiver{dir: dir, workers: make(chan *compressor, workers), large: make(chan *block, 4*workers), small: make(chan *block, 64*workers)}
 	for range cap(a.workers) {
 		a.workers <- &compressor{}
 	}
-	for range cap(a.blocks) {
-		a.blocks <- &block{}
+	for range cap(a.large) {
+		a.large <- &block{home: a.large, most: blockSize}
+	}
+	for range cap(a.small) {
+		a.small <- &block{home: a.small, most: smallBlock}
 	}
 	return a
 }
@@ -55,14 +60,15 @@ func (a *archiver) archive(ctx context.Context, files []*file) (s *spool, err er
 			err = errors.Join(err, os.Remove(out.Name()))
 		}
 	}()
-	queue, work := make(chan *block, cap(a.blocks)), make(chan *block, cap(a.blocks))
+	blocks := cap(a.large) + cap(a.small)
+	queue, work := make(chan *block, blocks), make(chan *block, blocks)
 	w := writer{archiver: a, out: out, sum: sha256.New()}
 	defer func() { // what an archive that failed has taken
 		if w.block != nil {
-			a.blocks <- w.block
+			w.block.giveBack()
 		}
 		for b := range queue {
-			a.blocks <- b
+			b.giveBack()
 		}
 	}()
 	group, ctx := errgroup.WithContext(ctx)
@@ -142,7 +148,7 @@ func (a *archiver) read(ctx context.Context, f *file, queue, work chan<- *block)
 		b.dictionary = append(b.dictionary[:0], before...)
 		b.data = b.room()[:min(blockSize, left)]
 		if _, err := io.ReadFull(in, b.data); err != nil {
-			a.blocks <- b
+			b.giveBack()
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				return f.changed()
 			}
@@ -154,7 +160,7 @@ func (a *archiver) read(ctx context.Context, f *file, queue, work chan<- *block)
 		before = append(before[:0], b.data[max(0, len(b.data)-window):]...)
 		if b.last {
 			if n, err := in.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) || crc != f.crc {
-				a.blocks <- b
+				b.giveBack()
 				return f.changed()
 			}
 		}
@@ -165,8 +171,12 @@ func (a *archiver) read(ctx context.Context, f *file, queue, work chan<- *block)
 
 // take waits for a block.
 func (a *archiver) take(ctx context.Context, f *file) (*block, error) {
+	blocks := a.large
+	if f.size <= smallBlock {
+		blocks = a.small
+	}
 	select {
-	case b := <-a.blocks:
+	case b := <-blocks:
 		b.file, b.ready = f, make(chan struct{})
 		return b, nil
 	case <-ctx.Done():
@@ -199,7 +209,7 @@ func (w *writer) writeAll(queue <-chan *block) error {
 				return err
 			}
 			w.block = nil
-			w.blocks <- b
+			b.giveBack()
 		case <-w.ctx.Done():
 			return w.ctx.Err()
 		}

@@ -16,6 +16,8 @@ const (
 	// file is compressed on all processors, and hardly larger.
 	blockSize = 1 << 20
 	window    = 32 << 10
+	// smallBlock has room for most files of most packages.
+	smallBlock = 64 << 10
 )
 
 // A block is a file, or a piece of a large one, on its way into an archive.
@@ -27,17 +29,22 @@ type block struct {
 	packed             bytes.Buffer
 	ready              chan struct{} // closed when it is compressed
 
+	home   chan *block // where it waits to be taken
+	most   int         // bytes that it has room for
 	memory []byte
 }
 
-// room is the block's memory: a block, and a byte more, which tells a file that
-// has grown.
+// room is the block's memory, with a byte more than it has room for, which tells a
+// file that has grown.
 func (b *block) room() []byte {
 	if b.memory == nil {
-		b.memory = make([]byte, blockSize+1)
+		b.memory = make([]byte, b.most+1)
 	}
 	return b.memory
 }
+
+// giveBack lets the block be taken again.
+func (b *block) giveBack() { b.home <- b }
 
 // A compressor is one worker's.
 type compressor struct{ w *flate.Writer }
