@@ -40,21 +40,21 @@ type bucket struct {
 }
 
 // openBuckets returns a client for each store from one configuration: one
-// HTTP transport, one cache of credentials.
-func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Event)) ([]*bucket, error) {
+// HTTP transport, one cache of credentials. home is the configuration's region,
+// which is where this machine is, if it is in one.
+func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Event)) (buckets []*bucket, home string, err error) {
 	var cfg aws.Config
 	if opts.AWS != nil {
 		cfg = opts.AWS.Copy()
 	} else {
-		var err error
 		if cfg, err = config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})); err != nil {
-			return nil, fmt.Errorf("loading the AWS configuration: %w", err)
+			return nil, "", fmt.Errorf("loading the AWS configuration: %w", err)
 		}
 	}
 	cfg.Logger = logging.Nop{} // what matters comes back as an error
 	cfg.HTTPClient = t.client(cfg.HTTPClient, opts.jobs()+opts.questions())
 	uploads, questions := make(chan struct{}, opts.jobs()), make(chan struct{}, opts.questions())
-	buckets := make([]*bucket, len(opts.Stores))
+	buckets = make([]*bucket, len(opts.Stores))
 	for i, store := range opts.Stores {
 		b := &bucket{Store: store, options: opts}
 		b.sent = func(key string, n int64) {
@@ -81,7 +81,7 @@ func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Even
 		})
 		buckets[i] = b
 	}
-	return buckets, nil
+	return buckets, cfg.Region, nil
 }
 
 // check finds out whether the bucket is there, in the region it is said to be

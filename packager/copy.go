@@ -95,15 +95,6 @@ func (c *copier) refuse(from, to want) {
 	c.refused[[2]int{from.store, to.store}] = true
 }
 
-// home is the region that this machine is in, as far as its configuration
-// tells.
-func (r *run) home() string {
-	if r.opts.AWS != nil {
-		return r.opts.AWS.Region
-	}
-	return ""
-}
-
 // A holding is an object that a store has and was proved.
 type holding struct {
 	want

@@ -20,6 +20,7 @@ type run struct {
 	ctx      context.Context
 	result   *Result
 	buckets  []*bucket
+	home     string // the region that this machine is in, "" where nobody knows
 	archiver *archiver
 
 	began time.Time
@@ -59,7 +60,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	if !p.opts.DryRun {
 		t := newTransport(p.opts.stall)
 		defer t.close()
-		if r.buckets, err = openBuckets(ctx, p.opts, t, r.tell); err != nil {
+		if r.buckets, r.home, err = openBuckets(ctx, p.opts, t, r.tell); err != nil {
 			return nil, err
 		}
 		look = r.look
@@ -114,7 +115,7 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 			return done(r.put(w, load))
 		})
 	}
-	c := &copier{mode: mode, home: r.home(), refused: make(map[[2]int]bool)}
+	c := &copier{mode: mode, home: r.home, refused: make(map[[2]int]bool)}
 	copyTo := func(from, to want, load payload, done func(copied bool) error) {
 		copies <- struct{}{}
 		transfers.Go(func() error {
