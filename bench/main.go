@@ -10,16 +10,19 @@
 //
 // What is not on the PATH is left out. The application is eight functions with
 // up to 69 MB of Go's source, or with -app a folder of one's own, which holds a
-// template.yaml. With -network, the way to S3 takes time, as it does in life.
+// template.yaml and, for each function, a folder beside it. With -network, the way to S3 takes time, as it does in life.
 // With -scale, other applications are packaged, which are large in one way or
 // another: it takes 20 GB of disk and some minutes.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -33,7 +36,14 @@ func main() {
 	flag.DurationVar(&o.roundTrip, "round-trip", 0, "with -serve: how long a way to S3 and back takes")
 	flag.Float64Var(&o.link, "link", 0, "with -serve: how many megabytes a second the link carries")
 	flag.Parse()
-	if err := run(o); err != nil {
+	if flag.NArg() > 0 || o.runs < 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		stop()
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -47,16 +57,16 @@ type options struct {
 	link                 float64
 }
 
-func run(o options) error {
+func run(ctx context.Context, o options) error {
 	if o.beS3 {
-		return serve(newNetwork(o.roundTrip, o.link))
+		return serve(ctx, newNetwork(o.roundTrip, o.link))
 	}
 	dir, err := os.MkdirTemp("", "mrpackage-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, app: o.app, runs: o.runs}
+	b := &bench{ctx: ctx, dir: dir, app: o.app, runs: o.runs}
 	if err := b.build(); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 )
 
 type bench struct {
+	ctx               context.Context //nolint:containedctx // of the whole program
 	dir, app, program string
 	endpoint          string // of the server that runs
 	runs              int
@@ -32,7 +34,7 @@ func (b *bench) same() []string { return []string{"--s3-prefix", fmt.Sprintf("p%
 
 func (b *bench) build() error {
 	b.program = filepath.Join(b.dir, "mrpackage")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program, "./cmd/mrpackage")
+	build := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program, "./cmd/mrpackage")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building mrpackage: %w\n%s", err, out)
@@ -47,6 +49,10 @@ func (b *bench) serving(flags []string, what func() error) error {
 		return err
 	}
 	server := exec.Command(self, append([]string{"-serve"}, flags...)...)
+	in, err := server.StdinPipe()
+	if err != nil {
+		return err
+	}
 	out, err := server.StdoutPipe()
 	if err != nil {
 		return err
@@ -55,7 +61,7 @@ func (b *bench) serving(flags []string, what func() error) error {
 		return err
 	}
 	defer func() {
-		_ = server.Process.Signal(os.Interrupt)
+		_ = in.Close() // which ends it, as our own end does
 		_ = server.Wait()
 	}()
 	line := make([]byte, 100)
@@ -70,9 +76,12 @@ func (b *bench) serving(flags []string, what func() error) error {
 // command runs a program in the application's folder and returns how long it
 // took.
 func (b *bench) command(name string, args ...string) (time.Duration, error) {
-	cmd := exec.Command(name, args...)
+	cmd := exec.CommandContext(b.ctx, name, args...)
 	cmd.Dir = b.app
-	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL_S3="+b.endpoint, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
+	environment := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "AWS_PROFILE=") || strings.HasPrefix(v, "AWS_DEFAULT_PROFILE=")
+	})
+	cmd.Env = append(environment, "AWS_ENDPOINT_URL_S3="+b.endpoint, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true", "TMPDIR="+b.dir)
 	began := time.Now()
 	out, err := cmd.CombinedOutput()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -29,7 +30,7 @@ func (b *bench) scale() error {
 	for _, l := range []large{
 		{"250 MB that do not compress", 1, 250, 1_000_000, false, []int{4, 16}, nil},
 		{"the same, `--copy never`", 1, 250, 1_000_000, false, []int{4, 16}, []string{"--copy", "never"}},
-		{"250 MB for each region, `--copy never`", 1, 1, 250_000_000, false, []int{17}, []string{"--copy", "never"}},
+		{"one file of 250 MB, `--copy never`", 1, 1, 250_000_000, false, []int{17}, []string{"--copy", "never"}},
 		{"1,000 functions", 1000, 5, 4000, true, []int{30}, nil},
 		{"100,000 files in one function", 1, 100_000, 2000, true, []int{4}, nil},
 		{"one file of 5 GB", 1, 1, 5_000_000_000, false, []int{4}, nil},
@@ -45,7 +46,7 @@ func (b *bench) scale() error {
 func (b *bench) large(l large) (err error) {
 	b.app = filepath.Join(b.dir, "large")
 	defer func() { err = errors.Join(err, os.RemoveAll(b.app)) }()
-	if err := l.make(b.app); err != nil {
+	if err := l.make(b.ctx, b.app); err != nil {
 		return err
 	}
 	for _, n := range l.regions {
@@ -70,7 +71,7 @@ func (b *bench) large(l large) (err error) {
 }
 
 // make writes the application. Its bytes are the same every time.
-func (l large) make(dir string) error {
+func (l large) make(ctx context.Context, dir string) error {
 	random := rand.New(rand.NewChaCha8([32]byte{}))
 	// One for all: on Linux the memory of a process begins as that of its parent.
 	piece := make([]byte, 0, 2<<20)
@@ -83,7 +84,7 @@ func (l large) make(dir string) error {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				return err
 			}
-			if err := l.write(path, random, piece); err != nil {
+			if err := l.write(ctx, path, random, piece); err != nil {
 				return err
 			}
 		}
@@ -92,14 +93,14 @@ func (l large) make(dir string) error {
 }
 
 // write writes one file: noise, or words, drawn at random from few.
-func (l large) write(path string, random *rand.Rand, piece []byte) (err error) {
+func (l large) write(ctx context.Context, path string, random *rand.Rand, piece []byte) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	words := strings.Fields("const function return await exports handler event context => { } ( ) ; = require ; if else 'use strict'")
-	for left := l.size; left > 0; left -= int64(len(piece)) {
+	for left := l.size; left > 0 && ctx.Err() == nil; left -= int64(len(piece)) {
 		piece = piece[:0]
 		for want := min(left, 1<<20); int64(len(piece)) < want; {
 			if l.text {

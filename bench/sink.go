@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,18 +36,26 @@ type object struct {
 // last asked.
 const takenPath = "/-/taken"
 
-// serve prints the endpoint, and serves until it is interrupted.
-func serve(n network) error {
+// serve prints the endpoint, and serves until it is interrupted or its standard
+// input ends.
+func serve(ctx context.Context, n network) error {
 	s := &sink{objects: make(map[string]object), uploads: make(map[string]object), network: n}
 	server := httptest.NewUnstartedServer(s)
 	server.Config.ConnContext = withConnection
 	server.Start()
 	defer server.Close()
 	fmt.Println(server.URL)
-	end := make(chan os.Signal, 1)
-	signal.Notify(end, os.Interrupt)
-	<-end
-	return nil
+	ended := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -18,14 +18,15 @@ func (b *bench) uploads(title string, counts []int, server ...string) error {
 		var one measure
 		for _, n := range counts {
 			for _, mode := range []string{"auto", "never"} {
+				if n == 1 && mode == "never" {
+					continue // there is nothing to copy
+				}
 				m, err := b.measure(n, func() []string { return append(b.fresh(), "--copy", mode) })
 				if err != nil {
 					return err
 				}
 				if n == 1 {
-					if one = m; mode == "never" {
-						continue // there is nothing to copy
-					}
+					one = m
 				}
 				row{regionsAnd(n, mode), m, loop, n, one}.print()
 			}

@@ -52,7 +52,7 @@ func openBuckets(ctx context.Context, opts Options, t *transport, tell func(Even
 		}
 	}
 	cfg.Logger = logging.Nop{} // what matters comes back as an error
-	cfg.HTTPClient = t.client(cfg.HTTPClient, opts.jobs()+opts.questions())
+	cfg.HTTPClient = t.client(cfg.HTTPClient, opts.jobs()+opts.questions(), len(opts.Stores))
 	uploads, questions := make(chan struct{}, opts.jobs()), make(chan struct{}, opts.questions())
 	buckets = make([]*bucket, len(opts.Stores))
 	for i, store := range opts.Stores {

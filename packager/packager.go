@@ -120,7 +120,7 @@ type Options struct {
 	ArchiveDir string
 	// Jobs is how many uploads are under way at once, of objects or of parts. Of
 	// requests that send next to nothing, as questions and copies do, there are
-	// four times as many. 0 means 32.
+	// four times as many, and one for each bucket at the beginning. 0 means 32.
 	Jobs int
 	// EndpointURL replaces S3's own endpoints, for a server of one's own.
 	EndpointURL string

@@ -49,7 +49,7 @@ func newTransport(stall time.Duration) *transport {
 
 // client makes the configuration's HTTP client ours; one that is not the SDK's
 // own keeps its connections.
-func (t *transport) client(configured aws.HTTPClient, jobs int) aws.HTTPClient {
+func (t *transport) client(configured aws.HTTPClient, jobs, stores int) aws.HTTPClient {
 	client, ok := configured.(*awshttp.BuildableClient)
 	if configured == nil {
 		client, ok = awshttp.NewBuildableClient(), true
@@ -57,7 +57,7 @@ func (t *transport) client(configured aws.HTTPClient, jobs int) aws.HTTPClient {
 	if ok {
 		configured = client.WithTransportOptions(func(h *http.Transport) {
 			h.DialContext = t.DialContext
-			h.MaxIdleConns, h.MaxIdleConnsPerHost = jobs, jobs // of all regions together
+			h.MaxIdleConns, h.MaxIdleConnsPerHost = max(jobs, 4*stores), jobs // of all regions together, and of one
 		})
 	}
 	return httpClient{configured, t.stall}

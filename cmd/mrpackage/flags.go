@@ -100,7 +100,7 @@ func (f *flags) define(fs *pflag.FlagSet) {
 	fs.StringVar(&f.endpoint, "endpoint-url", "", "`URL` of an S3 server to use in place of AWS's")
 	fs.StringArrayVar(&f.exclude, "exclude", nil, "keep what matches this `pattern` out of archives (.dockerignore syntax); repeatable,\nbeside a .mrpackageignore in an artifact's folder")
 	fs.StringArrayVar(&f.properties, "property", nil, "also package this `property`: TYPE=PATH:FORM[:zip], with the forms s3, url, lambda and bucket;\nrepeatable, for a resource type that mrpackage does not know")
-	fs.IntVar(&f.jobs, "jobs", 32, "`number` of requests under way at once")
+	fs.IntVar(&f.jobs, "jobs", 32, "`number` of uploads under way at once; of questions and copies,\nwhich send next to nothing, four times as many")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "do all but send: write the final templates and say what would be stored where")
 	fs.StringVar(&f.archiveDir, "archive-dir", "", "also keep every archive in this `folder`, as its key")
 	fs.StringVar(&f.report, "report", "", "write a JSON record of the run to this `file`")

@@ -26,6 +26,15 @@ type traceSpan struct {
 	args        map[string]any
 }
 
+// end is where the span is drawn to end: a whole microsecond, and one after its
+// beginning at least.
+func (s *traceSpan) end() time.Time {
+	if s.to.Sub(s.from) < time.Microsecond {
+		return s.from.Add(time.Microsecond)
+	}
+	return s.to
+}
+
 type traceMoment struct {
 	group, name string
 	at          time.Time
@@ -120,7 +129,7 @@ func (t *trace) json(r *packager.Result) ([]byte, error) {
 			named("thread", tracks[g][track].name, g+1, track, track)
 		}
 		events = append(events, traceEvent{
-			Name: s.name, Phase: "X", Time: since(s.from), Duration: max(1, s.to.Sub(s.from).Microseconds()),
+			Name: s.name, Phase: "X", Time: since(s.from), Duration: since(s.end()) - since(s.from),
 			Group: g + 1, Track: track, Args: s.args,
 		})
 	}
@@ -164,7 +173,10 @@ func (tracks *traceTracks) take(s *traceSpan) int {
 		if track.end.After(s.from) {
 			s.from = track.end
 		}
-		(*tracks)[n].end = s.to
+		if s.to.Before(s.from) {
+			s.to = s.from
+		}
+		(*tracks)[n].end = s.end()
 		return n
 	}
 	name := s.kind
@@ -174,6 +186,6 @@ func (tracks *traceTracks) take(s *traceSpan) int {
 	*tracks = append(*tracks, struct {
 		name string
 		end  time.Time
-	}{name, s.to})
+	}{name, s.end()})
 	return len(*tracks) - 1
 }
