@@ -81,7 +81,7 @@ func TestArchiveBytes(t *testing.T) {
 	}
 	const (
 		wantDigest = "0dea013b330e189c9bf3a5f32dcaf62303c235175deb32f3c129a4a4046663f7"
-		wantSum    = "3e748166d1496dbc01e52739835df3c197c46e56dd78581ad2d7e1dc864149a2"
+		wantSum    = "d19328f29d54374d15d472f2e1a01a18b9a817d5db95bd25275a7ff001732cc5"
 	)
 	files := hashed(t, tree(t))
 	if got := digestOf(files); got != wantDigest {
