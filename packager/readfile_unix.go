@@ -8,9 +8,10 @@ import (
 	"syscall"
 )
 
-// readFile reads a file into buf, and returns how much there was; a file that
-// fills buf may go on. The os package asks the system for eight things more, in
-// case that it is a pipe: for the small files of a package, half of the time.
+// readFile reads a file into buf, which has room for a byte more than the file
+// should have, and returns how much there was; a file that fills buf may go on.
+// The os package asks the system for nine things more, in case that it is a pipe:
+// for the small files of a package, half of the time.
 func readFile(path string, buf []byte) (n int, err error) {
 	var fd int
 	err = uninterrupted(func() (err error) {
@@ -31,10 +32,10 @@ func readFile(path string, buf []byte) (n int, err error) {
 		if err != nil {
 			return n, &fs.PathError{Op: "read", Path: path, Err: err}
 		}
-		if m <= 0 {
+		n += m
+		if m <= 0 || n == len(buf)-1 { // the system was asked for the byte more, and gave none
 			break
 		}
-		n += m
 	}
 	return n, nil
 }
