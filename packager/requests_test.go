@@ -1,15 +1,22 @@
 package packager_test
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
@@ -179,35 +186,64 @@ func TestFalseCompletion(t *testing.T) {
 }
 
 // Each part goes with a SHA-256 that the service verifies, and that is the hash
-// which the request is signed with.
+// which the request is signed with, over TLS too: the SDK itself would compute
+// either for every store.
 func TestPartsHaveChecksums(t *testing.T) {
-	server, opts := store(t)
-	large(t, &opts)
-	result, err := packager.Package(t.Context(), opts)
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			server, opts := store(t)
+			large(t, &opts)
+			if scheme == "https" {
+				opts.EndpointURL, opts.AWS = overTLS(t, server)
+			}
+			result, err := packager.Package(t.Context(), opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o, _ := server.Object("east", result.Artifacts[0].Name); !strings.HasSuffix(o.ChecksumSHA256, "-2") {
+				t.Errorf("the checksum is %q", o.ChecksumSHA256)
+			}
+			sums := make(map[string]int)
+			for _, r := range server.Requests() {
+				if r.Operation != "UploadPart" {
+					continue
+				}
+				sum := r.Header.Get("X-Amz-Checksum-Sha256")
+				if raw, err := base64.StdEncoding.DecodeString(sum); err != nil || hex.EncodeToString(raw) != r.Header.Get("X-Amz-Content-Sha256") {
+					t.Errorf("checksum %q, signed with %q", sum, r.Header.Get("X-Amz-Content-Sha256"))
+				}
+				sums[sum]++
+			}
+			if len(sums) != 2 {
+				t.Errorf("%d parts, want 2", len(sums))
+			}
+			for sum, n := range sums {
+				if n != 2 {
+					t.Errorf("%s went to %d stores", sum, n)
+				}
+			}
+		})
+	}
+}
+
+// overTLS puts TLS before a server, and returns the endpoint and a configuration
+// that trusts it.
+func overTLS(t *testing.T, server *s3test.Server) (endpoint string, cfg *aws.Config) {
+	t.Helper()
+	to, err := url.Parse(server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o, _ := server.Object("east", result.Artifacts[0].Name); !strings.HasSuffix(o.ChecksumSHA256, "-2") {
-		t.Errorf("the checksum is %q", o.ChecksumSHA256)
-	}
-	sums := make(map[string]int)
-	for _, r := range server.Requests() {
-		if r.Operation != "UploadPart" {
-			continue
-		}
-		sum := r.Header.Get("X-Amz-Checksum-Sha256")
-		if raw, err := base64.StdEncoding.DecodeString(sum); err != nil || hex.EncodeToString(raw) != r.Header.Get("X-Amz-Content-Sha256") {
-			t.Errorf("checksum %q, signed with %q", sum, r.Header.Get("X-Amz-Content-Sha256"))
-		}
-		sums[sum]++
-	}
-	if len(sums) != 2 {
-		t.Errorf("%d parts, want 2", len(sums))
-	}
-	for sum, n := range sums {
-		if n != 2 {
-			t.Errorf("%s went to %d stores", sum, n)
-		}
+	plain := &http.Transport{}
+	t.Cleanup(plain.CloseIdleConnections)
+	front := httptest.NewTLSServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: plain})
+	t.Cleanup(front.Close)
+	trusted := front.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs //nolint:errcheck,forcetypeassert // as httptest says
+	return front.URL, &aws.Config{
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(h *http.Transport) {
+			h.TLSClientConfig = &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}
+		}),
 	}
 }
 
