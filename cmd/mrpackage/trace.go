@@ -157,17 +157,19 @@ const jitter = time.Millisecond
 // and makes one where there is none. The span is cut where it would begin a moment
 // before the end of the last one.
 func (tracks *traceTracks) take(s *traceSpan) int {
-	of := 0
-	for n, track := range *tracks {
-		name := s.kind
+	of := 0 // tracks of the span's kind that are taken
+	name := func() string {
 		if s.several {
-			name = fmt.Sprintf("%s %d", s.kind, of+1)
+			return fmt.Sprintf("%s %d", s.kind, of+1)
 		}
-		if track.name != name {
+		return s.kind
+	}
+	for n, track := range *tracks {
+		if track.name != name() {
 			continue
 		}
-		of++
 		if track.end.After(s.from.Add(jitter)) {
+			of++
 			continue
 		}
 		if track.end.After(s.from) {
@@ -179,13 +181,9 @@ func (tracks *traceTracks) take(s *traceSpan) int {
 		(*tracks)[n].end = s.end()
 		return n
 	}
-	name := s.kind
-	if s.several {
-		name = fmt.Sprintf("%s %d", s.kind, of+1)
-	}
 	*tracks = append(*tracks, struct {
 		name string
 		end  time.Time
-	}{name, s.end()})
+	}{name(), s.end()})
 	return len(*tracks) - 1
 }
