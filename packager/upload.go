@@ -165,8 +165,8 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 	}
 	var mu sync.Mutex
 	uncopied = make(map[*artifact][]want)
-	archiving, stop := context.WithCancel(r.ctx)
-	defer stop()
+	archiving, stop := context.WithCancelCause(r.ctx)
+	defer stop(nil)
 	for d := range decisions {
 		a, to := d.artifact, d.wants
 		if a == nil {
@@ -195,11 +195,10 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 			load, remove, err := r.payload(archiving, a)
 			if err != nil {
 				<-spools
-				if archiving.Err() != nil && errors.Is(err, context.Canceled) {
-					return nil // what stopped it says why
-				}
-				stop() // the input is broken: the other archives are in vain
-				return err
+				// The input is broken: the other archives are in vain. The first
+				// to stop them says why, whoever is the first to end.
+				stop(err)
+				return nil
 			}
 			return send(to, load, func() error {
 				defer func() { <-spools }()
@@ -208,7 +207,7 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 		})
 	}
 	err = errors.Join(looks.Wait(), archives.Wait(), transfers.Wait())
-	return uncopied, err
+	return uncopied, errors.Join(err, context.Cause(archiving))
 }
 
 func (o Options) jobs() int {
