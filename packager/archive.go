@@ -13,6 +13,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // An archiver compresses on as many workers as there are processors, and holds
@@ -135,7 +137,7 @@ func (a *archiver) read(ctx context.Context, f *file, queue, work chan<- *block)
 	}
 	in, err := os.Open(f.path)
 	if err != nil {
-		return fmt.Errorf("opening %s: %s", f.path, plainError(err))
+		return fmt.Errorf("opening %s: %s", f.path, problem.Cause(err))
 	}
 	defer in.Close() // nothing was written
 	var crc uint32
@@ -152,7 +154,7 @@ func (a *archiver) read(ctx context.Context, f *file, queue, work chan<- *block)
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				return f.changed()
 			}
-			return fmt.Errorf("reading %s: %s", f.path, plainError(err))
+			return fmt.Errorf("reading %s: %s", f.path, problem.Cause(err))
 		}
 		left -= int64(len(b.data))
 		b.first, b.last, b.whole = left+int64(len(b.data)) == f.size, left == 0, false
@@ -281,7 +283,7 @@ func (w *writer) storeLarge(e *entry, f *file) error {
 	e.method, e.packed = stored, e.size
 	in, err := os.Open(f.path)
 	if err != nil {
-		return fmt.Errorf("opening %s: %s", f.path, plainError(err))
+		return fmt.Errorf("opening %s: %s", f.path, problem.Cause(err))
 	}
 	defer in.Close() // nothing was written
 	crc := crc32.NewIEEE()

@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 
 	"github.com/klauspost/compress/flate"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 const (
@@ -60,7 +62,7 @@ func (c *compressor) compress(b *block) (err error) {
 	if b.whole {
 		n, err := readFile(b.file.path, b.room()[:b.file.size+1])
 		if err != nil {
-			return fmt.Errorf("reading %s: %s", b.file.path, plainError(err))
+			return fmt.Errorf("reading %s: %s", b.file.path, problem.Cause(err))
 		}
 		b.data, b.dictionary = b.room()[:n], b.dictionary[:0]
 		if int64(n) != b.file.size || checksum(0, b.data) != b.file.crc {

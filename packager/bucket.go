@@ -18,6 +18,8 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 const (
@@ -92,7 +94,7 @@ func (b *bucket) check(ctx context.Context) error {
 	defer cancel()
 	err := b.ask(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return &Error{
+		return &problem.Error{
 			Subject: b.Region, Err: err,
 			Message: fmt.Sprintf("the bucket %s does not answer: waited %s", b.Bucket, checkTimeout),
 			Hint:    unreachable(b.Region),
@@ -112,7 +114,7 @@ func (b *bucket) ask(ctx context.Context) error {
 	}
 	switch {
 	case region != "" && region != b.Region:
-		return &Error{
+		return &problem.Error{
 			Subject: b.Region, Err: err,
 			Message: fmt.Sprintf("the bucket %s is in %s, not in %s", b.Bucket, region, b.Region),
 			Hint:    "CloudFormation takes code only from a bucket in the stack's own region: name one in " + b.Region,
@@ -135,7 +137,7 @@ func (b *bucket) ask(ctx context.Context) error {
 	if b.Owner != "" {
 		anyOwner := func(o *s3.Options) { o.APIOptions = o.APIOptions[:len(o.APIOptions)-1] } // the last one says who the owner is
 		if _, err := b.client.ListObjectsV2(ctx, list, fewer, anyOwner); err == nil {
-			return &Error{
+			return &problem.Error{
 				Subject: b.Region,
 				Message: fmt.Sprintf("the bucket %s does not belong to the account %s", b.Bucket, b.Owner),
 				Hint:    "somebody else may own a bucket of this name: correct the name, or --expected-bucket-owner",

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 )
 
 // Copy says when an archive that one store has reaches the others by S3's own
@@ -86,7 +88,7 @@ func (c *copier) first(stores []Contents, wants []want, size int64) int {
 func (c *copier) may(buckets []*bucket, from, to want) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return buckets[from.store].partition() == buckets[to.store].partition() && !c.refused[[2]int{from.store, to.store}]
+	return region.Partition(buckets[from.store].Region) == region.Partition(buckets[to.store].Region) && !c.refused[[2]int{from.store, to.store}]
 }
 
 func (c *copier) refuse(from, to want) {

@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // formatVersion is raised whenever the bytes of an archive change for the same
@@ -81,12 +83,12 @@ func (w *walker) fail(format string, args ...any) {
 func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		w.fail("reading the folder %s: %s", path, plainError(err))
+		w.fail("reading the folder %s: %s", path, problem.Cause(err))
 		return
 	}
 	outputs, err := written(path)
 	if err != nil {
-		w.fail("reading %s in %s: %s", OutputsFile, path, plainError(err))
+		w.fail("reading %s in %s: %s", OutputsFile, path, problem.Cause(err))
 	}
 	for _, entry := range entries {
 		if w.full() {
@@ -130,13 +132,13 @@ func (w *walker) entry(entry os.DirEntry, path, real, name string, above []os.Fi
 	if link {
 		target, lerr := os.Readlink(path)
 		if lerr != nil {
-			w.fail("reading the link %s: %s", path, plainError(lerr))
+			w.fail("reading the link %s: %s", path, problem.Cause(lerr))
 			return
 		}
 		if info, err = os.Stat(path); err != nil {
 			reason := "which is not there"
 			if !errors.Is(err, os.ErrNotExist) {
-				reason = plainError(err)
+				reason = problem.Cause(err)
 			}
 			w.fail("the link %s leads to %s: %s", path, target, reason)
 			return
@@ -153,7 +155,7 @@ func (w *walker) entry(entry os.DirEntry, path, real, name string, above []os.Fi
 	}
 	switch {
 	case err != nil:
-		w.fail("reading %s: %s", path, plainError(err))
+		w.fail("reading %s: %s", path, problem.Cause(err))
 	case info.IsDir():
 		w.folder(path, real, name+"/", append(above[:len(above):len(above)], info))
 	case excluded:
@@ -176,7 +178,7 @@ func (f *file) hash(ctx context.Context, folders [][]byte, buf []byte) error {
 	if f.size <= blockSize {
 		n, err := readFile(f.path, buf[:f.size+1])
 		if err != nil {
-			return fmt.Errorf("reading %s: %s", f.path, plainError(err))
+			return fmt.Errorf("reading %s: %s", f.path, problem.Cause(err))
 		}
 		if int64(n) != f.size {
 			return f.changed()
@@ -187,7 +189,7 @@ func (f *file) hash(ctx context.Context, folders [][]byte, buf []byte) error {
 	}
 	r, err := os.Open(f.path)
 	if err != nil {
-		return fmt.Errorf("opening %s: %s", f.path, plainError(err))
+		return fmt.Errorf("opening %s: %s", f.path, problem.Cause(err))
 	}
 	defer r.Close() // nothing was written
 	h := sha256.New()
@@ -205,7 +207,7 @@ func (f *file) hash(ctx context.Context, folders [][]byte, buf []byte) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s: %s", f.path, plainError(err))
+			return fmt.Errorf("reading %s: %s", f.path, problem.Cause(err))
 		}
 	}
 	if size != f.size {

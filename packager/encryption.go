@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // SSE is the encryption that S3 stores objects under.
@@ -68,7 +70,7 @@ func checkKeys(stores []Store, sse SSE) (errs []error) {
 			continue
 		}
 		fail := func(hint, format string, args ...any) {
-			errs = append(errs, &Error{Subject: s.Region, Message: fmt.Sprintf(format, args...), Hint: hint})
+			errs = append(errs, &problem.Error{Subject: s.Region, Message: fmt.Sprintf(format, args...), Hint: hint})
 		}
 		const perRegion = "give each region its own with --kms-key-id REGION=KEY, or an alias that every region has"
 		m := arn.FindStringSubmatch(s.KMSKey)
@@ -90,7 +92,7 @@ func checkKeys(stores []Store, sse SSE) (errs []error) {
 	switch sse {
 	case BucketSSE, AES256, KMS:
 	default:
-		errs = append(errs, &Error{Message: fmt.Sprintf("%q is no encryption of S3's: there are %s and %s", sse, AES256, KMS)})
+		errs = append(errs, &problem.Error{Message: fmt.Sprintf("%q is no encryption of S3's: there are %s and %s", sse, AES256, KMS)})
 	}
 	return errs
 }

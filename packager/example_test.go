@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A plan says, without any request, what a run will store where.
@@ -19,8 +20,8 @@ func ExampleNewPlan() {
 		},
 	})
 	if err != nil {
-		for _, problem := range packager.Errors(err) {
-			log.Print(problem)
+		for _, err := range problem.Errors(err) {
+			log.Print(err)
 		}
 		return
 	}

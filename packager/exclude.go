@@ -13,6 +13,8 @@ import (
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 )
 
 // ignoreFile holds patterns in an artifact's root, in .dockerignore's syntax
@@ -50,13 +52,6 @@ type excluder struct {
 	names    []*regexp.Regexp // base names of outputs for any region
 }
 
-const regionPattern = `[a-z]{2,4}(-[a-z]+)+-[0-9]+`
-
-// ValidRegion tells whether name has the form of an AWS region's name.
-func ValidRegion(name string) bool {
-	return regexp.MustCompile("^" + regionPattern + "$").MatchString(name)
-}
-
 // newExcluder takes output paths, which may hold {region}. Such a pattern
 // stands for every region, so that outputs of an earlier run for other
 // regions stay out too. Files that have the default output's name stay out
@@ -70,7 +65,7 @@ func newExcluder(patterns, outputs []string) (*excluder, error) {
 		return nil, fmt.Errorf("reading the exclude patterns %q: %w", patterns, err)
 	}
 	pattern := func(s string) *regexp.Regexp {
-		return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(s), regexp.QuoteMeta("{region}"), regionPattern) + "$")
+		return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(s), regexp.QuoteMeta("{region}"), region.Pattern) + "$")
 	}
 	names := []string{"packaged-template-{region}.yaml", "packaged-template-{region}.yml", "packaged-template-{region}.json"}
 	for _, out := range outputs {

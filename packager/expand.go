@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // expandable tells whether a tree holds what CloudFormation refuses or readers
@@ -170,7 +172,7 @@ func (x *expander) writeMerge(n *node, i int, merged *node) {
 	}
 	start, separator := x.t.entry(n, i), ", "
 	if !n.flow {
-		_, column := place(x.t.src, x.t.lines, start)
+		_, column := x.t.src.Place(start)
 		separator = x.t.newline() + strings.Repeat(" ", column-1)
 	}
 	entries := make([]string, len(merged.keys))
@@ -200,13 +202,13 @@ func (x *expander) remove(n *node, i int) {
 			return
 		}
 		// In block style the comment of the entry before stays.
-		if text := x.t.src[before:start]; !n.flow {
+		if text := x.t.src.Text[before:start]; !n.flow {
 			before = start - len(text) + len(bytes.TrimRight(text, " \t\r\n"))
 		}
 		x.edits = append(x.edits, edit{before, end, ""})
 	case n.flow:
-		if rest := bytes.TrimLeft(x.t.src[end:], " \t\r\n"); bytes.HasPrefix(rest, []byte(",")) {
-			end = len(x.t.src) - len(rest) + 1
+		if rest := bytes.TrimLeft(x.t.src.Text[end:], " \t\r\n"); bytes.HasPrefix(rest, []byte(",")) {
+			end = len(x.t.src.Text) - len(rest) + 1
 		}
 		x.edits = append(x.edits, edit{start, end, ""})
 	default:
@@ -255,10 +257,11 @@ func (t *template) expand() []error {
 	if len(x.errs) > 0 {
 		return x.errs
 	}
-	text, err := apply(t.src, x.edits)
+	body, err := apply(t.src.Text, x.edits)
 	if err != nil {
 		return []error{t.internal(err)}
 	}
+	text := problem.NewSource(body)
 	read := readYAML
 	if t.json {
 		read = readJSON
@@ -272,7 +275,7 @@ func (t *template) expand() []error {
 		return []error{t.internal(fmt.Errorf("without its aliases the template differs at %s", where))}
 	}
 	slices.SortStableFunc(x.edits, func(a, b edit) int { return cmp.Compare(a.start, b.start) })
-	t.src, t.lines, t.root, t.expanded = text, lineStarts(text), got, x.edits
+	t.src, t.root, t.expanded = text, got, x.edits
 	return nil
 }
 
@@ -286,9 +289,9 @@ func (t *template) place(n *node) (line, column int) {
 			break
 		}
 		if at < begin+len(e.text) {
-			return place(t.file, t.fileLines, e.start)
+			return t.file.Place(e.start)
 		}
 		grown += len(e.text) - (e.end - e.start)
 	}
-	return place(t.file, t.fileLines, at-grown)
+	return t.file.Place(at - grown)
 }

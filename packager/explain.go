@@ -15,13 +15,15 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // explain turns an answer of AWS into an Error that names region, bucket, key,
 // AWS's code and request id, and says what to do. action is the IAM action
 // that the request needs.
 func (b *bucket) explain(action, doing, key string, err error) error {
-	var explained *Error
+	var explained *problem.Error
 	if errors.As(err, &explained) {
 		return explained
 	}
@@ -37,7 +39,7 @@ func (b *bucket) explain(action, doing, key string, err error) error {
 			message = http.StatusText(status(err))
 		}
 	}
-	e := &Error{Subject: b.Region, Err: err}
+	e := &problem.Error{Subject: b.Region, Err: err}
 	e.Message = fmt.Sprintf("%s %s: %s", doing, object, message)
 	if code != "" {
 		e.Message = fmt.Sprintf("%s %s: %s (%s", doing, object, code, message)

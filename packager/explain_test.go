@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
 )
 
@@ -17,8 +18,8 @@ import (
 func hint(t *testing.T, opts packager.Options) string {
 	t.Helper()
 	_, err := packager.Package(t.Context(), opts)
-	var e *packager.Error
-	if all := packager.Errors(err); len(all) != 1 || !errors.As(all[0], &e) {
+	var e *problem.Error
+	if all := problem.Errors(err); len(all) != 1 || !errors.As(all[0], &e) {
 		t.Fatalf("got %v", err)
 	}
 	return e.Hint

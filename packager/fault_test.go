@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
 )
 
@@ -179,8 +180,8 @@ func TestUnreachableRegion(t *testing.T) {
 func wantUnreachable(t *testing.T, server *s3test.Server, opts packager.Options) {
 	t.Helper()
 	_, err := packager.Package(t.Context(), opts)
-	all := packager.Errors(err)
-	var e *packager.Error
+	all := problem.Errors(err)
+	var e *problem.Error
 	if len(all) != 1 || !errors.As(all[0], &e) || e.Subject != "us-west-2" || !strings.Contains(e.Hint, "us-west-2 cannot be reached from here") {
 		t.Errorf("got %v", err)
 	}

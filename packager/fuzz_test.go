@@ -17,6 +17,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // FuzzApply: edits are refused for a reason, or made, and every byte outside of them stays.
@@ -99,7 +101,7 @@ func FuzzTemplate(f *testing.F) {
 		}
 		plan, err := NewPlan(t.Context(), Options{TemplateFile: path, Stores: []Store{p.store}})
 		if err != nil {
-			refused(t, src, Errors(err))
+			refused(t, src, problem.Errors(err))
 			return
 		}
 		allStored(t, dir, plan.Templates[0].Body)
@@ -188,9 +190,9 @@ func readBack(t *testing.T, dir string, src []byte) (*template, []error) {
 func refused(t *testing.T, src []byte, errs []error) {
 	t.Helper()
 	for _, err := range errs {
-		var e *Error
+		var e *problem.Error
 		if !errors.As(err, &e) {
-			t.Errorf("not an *Error: %v", err)
+			t.Errorf("not an *problem.Error: %v", err)
 		} else if strings.HasPrefix(e.Message, "internal error") {
 			t.Errorf("%v\n%q\n%s", err, src, src)
 		}
@@ -230,7 +232,7 @@ func (p *packaging) locate(r *reference) location {
 // written out in the source already.
 func (p *packaging) compareLines(t *testing.T) {
 	t.Helper()
-	text := p.source.src
+	text := p.source.src.Text
 	src, got := strings.Split(string(text), "\n"), strings.Split(string(p.body), "\n")
 	if len(got) > len(src)+len(p.source.refs) {
 		t.Errorf("%d lines became %d with %d references:\n%s", len(src), len(got), len(p.source.refs), p.body)
@@ -284,8 +286,8 @@ func (p *packaging) compareValues(t *testing.T, src []byte) {
 	if !ok {
 		t.Fatalf("the packaged template cannot be read:\n%s", p.body)
 	}
-	if !want.expands() && !bytes.Equal(p.source.src, src) {
-		t.Errorf("there is nothing to write out in\n%s\nyet it became\n%s", src, p.source.src)
+	if !want.expands() && !bytes.Equal(p.source.src.Text, src) {
+		t.Errorf("there is nothing to write out in\n%s\nyet it became\n%s", src, p.source.src.Text)
 	}
 	at := make([]*value, len(p.source.refs))
 	for i, r := range p.source.refs {

@@ -6,18 +6,20 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // readGoccy reads YAML with goccy/go-yaml, which shares no code with the
 // first reader: what both read alike, CloudFormation's reader does too. It
 // has no positions here, and refuses some templates that are right.
-func readGoccy(src []byte) (n *node, err error) {
+func readGoccy(src *problem.Source) (n *node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			n, err = nil, fmt.Errorf("the second reader: %v", r)
 		}
 	}()
-	file, err := parser.ParseBytes(src, 0)
+	file, err := parser.ParseBytes(src.Text, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -8,12 +8,14 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // readJSON reads one JSON text (RFC 8259). src must be valid UTF-8.
-func readJSON(src []byte) (*node, error) {
-	body := bytes.TrimPrefix(src, []byte("\ufeff"))
-	r := jsonReader{src: src, base: len(src) - len(body), lines: lineStarts(src)}
+func readJSON(src *problem.Source) (*node, error) {
+	body := bytes.TrimPrefix(src.Text, []byte("\ufeff"))
+	r := jsonReader{src: src, base: len(src.Text) - len(body)}
 	r.dec = json.NewDecoder(bytes.NewReader(body))
 	r.dec.UseNumber()
 	n, err := r.value(0)
@@ -27,10 +29,9 @@ func readJSON(src []byte) (*node, error) {
 }
 
 type jsonReader struct {
-	src   []byte
-	base  int
-	lines []int
-	dec   *json.Decoder
+	src  *problem.Source
+	base int
+	dec  *json.Decoder
 
 	// The place that was found last: tokens come in order, and a line may be
 	// as long as the file.
@@ -40,18 +41,18 @@ type jsonReader struct {
 // next is where the next token begins.
 func (r *jsonReader) next() int {
 	at := r.base + int(r.dec.InputOffset())
-	for at < len(r.src) && strings.IndexByte(" \t\r\n,:", r.src[at]) >= 0 {
+	for at < len(r.src.Text) && strings.IndexByte(" \t\r\n,:", r.src.Text[at]) >= 0 {
 		at++
 	}
 	return at
 }
 
 func (r *jsonReader) place(at int) (line, column int) {
-	at = min(at, len(r.src))
-	if r.line == 0 || at < r.at || r.line < len(r.lines) && at >= r.lines[r.line] {
-		r.line, r.column = place(r.src, r.lines, at)
+	at = min(at, len(r.src.Text))
+	if r.line == 0 || at < r.at || r.line < r.src.Lines() && at >= r.src.LineStart(r.line+1) {
+		r.line, r.column = r.src.Place(at)
 	} else {
-		r.column += utf8.RuneCount(r.src[r.at:at])
+		r.column += utf8.RuneCount(r.src.Text[r.at:at])
 	}
 	r.at = at
 	return r.line, r.column
@@ -74,7 +75,7 @@ func (r *jsonReader) value(depth int) (*node, error) {
 			// Offset counts the bytes read, the bad one included.
 			return nil, r.errorAt(max(at, r.base+int(syntax.Offset)-1), syntax.Error())
 		}
-		return nil, r.errorAt(min(at, len(r.src)), "the JSON text ends too early")
+		return nil, r.errorAt(min(at, len(r.src.Text)), "the JSON text ends too early")
 	}
 	n := &node{offset: at, start: at, flow: true}
 	n.line, n.column = r.place(at)

@@ -145,13 +145,13 @@ func (t *template) replaceLoop(r *reference, locate func(*reference) location, t
 		}
 	}
 	n := r.node
-	_, end, err := n.span(t.src)
+	_, end, err := n.span(t.src.Text)
 	if err != nil {
 		return change{}, nil, nil, t.internal(fmt.Errorf("line %d, column %d: %w", n.line, n.column, err))
 	}
 	text := t.flowText(want)
 	if n.block {
-		text += headerComment(t.src[n.start:])
+		text += headerComment(t.src.Text[n.start:])
 	}
 	c := change{edit: edit{n.offset, end, text}, node: n, path: r.path, expect: func(target *node) { *target = *want }}
 	return c, &node{value: name, plain: !t.json}, entry, nil

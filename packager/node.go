@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 type kind uint8
@@ -86,8 +87,8 @@ func (e *syntaxError) Error() string { return e.message }
 
 // readYAML reads one YAML document with the reader whose positions are
 // trusted. src must be valid UTF-8.
-func readYAML(src []byte) (*node, error) {
-	loader, err := yaml.NewLoader(bytes.NewReader(src))
+func readYAML(src *problem.Source) (*node, error) {
+	loader, err := yaml.NewLoader(bytes.NewReader(src.Text))
 	if err != nil {
 		return nil, fmt.Errorf("reading YAML: %w", err)
 	}
@@ -107,7 +108,7 @@ func readYAML(src []byte) (*node, error) {
 	if len(doc.Content) != 1 {
 		return nil, &syntaxError{1, 1, "the template is empty"}
 	}
-	c := converter{src: src, lines: lineStarts(src), nodes: make(map[*yaml.Node]*node)}
+	c := converter{src: src, nodes: make(map[*yaml.Node]*node)}
 	return c.convert(doc.Content[0], false, 0)
 }
 
@@ -120,8 +121,7 @@ func yamlError(err error) error {
 }
 
 type converter struct {
-	src   []byte
-	lines []int
+	src   *problem.Source
 	nodes map[*yaml.Node]*node // the anchored ones
 
 	// The place that was found last: nodes come in order, and a line may be
@@ -144,7 +144,7 @@ func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
 		c.nodes[y] = n
 	}
 	n.offset = c.offset(y.Line, y.Column)
-	end, start := skipProperties(c.src, n.offset)
+	end, start := skipProperties(c.src.Text, n.offset)
 	n.start = start
 	switch y.Kind {
 	case yaml.MappingNode:
@@ -178,42 +178,18 @@ func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*node, error) {
 // offset turns the reader's line and column, which counts characters, into a
 // byte offset.
 func (c *converter) offset(line, column int) int {
-	if line < 1 || line > len(c.lines) {
-		return len(c.src)
+	text := c.src.Text
+	if line < 1 || line > c.src.Lines() {
+		return len(text)
 	}
 	if line != c.line || column < c.column {
-		c.line, c.column, c.at = line, 1, c.lines[line-1]
+		c.line, c.column, c.at = line, 1, c.src.LineStart(line)
 	}
-	for ; c.column < column && c.at < len(c.src); c.column++ {
-		_, size := utf8.DecodeRune(c.src[c.at:])
+	for ; c.column < column && c.at < len(text); c.column++ {
+		_, size := utf8.DecodeRune(text[c.at:])
 		c.at += size
 	}
 	return c.at
-}
-
-// lineStarts returns the byte offset of every line as YAML 1.1 counts them
-// (section 5.4: CR, LF, CR LF, NEL, LS and PS end a line), a byte order mark
-// left out of the first.
-func lineStarts(src []byte) []int {
-	at := 0
-	if bytes.HasPrefix(src, []byte("\ufeff")) {
-		at = len("\ufeff")
-	}
-	starts := []int{at}
-	for at < len(src) {
-		r, size := utf8.DecodeRune(src[at:])
-		at += size
-		switch r {
-		case '\r':
-			if at < len(src) && src[at] == '\n' {
-				at++
-			}
-			starts = append(starts, at)
-		case '\n', '\u0085', '\u2028', '\u2029':
-			starts = append(starts, at)
-		}
-	}
-	return starts
 }
 
 // skipProperties returns the offset behind a node's tag and anchor, and that of
@@ -242,14 +218,4 @@ func skipProperties(src []byte, at int) (end, next int) {
 		return end, end
 	}
 	return end, next
-}
-
-// place turns a byte offset into a 1-based line and column.
-func place(src []byte, lines []int, at int) (line, column int) {
-	at = max(lines[0], min(at, len(src)))
-	line, found := slices.BinarySearch(lines, at)
-	if found {
-		line++
-	}
-	return line, utf8.RuneCount(src[lines[line-1]:at]) + 1
 }

@@ -24,6 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 const (
@@ -237,7 +239,7 @@ func signedBody(sum []byte) func(*middleware.Stack) error {
 // notS3 is the error of a success that S3 did not report: it always tells an
 // object's ETag. A proxy's page that says "blocked" comes as 200 as well.
 func (b *bucket) notS3(key string) error {
-	return &Error{
+	return &problem.Error{
 		Subject: b.Region,
 		Message: fmt.Sprintf("uploading s3://%s/%s: the answer is a success, but not S3's: it has no ETag", b.Bucket, key),
 		Hint:    "does a proxy answer in S3's place? see HTTPS_PROXY, and --endpoint-url",
@@ -275,7 +277,7 @@ func (b *bucket) verify(ctx context.Context, key string, p payload) error {
 	if err != nil || there.presence == proved || there.presence == unknown {
 		return err
 	}
-	return &Error{
+	return &problem.Error{
 		Subject: b.Region,
 		Message: fmt.Sprintf("s3://%s/%s is not what was uploaded: it has %d bytes, and %d were sent", b.Bucket, key, there.size, p.size),
 		Hint:    "does another process write to this key? run again",

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
 )
 
@@ -90,8 +91,8 @@ func TestPackageFailingStore(t *testing.T) {
 	if result != nil || err == nil {
 		t.Fatalf("result %v, error %v", result, err)
 	}
-	var problem *packager.Error
-	if all := packager.Errors(err); len(all) != 1 || !errors.As(all[0], &problem) || problem.Subject != "us-east-1" {
+	var e *problem.Error
+	if all := problem.Errors(err); len(all) != 1 || !errors.As(all[0], &e) || e.Subject != "us-east-1" {
 		t.Errorf("errors: %v", all)
 	}
 	if len(server.Keys("west")) != 1 || len(server.Keys("east")) != 0 {
@@ -118,7 +119,7 @@ func TestPackageCancelled(t *testing.T) {
 	}
 	began := time.Now()
 	_, err := packager.Package(ctx, opts)
-	if !errors.Is(err, context.Canceled) || len(packager.Errors(err)) != 1 {
+	if !errors.Is(err, context.Canceled) || len(problem.Errors(err)) != 1 {
 		t.Errorf("error: %v", err)
 	}
 	if open := server.OpenUploads("west"); len(open) > 0 {
@@ -140,14 +141,14 @@ func TestPlanErrors(t *testing.T) {
 	opts.Stores[1] = packager.Store{Region: "eu-west-1"}
 	_, err := packager.NewPlan(t.Context(), opts)
 	var got []string
-	for _, e := range packager.Errors(err) {
-		var problem *packager.Error
-		if !errors.As(e, &problem) {
-			t.Fatalf("%v is no *Error", e)
+	for _, err := range problem.Errors(err) {
+		var e *problem.Error
+		if !errors.As(err, &e) {
+			t.Fatalf("%v is no *problem.Error", err)
 		}
-		got = append(got, problem.Subject)
-		if problem.Line > 0 && !strings.Contains(problem.Excerpt, "^") {
-			t.Errorf("%v has no excerpt", problem)
+		got = append(got, e.Subject)
+		if e.Line > 0 && !strings.Contains(e.Excerpt, "^") {
+			t.Errorf("%v has no excerpt", e)
 		}
 	}
 	if want := "A.CodeUri B C.DefinitionUri eu-west-1"; strings.Join(got, " ") != want {

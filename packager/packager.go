@@ -69,6 +69,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // Options says what to package and where to store it. The zero value packages
@@ -145,7 +147,7 @@ type Plan struct {
 	Artifacts    []Artifact // each distinct local artifact, in the template's order
 	Stores       []Contents // what each store must hold, in the order of Options.Stores
 	Templates    []Template // the packaged template for each store
-	Warnings     []error    // what would go wrong later; each an *Error
+	Warnings     []error    // what would go wrong later; each an *problem.Error
 
 	opts    Options
 	objects [][]object
@@ -198,7 +200,7 @@ type Reference struct {
 }
 
 // String returns the logical ID and property, "MyFunction.CodeUri".
-func (r Reference) String() string { return oneLine(dotted(r.LogicalID, r.Property)) }
+func (r Reference) String() string { return problem.OneLine(dotted(r.LogicalID, r.Property)) }
 
 // Contents is what one store must hold.
 type Contents struct {
@@ -309,7 +311,7 @@ const defaultRefresh = 30 * 24 * time.Hour
 
 // Package plans, archives, uploads and rewrites. Where it returns an error no
 // packaged template is returned. The error joins all problems: of the input,
-// in the template's order, or else of the stores, in their order; see [Errors].
+// in the template's order, or else of the stores, in their order; see [problem.Errors].
 // When ctx ends, so does Package, with ctx's error.
 func Package(ctx context.Context, opts Options) (*Result, error) {
 	plan, err := NewPlan(ctx, opts)

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A payload is what is to be stored under a key.
@@ -65,7 +67,7 @@ func (a *artifact) explain(err error) error {
 		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		return &Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let TMPDIR name a folder on a larger one"}
+		return &problem.Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let TMPDIR name a folder on a larger one"}
 	}
 	r := a.refs[0]
 	e := r.errorf("%q: %v", r.local, err)

@@ -2,7 +2,6 @@ package packager
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // An artifact is one local file or folder in one stored form.
@@ -62,7 +63,7 @@ type artifactID struct {
 // NewPlan reads the template and everything that it refers to, and decides
 // what must be stored where: keys come from content. Nothing is sent and
 // nothing written. Every problem of the input is found; the error joins them
-// in the order of the template, see [Errors].
+// in the order of the template, see [problem.Errors].
 func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	began := time.Now()
 	stores, storeErrs := complete(opts.Stores)
@@ -93,7 +94,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	}
 	var errs []error
 	for _, t := range p.order {
-		slices.SortStableFunc(p.errs[t], byPlace)
+		problem.Sort(p.errs[t])
 		errs = append(errs, p.errs[t]...)
 	}
 	if errs = append(errs, storeErrs...); len(errs) > 0 {
@@ -132,14 +133,6 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	return plan, nil
 }
 
-func byPlace(a, b error) int {
-	var x, y *Error
-	if !errors.As(a, &x) || !errors.As(b, &y) {
-		return 0
-	}
-	return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
-}
-
 // templateFile returns the template that is meant, by default the first of the
 // usual names that is there.
 func templateFile(given string) (string, error) {
@@ -156,7 +149,7 @@ func templateFile(given string) (string, error) {
 	if err != nil {
 		dir = "this folder"
 	}
-	return "", &Error{Message: fmt.Sprintf("no template: none of %s is in %s", strings.Join(names, ", "), dir), Hint: "name it with --template-file"}
+	return "", &problem.Error{Message: fmt.Sprintf("no template: none of %s is in %s", strings.Join(names, ", "), dir), Hint: "name it with --template-file"}
 }
 
 // reads lists the templates and single files that the plan was made of, by
@@ -221,7 +214,7 @@ func (p *planner) reference(r *reference, chain []string) []error {
 		}
 		return fail(missingHint(r.template.dir, path, r.local), "no such %s: %s", what, path)
 	case err != nil:
-		return fail("", "%s: %s", path, plainError(err))
+		return fail("", "%s: %s", path, problem.Cause(err))
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return fail("", "%s is neither a file nor a folder (%s)", path, info.Mode().Type())
 	case info.IsDir() && filepath.Dir(realPath(path)) == realPath(path):
@@ -249,7 +242,7 @@ func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error 
 	if !asZip && r.row.zip {
 		ready, err := isZip(path)
 		if err != nil {
-			return []error{r.errorf("%q: reading %s: %s", r.local, path, plainError(err))}
+			return []error{r.errorf("%q: reading %s: %s", r.local, path, problem.Cause(err))}
 		}
 		asZip = !ready
 	}

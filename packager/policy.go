@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 )
 
 // A statement is one of an IAM policy.
@@ -61,10 +63,10 @@ func (s Store) keyStatement(n int) statement {
 		Action: []string{"kms:GenerateDataKey", "kms:Decrypt"}, Resource: []string{s.KMSKey},
 	}
 	if !strings.HasPrefix(s.KMSKey, "arn:") {
-		allow.Resource[0] = fmt.Sprintf("arn:%s:kms:%s:*:key/%s", s.partition(), s.Region, s.KMSKey)
+		allow.Resource[0] = fmt.Sprintf("arn:%s:kms:%s:*:key/%s", region.Partition(s.Region), s.Region, s.KMSKey)
 	}
 	if at := strings.Index(s.KMSKey, "alias/"); at >= 0 {
-		allow.Resource[0] = fmt.Sprintf("arn:%s:kms:%s:*:key/*", s.partition(), s.Region)
+		allow.Resource[0] = fmt.Sprintf("arn:%s:kms:%s:*:key/*", region.Partition(s.Region), s.Region)
 		allow.Condition = map[string]map[string]string{"ForAnyValue:StringEquals": {"kms:ResourceAliases": s.KMSKey[at:]}}
 	}
 	return allow
@@ -72,22 +74,9 @@ func (s Store) keyStatement(n int) statement {
 
 // arn is that of an object, or of the bucket itself.
 func (s Store) arn(key string) string {
-	arn := fmt.Sprintf("arn:%s:s3:::%s", s.partition(), s.Bucket)
+	arn := fmt.Sprintf("arn:%s:s3:::%s", region.Partition(s.Region), s.Bucket)
 	if key != "" {
 		arn += "/" + key
 	}
 	return arn
-}
-
-// partition is the AWS partition of the store's region.
-func (s Store) partition() string {
-	for prefix, partition := range map[string]string{
-		"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc",
-		"us-iso-": "aws-iso", "us-isob-": "aws-iso-b", "us-isof-": "aws-iso-f", "eu-isoe-": "aws-iso-e",
-	} {
-		if strings.HasPrefix(s.Region, prefix) {
-			return partition
-		}
-	}
-	return "aws"
 }

@@ -8,10 +8,12 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 func (t *template) internal(err error) error {
-	return &Error{
+	return &problem.Error{
 		File: t.path, Message: "internal error, nothing is written: " + err.Error(), Err: err,
 		Hint: "please report it with this template at https://github.com/symphoniacloud/multi-region-codepipeline/issues",
 	}
@@ -21,7 +23,7 @@ func (t *template) internal(err error) error {
 // the one that found the references.
 type reader struct {
 	name   string
-	read   func([]byte) (*node, error)
+	read   func(*problem.Source) (*node, error)
 	strict bool  // it tells plain scalars, tags and anchors as they are written
 	source *node // the template as this reader understands it; nil before it was asked
 
@@ -46,6 +48,7 @@ func (t *template) openReaders() {
 func (t *template) prove(out []byte, changes []change) error {
 	sources, results := make([]*node, len(t.readers)), make([]*node, len(t.readers))
 	unread, unreadable := make([]error, len(t.readers)), make([]error, len(t.readers))
+	text := problem.NewSource(out)
 	var group errgroup.Group
 	for i, r := range t.readers {
 		group.Go(func() error {
@@ -55,7 +58,7 @@ func (t *template) prove(out []byte, changes []change) error {
 			return nil
 		})
 		group.Go(func() error {
-			results[i], unreadable[i] = r.read(out)
+			results[i], unreadable[i] = r.read(text)
 			return nil
 		})
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A rewrite that reads otherwise than it must is never returned: whichever
@@ -20,17 +22,21 @@ func TestProof(t *testing.T) {
 	locate := func(*reference) location { return location{region: "us-east-1", bucket: "code", key: "k.zip"} }
 	for name, breakIt := range map[string]func(*template){
 		"the first reader sees another value": func(t *template) {
-			t.readers[0].read = func(b []byte) (*node, error) { return readYAML(bytes.Replace(b, []byte("a.b"), []byte("a.c"), 1)) }
+			t.readers[0].read = func(s *problem.Source) (*node, error) {
+				return readYAML(problem.NewSource(bytes.Replace(s.Text, []byte("a.b"), []byte("a.c"), 1)))
+			}
 		},
 		"the second reader sees another value": func(t *template) {
-			t.readers[1].read = func(b []byte) (*node, error) { return readGoccy(bytes.Replace(b, []byte("s3://"), []byte("s4://"), 1)) }
+			t.readers[1].read = func(s *problem.Source) (*node, error) {
+				return readGoccy(problem.NewSource(bytes.Replace(s.Text, []byte("s3://"), []byte("s4://"), 1)))
+			}
 		},
 		"a reader fails": func(t *template) {
-			t.readers[1].read = func(b []byte) (*node, error) {
-				if bytes.Contains(b, []byte("s3://")) {
+			t.readers[1].read = func(s *problem.Source) (*node, error) {
+				if bytes.Contains(s.Text, []byte("s3://")) {
 					return nil, errors.New("unreadable")
 				}
-				return readGoccy(b)
+				return readGoccy(s)
 			}
 		},
 		"a value is not where it was found": func(t *template) { t.refs[0].node.start += 2 },
@@ -47,12 +53,12 @@ func TestProof(t *testing.T) {
 			}
 			breakIt(tmpl)
 			out, _, err := tmpl.rewrite(locate)
-			var problem *Error
-			if !errors.As(err, &problem) || out != nil {
+			var e *problem.Error
+			if !errors.As(err, &e) || out != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			if !strings.Contains(problem.Message, "internal error, nothing is written") || !strings.Contains(problem.Hint, "/issues") {
-				t.Errorf("%v\nhint: %s", problem, problem.Hint)
+			if !strings.Contains(e.Message, "internal error, nothing is written") || !strings.Contains(e.Hint, "/issues") {
+				t.Errorf("%v\nhint: %s", e, e.Hint)
 			}
 		})
 	}

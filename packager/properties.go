@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 )
 
 // A form is how a property names an S3 object: a URL where bucket is empty,
@@ -157,31 +159,13 @@ func (f form) value(l location) (text string, pairs [][2]string) {
 		return "", pairs
 	}
 	if f.https {
-		return "https://s3." + l.region + "." + dnsSuffix(l.region) + "/" + l.bucket + "/" + l.key, nil
+		return "https://s3." + l.region + "." + region.DNSSuffix(l.region) + "/" + l.bucket + "/" + l.key, nil
 	}
 	text = "s3://" + l.bucket + "/" + l.key
 	if l.version != "" {
 		text += "?versionId=" + l.version
 	}
 	return text, nil
-}
-
-// dnsSuffix is the domain of a region's partition, from the partition metadata
-// that the AWS SDKs share.
-func dnsSuffix(region string) string {
-	for _, p := range []struct{ prefix, suffix string }{
-		{"cn-", "amazonaws.com.cn"},
-		{"us-iso-", "c2s.ic.gov"},
-		{"us-isob-", "sc2s.sgov.gov"},
-		{"us-isof-", "csp.hci.ic.gov"},
-		{"eu-isoe-", "cloud.adc-e.uk"},
-		{"eusc-", "amazonaws.eu"},
-	} {
-		if strings.HasPrefix(region, p.prefix) {
-			return p.suffix
-		}
-	}
-	return "amazonaws.com"
 }
 
 // isURL tells a URL, or another service's name for a document, from a path.

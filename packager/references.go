@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A placement says how a reference's value comes into the template.
@@ -47,7 +49,7 @@ func (r *reference) subject() string {
 }
 
 // errorf returns an Error at the reference's place.
-func (r *reference) errorf(format string, args ...any) *Error {
+func (r *reference) errorf(format string, args ...any) *problem.Error {
 	at := r.node
 	if r.absent {
 		at = r.entry
@@ -186,7 +188,7 @@ func (c *collector) property(row property, id, name string, steps []string, n *n
 // template's folder, unless the resource says where its code is otherwise.
 func (c *collector) absent(row property, id string, n *node, path []int, at placement) {
 	if (at == replaceValue || at == replaceProperties) && n.plain && n.value == "" && n.start == n.offset {
-		before := bytes.TrimRight(c.t.src[:n.start], " \t\r\n")
+		before := bytes.TrimRight(c.t.src.Text[:n.start], " \t\r\n")
 		if !bytes.HasSuffix(before, []byte(":")) && !bytes.HasSuffix(before, []byte("-")) {
 			c.fail(n, dotted(id, row.path), "this key has no value and no colon to put one behind: write the colon")
 			return

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
 )
 
@@ -294,7 +295,7 @@ func TestFileChangesBeforeItIsSent(t *testing.T) {
 			}
 		}
 		_, err := packager.Package(t.Context(), opts)
-		if all := packager.Errors(err); len(all) != 1 || !strings.Contains(err.Error(), "app.js changed while it was read: is the build still running?") {
+		if all := problem.Errors(err); len(all) != 1 || !strings.Contains(err.Error(), "app.js changed while it was read: is the build still running?") {
 			t.Errorf("got %v", err)
 		}
 		for _, r := range server.Requests() {

@@ -93,7 +93,7 @@ func (t *template) rewrite(locate func(*reference) location) ([]byte, []change, 
 	for i, c := range changes {
 		edits[i], manner[i] = c.edit, c.manner
 	}
-	out, err := apply(t.src, edits)
+	out, err := apply(t.src.Text, edits)
 	if err != nil {
 		return nil, nil, t.internal(err)
 	}
@@ -159,7 +159,7 @@ func (t *template) replace(r *reference, l location) (edit, *node, error) {
 	case replaceProperties:
 		value = "{" + t.key(r.row.path) + ": " + value + "}"
 	}
-	start, end, err := n.span(t.src)
+	start, end, err := n.span(t.src.Text)
 	if err != nil {
 		return edit{}, nil, t.internal(fmt.Errorf("line %d, column %d: %w", n.line, n.column, err))
 	}
@@ -170,9 +170,9 @@ func (t *template) replace(r *reference, l location) (edit, *node, error) {
 		want.anchor = n.anchor
 	}
 	if n.block {
-		value += headerComment(t.src[start:])
+		value += headerComment(t.src.Text[start:])
 	}
-	if start == end && start > 0 && !isYAMLSpace(rune(t.src[start-1])) {
+	if start == end && start > 0 && !isYAMLSpace(rune(t.src.Text[start-1])) {
 		value = " " + value
 	}
 	return edit{start, end, value}, want, nil
@@ -191,10 +191,10 @@ func (t *template) quote(s string, old *node, inline bool) string {
 	if t.json {
 		return quoteJSON(s)
 	}
-	if old != nil && old.kind == scalar && old.start < len(t.src) {
+	if old != nil && old.kind == scalar && old.start < len(t.src.Text) {
 		switch {
 		case old.plain || old.block:
-		case t.src[old.start] == '\'':
+		case t.src.Text[old.start] == '\'':
 			return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 		default:
 			return quoteJSON(s)
@@ -220,8 +220,8 @@ func (t *template) insert(n *node, entry string) edit {
 // first one, and that.
 func (t *template) separator(n *node) string {
 	at := t.entry(n, 0)
-	begin, column := place(t.src, t.lines, at)
-	line := t.src[t.lines[begin-1]:at]
+	begin, column := t.src.Place(at)
+	line := t.src.Text[t.src.LineStart(begin):at]
 	ownLine := len(bytes.Trim(line, " \t")) == 0
 	switch {
 	case ownLine && n.flow:

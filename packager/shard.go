@@ -3,6 +3,8 @@ package packager
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A Shard is one of several runs, on as many machines, that share the work of
@@ -17,7 +19,7 @@ type Shard struct {
 // check tells whether there is such a shard.
 func (s Shard) check() error {
 	if s != (Shard{}) && (s.Count < 1 || s.Index < 1 || s.Index > s.Count) {
-		return &Error{Subject: "shard", Message: fmt.Sprintf("there is no shard %d of %d", s.Index, s.Count)}
+		return &problem.Error{Subject: "shard", Message: fmt.Sprintf("there is no shard %d of %d", s.Index, s.Count)}
 	}
 	return nil
 }

@@ -17,17 +17,17 @@ func (t *template) entry(n *node, i int) int {
 		return at
 	}
 	if i == 0 {
-		if n.start < at && t.src[n.start] == '?' {
+		if n.start < at && t.src.Text[n.start] == '?' {
 			return n.start
 		}
 		return at
 	}
 	// A question mark may also end a comment or a value: the mark stands first
 	// in its line, in the column where the mapping begins.
-	mark := len(bytes.TrimRight(t.src[:at], " \t\r\n")) - 1
-	line, column := place(t.src, t.lines, mark)
-	_, own := place(t.src, t.lines, n.start)
-	if t.src[mark] == '?' && mark+1 < at && column == own && len(bytes.TrimLeft(t.src[t.lines[line-1]:mark], " ")) == 0 {
+	mark := len(bytes.TrimRight(t.src.Text[:at], " \t\r\n")) - 1
+	line, column := t.src.Place(mark)
+	_, own := t.src.Place(n.start)
+	if t.src.Text[mark] == '?' && mark+1 < at && column == own && len(bytes.TrimLeft(t.src.Text[t.src.LineStart(line):mark], " ")) == 0 {
 		return mark
 	}
 	return at
@@ -35,7 +35,7 @@ func (t *template) entry(n *node, i int) int {
 
 // newline is the line ending that the template uses first.
 func (t *template) newline() string {
-	if i := bytes.IndexByte(t.src, '\n'); i > 0 && t.src[i-1] == '\r' {
+	if i := bytes.IndexByte(t.src.Text, '\n'); i > 0 && t.src.Text[i-1] == '\r' {
 		return "\r\n"
 	}
 	return "\n"
@@ -134,12 +134,12 @@ func (t *template) end(n *node) (int, error) {
 	case alias:
 		return n.offset + 1 + len(n.value), nil
 	case scalar:
-		_, end, err := n.span(t.src)
+		_, end, err := n.span(t.src.Text)
 		return end, err
 	case mapping, sequence:
 	}
 	at := n.start
-	open := at < len(t.src) && (t.src[at] == '{' || t.src[at] == '[')
+	open := at < len(t.src.Text) && (t.src.Text[at] == '{' || t.src.Text[at] == '[')
 	if len(n.values) > 0 {
 		var err error
 		if at, err = t.end(n.values[len(n.values)-1]); err != nil {
@@ -151,12 +151,12 @@ func (t *template) end(n *node) (int, error) {
 	if !open {
 		return at, nil
 	}
-	for at < len(t.src) {
-		switch t.src[at] {
+	for at < len(t.src.Text) {
+		switch t.src.Text[at] {
 		case ']', '}':
 			return at + 1, nil
 		case '#':
-			next := bytes.IndexAny(t.src[at:], "\r\n")
+			next := bytes.IndexAny(t.src.Text[at:], "\r\n")
 			if next < 0 {
 				return 0, errors.New("the end of this value was not found")
 			}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A spool is an archive, or another stored file, on disk and ready to be sent.
@@ -46,7 +48,7 @@ func sumOfPart(path string, at int64) ([]byte, error) {
 func (a *archiver) copy(ctx context.Context, f *file) (*spool, error) {
 	in, err := os.Open(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %s", f.path, plainError(err))
+		return nil, fmt.Errorf("opening %s: %s", f.path, problem.Cause(err))
 	}
 	defer in.Close() // nothing was written
 	out, err := os.CreateTemp(a.dir, "copy")

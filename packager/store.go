@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A Store is a bucket in a region: what CodePipeline calls an artifact store.
@@ -25,34 +28,23 @@ type Store struct {
 	KMSKey string
 }
 
+// ValidRegion tells whether name has the form of an AWS region's name.
+func ValidRegion(name string) bool { return region.Valid(name) }
+
 // BucketVariable returns the name of the environment variable that holds a
 // region's bucket: US_EAST_1_ARTIFACT_BUCKET for us-east-1.
-func BucketVariable(region string) string {
-	return strings.ToUpper(strings.ReplaceAll(region, "-", "_")) + "_ARTIFACT_BUCKET"
-}
+func BucketVariable(name string) string { return region.BucketVariable(name) }
 
 // RegionsOf returns the regions, sorted, whose bucket variable is set in
 // environ, a list of the form of os.Environ. One that is set and empty counts:
 // a region must not vanish because a value got lost.
-func RegionsOf(environ []string) []string {
-	var regions []string
-	for _, variable := range environ {
-		name, _, _ := strings.Cut(variable, "=")
-		name, ok := strings.CutSuffix(name, "_ARTIFACT_BUCKET")
-		region := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-		if ok && name == strings.ToUpper(name) && !strings.Contains(name, "-") && ValidRegion(region) {
-			regions = append(regions, region)
-		}
-	}
-	slices.Sort(regions)
-	return slices.Compact(regions)
-}
+func RegionsOf(environ []string) []string { return region.OfVariables(environ) }
 
 // complete returns the stores with their buckets filled in, and every problem.
 func complete(stores []Store) ([]Store, []error) {
 	var errs []error
 	fail := func(region, hint, format string, args ...any) {
-		errs = append(errs, &Error{Subject: region, Message: fmt.Sprintf(format, args...), Hint: hint})
+		errs = append(errs, &problem.Error{Subject: region, Message: fmt.Sprintf(format, args...), Hint: hint})
 	}
 	if len(stores) == 0 {
 		fail("", "name them with --regions us-east-1,us-west-2, or set "+BucketVariable("us-east-1")+" and the like", "no region is given")

@@ -10,20 +10,21 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A template is one file as it was read: its bytes, its tree, and what in it
 // refers to local artifacts.
 type template struct {
-	path string // as the user or the parent template named it, for messages
-	dir  string // what its relative paths resolve against
-	file []byte // as it was read
-	src  []byte // what is rewritten: the file, its aliases written out
+	path string          // as the user or the parent template named it, for messages
+	dir  string          // what its relative paths resolve against
+	file *problem.Source // as it was read
+	src  *problem.Source // what is rewritten: the file, its aliases written out
 	json bool
 
-	fileLines, lines []int  // where lines begin in file and src
-	expanded         []edit // what made src of file, in order
-	warnings         []error
+	expanded []edit // what made src of file, in order
+	warnings []error
 
 	root *node
 	refs []*reference
@@ -36,14 +37,14 @@ type template struct {
 	proved  map[string]bool // the manners of writing that were proved
 }
 
-func (t *template) errorf(n *node, subject, format string, args ...any) *Error {
+func (t *template) errorf(n *node, subject, format string, args ...any) *problem.Error {
 	if subject == "" && t.root != nil {
 		subject = t.root.nameOf(n)
 	}
-	e := &Error{File: t.path, Subject: oneLine(subject), Message: oneLine(fmt.Sprintf(format, args...))}
+	e := &problem.Error{File: t.path, Subject: problem.OneLine(subject), Message: problem.OneLine(fmt.Sprintf(format, args...))}
 	if n != nil {
 		e.Line, e.Column = t.place(n)
-		e.Excerpt = excerpt(t.file, t.fileLines, e.Line, e.Column)
+		e.Excerpt = t.file.Excerpt(e.Line, e.Column)
 	}
 	return e
 }
@@ -90,18 +91,18 @@ func (t *template) warn(n *node, format string, args ...any) {
 const maxTemplate = 16 << 20
 
 // readTemplate reads the file and collects its references. The errors are
-// of type *Error, in the order of their places.
+// of type *problem.Error, in the order of their places.
 func readTemplate(path, shown string, table []property) (*template, []error) {
 	t := &template{path: shown, dir: filepath.Dir(path), table: table}
 	fail := func(message, hint string) (*template, []error) {
-		return t, []error{&Error{File: shown, Message: message, Hint: hint}}
+		return t, []error{&problem.Error{File: shown, Message: message, Hint: hint}}
 	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fail("no such file", "")
 	case err != nil:
-		return fail(plainError(err), "")
+		return fail(problem.Cause(err), "")
 	case info.IsDir():
 		return fail("this is a folder, and a template is a file", "")
 	case !info.Mode().IsRegular():
@@ -109,22 +110,22 @@ func readTemplate(path, shown string, table []property) (*template, []error) {
 	case info.Size() > maxTemplate:
 		return fail(fmt.Sprintf("this file has %d bytes, far more than CloudFormation takes (1 MB)", info.Size()), "is it a template?")
 	}
-	if t.file, err = os.ReadFile(path); err != nil {
-		return fail(plainError(err), "")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fail(problem.Cause(err), "")
 	}
-	return t, t.parse()
+	return t, t.parse(text)
 }
 
-// parse fills in everything that follows from t.file.
-func (t *template) parse() []error {
-	t.src = t.file
-	if err := encodingError(t.src); err != "" {
-		return []error{&Error{File: t.path, Message: err, Hint: "save it as UTF-8"}}
+// parse fills in everything that follows from the file's text.
+func (t *template) parse(text []byte) []error {
+	if err := encodingError(text); err != "" {
+		return []error{&problem.Error{File: t.path, Message: err, Hint: "save it as UTF-8"}}
 	}
-	t.lines = lineStarts(t.src)
-	t.fileLines = t.lines
+	t.file = problem.NewSource(text)
+	t.src = t.file
 	var err error
-	body := bytes.TrimLeft(bytes.TrimPrefix(t.src, []byte("\ufeff")), " \t\r\n")
+	body := bytes.TrimLeft(bytes.TrimPrefix(text, []byte("\ufeff")), " \t\r\n")
 	if bytes.HasPrefix(body, []byte("{")) {
 		// What is JSON is read as JSON; YAML's flow style begins alike.
 		t.root, err = readJSON(t.src)
@@ -139,11 +140,11 @@ func (t *template) parse() []error {
 		}
 	}
 	if err != nil {
-		e := &Error{File: t.path, Message: err.Error()}
+		e := &problem.Error{File: t.path, Message: err.Error()}
 		var syntax *syntaxError
 		if errors.As(err, &syntax) {
 			e.Line, e.Column = syntax.line, syntax.column
-			e.Excerpt = excerpt(t.src, t.lines, e.Line, e.Column)
+			e.Excerpt = t.file.Excerpt(e.Line, e.Column)
 		}
 		return []error{e}
 	}

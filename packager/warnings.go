@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // Limits that a deployment meets after packaging, from "Lambda quotas", the
@@ -33,7 +35,7 @@ func (p *planner) warnings(plan *Plan) []error {
 				t.warnings = append(t.warnings, first.buildFolder()...)
 			}
 		}
-		slices.SortStableFunc(t.warnings, byPlace)
+		problem.Sort(t.warnings)
 		all = append(all, t.warnings...)
 	}
 	return append(all, p.sizes(plan)...)
@@ -210,7 +212,7 @@ func buildFolders(template string) (folders [][]byte) {
 // exceeded.
 func (p *planner) sizes(plan *Plan) (warnings []error) {
 	warn := func(file, format string, args ...any) {
-		warnings = append(warnings, &Error{File: file, Message: fmt.Sprintf(format, args...)})
+		warnings = append(warnings, &problem.Error{File: file, Message: fmt.Sprintf(format, args...)})
 	}
 	largest := 0
 	for _, t := range plan.Templates {

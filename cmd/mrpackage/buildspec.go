@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A build is what check needs to know of a buildspec ("Build specification
@@ -38,7 +39,7 @@ type build struct {
 }
 
 // A problemAt makes an error with the place of one command.
-type problemAt func(subject, hint, format string, args ...any) *packager.Error
+type problemAt func(subject, hint, format string, args ...any) *problem.Error
 
 // A packaging is one command that writes packaged templates.
 type packaging struct {
@@ -178,7 +179,7 @@ func (b *build) script(s *script, d *document, above int) {
 	for _, c := range calls {
 		c.args = unwrapped(c.args)
 		packagings := len(b.packagings)
-		at := func(subject, hint, format string, args ...any) *packager.Error {
+		at := func(subject, hint, format string, args ...any) *problem.Error {
 			line := above + c.line
 			before, _, _ := strings.Cut(d.line(line), c.args[0])
 			return d.problemAt(line, utf8.RuneCountInString(before)+1, subject, hint, format, args...)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 const checkName = "check"
@@ -75,7 +76,7 @@ func checkCommand(u *ui) *cobra.Command {
 // sortByPlace puts errors in the order of their files and places.
 func sortByPlace(errs []error) {
 	slices.SortStableFunc(errs, func(x, y error) int {
-		var a, b *packager.Error
+		var a, b *problem.Error
 		if !errors.As(x, &a) || !errors.As(y, &b) {
 			return 0
 		}
@@ -98,7 +99,7 @@ func checkPipeline(ctx context.Context, file, buildspec string) (problems, warni
 		}
 	}
 	if file == "" {
-		return []error{&packager.Error{File: "deployment-pipeline/pipeline.yaml", Message: "no such file", Hint: "name the pipeline's template: mrpackage check PIPELINE"}}, nil
+		return []error{&problem.Error{File: "deployment-pipeline/pipeline.yaml", Message: "no such file", Hint: "name the pipeline's template: mrpackage check PIPELINE"}}, nil
 	}
 	doc, err := readDocument(file)
 	if err != nil {
@@ -106,7 +107,7 @@ func checkPipeline(ctx context.Context, file, buildspec string) (problems, warni
 	}
 	pipelines := readPipelines(doc)
 	if len(pipelines) == 0 {
-		return []error{&packager.Error{File: doc.name, Message: "there is no AWS::CodePipeline::Pipeline in this template"}}, nil
+		return []error{&problem.Error{File: doc.name, Message: "there is no AWS::CodePipeline::Pipeline in this template"}}, nil
 	}
 	for _, p := range pipelines {
 		if ctx.Err() != nil {

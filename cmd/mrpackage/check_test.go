@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // ours is a file of this repository.
@@ -86,7 +86,7 @@ func FuzzCheck(f *testing.F) {
 		writeAll(t, map[string]string{"pipeline.yaml": pipeline, "buildspec.yaml": buildspec, "a.sh": script, "create-artifact-buckets.sh": script})
 		problems, warnings := checkPipeline(context.Background(), "pipeline.yaml", "buildspec.yaml")
 		for _, err := range append(problems, warnings...) {
-			var e *packager.Error
+			var e *problem.Error
 			if !errors.As(err, &e) {
 				t.Fatalf("%v has no place", err)
 			}

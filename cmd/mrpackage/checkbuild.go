@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A buildCheck holds one build action against its project, its buildspec, and
@@ -225,7 +226,7 @@ func (b *buildCheck) readBuildspec() *build {
 	}
 	b.root = b.repository(text)
 	d, err := readWithin(b.root, text)
-	var unreadable *packager.Error
+	var unreadable *problem.Error
 	switch {
 	case errors.As(err, &unreadable):
 		b.problems = append(b.problems, err)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // outputs are the paths of the packaged templates, in the order of the stores;
@@ -57,7 +58,7 @@ func (f *flags) excludedOutputs() []string {
 func (o outputs) check(f *flags, plan *packager.Plan) []error {
 	var errs []error
 	add := func(path, hint, format string, args ...any) {
-		errs = append(errs, &packager.Error{Subject: path, Message: fmt.Sprintf(format, args...), Hint: hint})
+		errs = append(errs, &problem.Error{Subject: path, Message: fmt.Sprintf(format, args...), Hint: hint})
 	}
 	const other = "choose another --output-template-file"
 	seen := make(map[string]string)    // by real path
@@ -131,17 +132,17 @@ func checkFolder(dir string) error {
 	for {
 		info, err := os.Stat(there)
 		if err == nil && !info.IsDir() {
-			return &packager.Error{Subject: dir, Message: "the outputs' folder cannot be made: " + there + " is a file"}
+			return &problem.Error{Subject: dir, Message: "the outputs' folder cannot be made: " + there + " is a file"}
 		}
 		if err == nil {
 			break
 		}
 		if _, lerr := os.Lstat(there); lerr == nil {
-			return &packager.Error{Subject: dir, Message: "the outputs' folder cannot be made: " + there + " is a link that leads nowhere"}
+			return &problem.Error{Subject: dir, Message: "the outputs' folder cannot be made: " + there + " is a link that leads nowhere"}
 		}
 		parent := filepath.Dir(there)
 		if !errors.Is(err, os.ErrNotExist) || parent == there {
-			return &packager.Error{Subject: dir, Message: "looking for the outputs' folder: " + err.Error(), Err: err}
+			return &problem.Error{Subject: dir, Message: "looking for the outputs' folder: " + err.Error(), Err: err}
 		}
 		there = parent
 	}
@@ -150,7 +151,7 @@ func checkFolder(dir string) error {
 		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
 	}
 	if err != nil {
-		return &packager.Error{Subject: dir, Message: "outputs cannot be written: " + err.Error(), Err: err, Hint: "choose another --output-template-file, or make " + there + " writable"}
+		return &problem.Error{Subject: dir, Message: "outputs cannot be written: " + err.Error(), Err: err, Hint: "choose another --output-template-file, or make " + there + " writable"}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // staged outputs are whole and on the disk, each beside its place and not in it
@@ -53,7 +54,7 @@ func (s *staged) add(path string, body []byte) error {
 	// A packaged template is no secret: who deploys it may be another user.
 	switch err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); {
 	case errors.Is(err, syscall.ENOSPC):
-		return &packager.Error{Subject: path, Message: "writing this output: " + syscall.ENOSPC.Error(), Err: err, Hint: "choose a place for it on another disk"}
+		return &problem.Error{Subject: path, Message: "writing this output: " + syscall.ENOSPC.Error(), Err: err, Hint: "choose a place for it on another disk"}
 	case err != nil:
 		return fmt.Errorf("writing %s: %w", path, err)
 	}

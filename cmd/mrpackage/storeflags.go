@@ -18,6 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A caller is who runs the program, as far as it has been asked for.
@@ -44,7 +45,7 @@ func (c *caller) account(ctx context.Context, region string) string {
 	}
 	if c.dryRun && c.id == "" {
 		c.id = unknownAccount
-		c.problems = append(c.problems, &packager.Error{Subject: "--s3-bucket", Message: "no request is made, so {account} cannot be found out", Hint: "set AWS_ACCOUNT_ID, or write the bucket's name in full"})
+		c.problems = append(c.problems, &problem.Error{Subject: "--s3-bucket", Message: "no request is made, so {account} cannot be found out", Hint: "set AWS_ACCOUNT_ID, or write the bucket's name in full"})
 	}
 	return c.ask(ctx, region, "--s3-bucket", "{account}")
 }
@@ -79,7 +80,7 @@ func (c *caller) ask(ctx context.Context, region, flag, what string) string {
 		if !errors.As(err, &answer) && errors.As(err, &network) || limited.Err() != nil {
 			hint = "STS in " + region + " cannot be reached from here: in a VPC it takes a NAT gateway or an interface endpoint for sts; or name the account by its ID"
 		}
-		c.problems = append(c.problems, &packager.Error{Subject: flag, Message: "asking AWS for " + what + ": " + err.Error(), Err: err, Hint: hint})
+		c.problems = append(c.problems, &problem.Error{Subject: flag, Message: "asking AWS for " + what + ": " + err.Error(), Err: err, Hint: hint})
 		return c.id
 	}
 	c.id = aws.ToString(out.Account)

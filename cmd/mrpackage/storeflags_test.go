@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // An STS that says nothing, as behind a firewall, is given up, and the message
@@ -27,7 +27,7 @@ func TestSilentSTS(t *testing.T) {
 	}}
 	began := time.Now()
 	id := who.self(t.Context(), "us-east-1")
-	var problem *packager.Error
+	var problem *problem.Error
 	if id != unknownAccount || len(who.problems) != 1 || !errors.As(who.problems[0], &problem) || !strings.Contains(problem.Hint, "STS in us-east-1 cannot be reached from here") {
 		t.Errorf("%s, %v", id, who.problems)
 	}

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // ui holds every line that a user can see. The rules: results alone go to
@@ -76,7 +77,7 @@ func (u *ui) warn(err error) { u.problem(err, "warning: ") }
 
 // problem prints one error with its excerpt and hint.
 func (u *ui) problem(err error, kind string) {
-	var e *packager.Error
+	var e *problem.Error
 	if !errors.As(err, &e) {
 		u.printf("mrpackage: %s%v\n", kind, err)
 		return
@@ -101,7 +102,7 @@ func (u *ui) problem(err error, kind string) {
 // problems prints all errors of a run that has written no template, and what
 // is stored nevertheless.
 func (u *ui) problems(err error, r *packager.Result) {
-	all := packager.Errors(err)
+	all := problem.Errors(err)
 	for _, e := range all {
 		u.problem(e, "")
 	}

@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A document is a YAML file of the pipeline. It is read with the reader whose
@@ -23,8 +23,8 @@ type document struct {
 	src   []byte
 	lines []string
 	root  value
-	at    *packager.Error // where the document stands in another one; nil for a file
-	shown int             // excerpts, each of which costs a walk through src
+	at    *problem.Error // where the document stands in another one; nil for a file
+	shown int            // excerpts, each of which costs a walk through src
 }
 
 // A value is one value of a document. The zero value, and one with a nil node,
@@ -44,7 +44,7 @@ const maxExcerpts = 100
 
 func readDocument(path string) (*document, error) {
 	fail := func(message string, err error) (*document, error) {
-		return nil, &packager.Error{File: filepath.ToSlash(path), Message: message, Err: err}
+		return nil, &problem.Error{File: filepath.ToSlash(path), Message: message, Err: err}
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -90,15 +90,15 @@ func parseDocument(name string, src []byte) (d *document, err error) {
 	defer func() {
 		// The reader is other people's, and the files are strangers'.
 		if r := recover(); r != nil {
-			d, err = nil, &packager.Error{File: name, Message: fmt.Sprintf("this file cannot be read: %v", r)}
+			d, err = nil, &problem.Error{File: name, Message: fmt.Sprintf("this file cannot be read: %v", r)}
 		}
 	}()
 	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
-		return nil, &packager.Error{File: name, Message: "this file is not UTF-8 text"}
+		return nil, &problem.Error{File: name, Message: "this file is not UTF-8 text"}
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(src))
 	if err != nil {
-		return nil, &packager.Error{File: name, Message: err.Error(), Err: err}
+		return nil, &problem.Error{File: name, Message: err.Error(), Err: err}
 	}
 	var first, second yaml.Node
 	if err = loader.Load(&first); err == nil {
@@ -121,9 +121,9 @@ func parseDocument(name string, src []byte) (d *document, err error) {
 		e.Err = err
 		return nil, e
 	case errors.Is(err, io.EOF) || err == nil && len(first.Content) == 0:
-		return nil, &packager.Error{File: name, Message: "this file is empty"}
+		return nil, &problem.Error{File: name, Message: "this file is empty"}
 	case err != nil:
-		return nil, &packager.Error{File: name, Message: err.Error(), Err: err}
+		return nil, &problem.Error{File: name, Message: err.Error(), Err: err}
 	}
 	d.root = value{doc: d, node: first.Content[0]}
 	if len(d.root.entries()) == 0 {
@@ -269,28 +269,28 @@ func (v value) place() (line, column int) {
 }
 
 // problem is an error at the value's place.
-func (v value) problem(subject, hint, format string, args ...any) *packager.Error {
+func (v value) problem(subject, hint, format string, args ...any) *problem.Error {
 	line, column := v.place()
 	return v.doc.problemAt(line, column, subject, hint, format, args...)
 }
 
-func (d *document) problemAt(line, column int, subject, hint, format string, args ...any) *packager.Error {
+func (d *document) problemAt(line, column int, subject, hint, format string, args ...any) *problem.Error {
 	if line > len(d.lines) { // the reader's place of what is missing at the end
 		line = len(d.lines)
 		column = utf8.RuneCountInString(d.line(line)) + 1
 	}
 	if d.at != nil {
-		return &packager.Error{
+		return &problem.Error{
 			File: d.name, Line: d.at.Line, Column: d.at.Column, Subject: oneLine(subject),
 			Message: oneLine(fmt.Sprintf(format, args...)), Hint: hint, Excerpt: d.at.Excerpt,
 		}
 	}
-	e := &packager.Error{
+	e := &problem.Error{
 		File: d.name, Line: line, Column: column, Subject: oneLine(subject),
 		Message: oneLine(fmt.Sprintf(format, args...)), Hint: hint,
 	}
 	if d.shown++; d.shown <= maxExcerpts {
-		e.Excerpt = packager.Excerpt(d.src, line, column)
+		e.Excerpt = problem.Excerpt(d.src, line, column)
 	}
 	return e
 }
