@@ -18,45 +18,9 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
-
-// FuzzApply: edits are refused for a reason, or made, and every byte outside of them stays.
-func FuzzApply(f *testing.F) {
-	f.Add([]byte("Resources:\r\n"), []byte{2, 4, 1, 4, 4, 2})
-	f.Add([]byte("abc"), []byte{3, 3, 1, 0, 0, 1, 0, 2, 0})
-	f.Add([]byte("abc"), []byte{1, 0, 1})
-	f.Add([]byte(""), []byte{0, 200, 1})
-	f.Fuzz(func(t *testing.T, src, spec []byte) {
-		var edits []edit
-		for e := range slices.Chunk(spec[:len(spec)/3*3], 3) {
-			edits = append(edits, edit{int(int8(e[0])), int(int8(e[1])), strings.Repeat("x", int(e[2]%4))})
-		}
-		got, err := apply(src, edits)
-		if err != nil {
-			for i, a := range edits {
-				if a.start < 0 || a.end < a.start || a.end > len(src) {
-					return
-				}
-				for _, b := range edits[:i] {
-					if a.start == b.start || a.start < b.end && b.start < a.end {
-						return
-					}
-				}
-			}
-			t.Fatalf("apply(%q, %v): %v", src, edits, err)
-		}
-		// From the last to the first no edit moves the place of another.
-		slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
-		want := string(src)
-		for _, e := range slices.Backward(edits) {
-			want = want[:e.start] + e.text + want[e.end:]
-		}
-		if string(got) != want {
-			t.Errorf("apply(%q, %v) = %q, want %q", src, edits, got, want)
-		}
-	})
-}
 
 // FuzzTemplate: whatever is packaged means what it meant but for the references' values, and its other lines stay.
 // The values are compared by rules of this file's own, not by those with which a rewrite proves itself.
@@ -115,7 +79,7 @@ func FuzzUseJSON(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, src []byte, bucket, prefix string) {
 		p := repackage(t, dir, src, bucket, prefix)
-		if p == nil || p.source.json {
+		if p == nil || p.source.JSON {
 			return
 		}
 		body, errs := p.source.toJSON(p.tree)
@@ -145,7 +109,7 @@ type packaging struct {
 	source *template
 	store  Store
 	body   []byte
-	tree   *node
+	tree   *syntax.Node
 }
 
 // repackage packages src; nil where it is refused. It fails where the refusal is an error of our own making.
@@ -169,7 +133,7 @@ func repackage(t *testing.T, dir string, src []byte, bucket, prefix string) *pac
 	var err error
 	var changes []change
 	if p.body, changes, err = p.source.rewrite(p.locate); err == nil {
-		p.tree, _ = p.source.readers[0].expected(changes)
+		p.tree, _ = p.source.proofs[0].expected(changes)
 	}
 	if err != nil {
 		refused(t, src, []error{err})
@@ -232,30 +196,30 @@ func (p *packaging) locate(r *reference) location {
 // written out in the source already.
 func (p *packaging) compareLines(t *testing.T) {
 	t.Helper()
-	text := p.source.src.Text
+	text := p.source.Source.Text
 	src, got := strings.Split(string(text), "\n"), strings.Split(string(p.body), "\n")
 	if len(got) > len(src)+len(p.source.refs) {
 		t.Errorf("%d lines became %d with %d references:\n%s", len(src), len(got), len(p.source.refs), p.body)
 	}
 	touched := make([]bool, len(src))
 	for _, r := range p.source.refs {
-		if section := p.source.root.get("Mappings"); r.variants != nil && len(section.keysOrNone()) > 0 {
-			touched[bytes.Count(text[:section.keys[0].offset], []byte("\n"))] = true
+		if section := p.source.Root.Get("Mappings"); r.variants != nil && section != nil && len(section.Keys) > 0 {
+			touched[bytes.Count(text[:section.Keys[0].Offset], []byte("\n"))] = true
 		} else if r.variants != nil {
-			touched[bytes.Count(text[:p.source.root.keys[0].offset], []byte("\n"))] = true
+			touched[bytes.Count(text[:p.source.Root.Keys[0].Offset], []byte("\n"))] = true
 		}
-		from, to := r.node.offset, r.node.start
-		if len(r.node.keys) > 0 {
-			from = r.node.keys[0].offset
+		from, to := r.node.Offset, r.node.Start
+		if len(r.node.Keys) > 0 {
+			from = r.node.Keys[0].Offset
 			to = from
 		}
-		if r.place == replaceValue && r.node.kind == scalar {
+		if r.place == replaceValue && r.node.Kind == syntax.Scalar {
 			var err error
-			if _, to, err = r.node.span(text); err != nil {
+			if _, to, err = r.node.Span(text); err != nil {
 				t.Fatal(err)
 			}
-			if written := string(text[r.node.start:to]); r.node.plain && !strings.ContainsAny(r.node.value, " \n") && written != r.node.value {
-				t.Errorf("%s: %q is replaced, and the value is %q", r.subject(), written, r.node.value)
+			if written := string(text[r.node.Start:to]); r.node.Plain && !strings.ContainsAny(r.node.Value, " \n") && written != r.node.Value {
+				t.Errorf("%s: %q is replaced, and the value is %q", r.subject(), written, r.node.Value)
 			}
 		}
 		first := bytes.Count(text[:from], []byte("\n"))
@@ -278,31 +242,31 @@ func (p *packaging) compareLines(t *testing.T) {
 // compareValues holds what the packaged template means against what src means with every location in its place.
 func (p *packaging) compareValues(t *testing.T, src []byte) {
 	t.Helper()
-	want, ok := readValue(src, p.source.json)
+	want, ok := readValue(src, p.source.JSON)
 	if !ok {
 		return
 	}
-	got, ok := readValue(p.body, p.source.json)
+	got, ok := readValue(p.body, p.source.JSON)
 	if !ok {
 		t.Fatalf("the packaged template cannot be read:\n%s", p.body)
 	}
-	if !want.expands() && !bytes.Equal(p.source.src.Text, src) {
-		t.Errorf("there is nothing to write out in\n%s\nyet it became\n%s", src, p.source.src.Text)
+	if !want.expands() && !bytes.Equal(p.source.Source.Text, src) {
+		t.Errorf("there is nothing to write out in\n%s\nyet it became\n%s", src, p.source.Source.Text)
 	}
 	at := make([]*value, len(p.source.refs))
 	for i, r := range p.source.refs {
 		at[i] = want
-		n := p.source.root
+		n := p.source.Root
 		for _, step := range r.path {
-			if n.kind == mapping {
-				at[i] = at[i].entries()[n.keys[step].value]
+			if n.Kind == syntax.Mapping {
+				at[i] = at[i].entries()[n.Keys[step].Value]
 			} else {
 				at[i] = at[i].items[step]
 			}
 			if at[i] == nil {
 				return // below a key that is no scalar
 			}
-			n = n.values[step]
+			n = n.Values[step]
 		}
 	}
 	looped := false
@@ -336,11 +300,9 @@ type value struct {
 	items    []*value // a mapping's values, a sequence's items
 }
 
-func (n *node) keysOrNone() []*node {
-	if n == nil {
-		return nil
-	}
-	return n.keys
+// isPlainString tells whether a text without quotes is a string to YAML 1.1.
+func isPlainString(r *syntax.Resolver, text string) bool {
+	return r.IsString(&syntax.Node{Value: text, Plain: true})
 }
 
 // dropMappings takes out the mappings that hold the locations of loops, and their section with them where it is not the
@@ -481,7 +443,7 @@ func (v *value) simplify() {
 
 // sameKey tells whether two keys are one: the number 1 and the string "1" are two.
 func (v *value) sameKey(k *value) bool {
-	return v.text == k.text && (v.plain == k.plain || newResolver().typeOf(k.text) == stringType)
+	return v.text == k.text && (v.plain == k.plain || isPlainString(syntax.NewResolver(), k.text))
 }
 
 func (v *value) expands() bool {
@@ -568,7 +530,7 @@ func differ(want, got *value) string {
 }
 
 func differScalar(want, got *value) string {
-	r := newResolver()
+	r := syntax.NewResolver()
 	switch {
 	case want.ours:
 		if got.text != want.text || got.tag != "" && got.tag != "!!str" || got.plain && got.tag == "" && !isWord(got.text) {
@@ -579,7 +541,7 @@ func differScalar(want, got *value) string {
 	case want.isNull() && got.isNull():
 	case want.text != got.text:
 		return fmt.Sprintf("the text %q, which is %q", want.text, got.text)
-	case want.plain != got.plain && (want.tag == "" || want.tag == "!") && r.typeOf(want.text) != stringType:
+	case want.plain != got.plain && (want.tag == "" || want.tag == "!") && !isPlainString(r, want.text):
 		return fmt.Sprintf("the quotes of %q", want.text)
 	}
 	return ""

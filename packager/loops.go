@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 )
 
 // A loop is an Fn::ForEach (AWS::LanguageExtensions) around a resource.
@@ -14,15 +16,15 @@ type loop struct {
 }
 
 // loopOf reads [variable, collection, body].
-func (r *resolver) loopOf(n *node) loop {
-	l := loop{variable: n.values[0].value}
-	for _, v := range n.values[1].values {
-		if v.kind != scalar || v.tag != "" || !r.isString(v) {
+func loopOf(r *syntax.Resolver, n *syntax.Node) loop {
+	l := loop{variable: n.Values[0].Value}
+	for _, v := range n.Values[1].Values {
+		if v.Kind != syntax.Scalar || v.Tag != "" || !r.IsString(v) {
 			return loop{variable: l.variable}
 		}
-		l.values = append(l.values, v.value)
+		l.values = append(l.values, v.Value)
 	}
-	if n.values[1].kind != sequence || n.values[1].tag != "" {
+	if n.Values[1].Kind != syntax.Sequence || n.Values[1].Tag != "" {
 		l.values = nil
 	}
 	return l
@@ -92,13 +94,13 @@ func (t *template) leaves() (leaves []*reference) {
 
 // loopMapping returns the mapping that holds the locations of a reference's
 // variants, and the text that finds one of them there.
-func (r *reference) loopMapping(name string, values []string) (entry, find *node) {
-	text := func(s string) *node { return &node{value: s} }
-	word := func(s string) *node { return &node{value: s, plain: !r.template.json} }
-	entry, find = &node{kind: mapping}, &node{kind: mapping, keys: []*node{text("Fn::FindInMap")}}
-	steps := []*node{word(name)}
+func (r *reference) loopMapping(name string, values []string) (entry, find *syntax.Node) {
+	text := func(s string) *syntax.Node { return &syntax.Node{Value: s} }
+	word := func(s string) *syntax.Node { return &syntax.Node{Value: s, Plain: !r.template.JSON} }
+	entry, find = &syntax.Node{Kind: syntax.Mapping}, &syntax.Node{Kind: syntax.Mapping, Keys: []*syntax.Node{text("Fn::FindInMap")}}
+	steps := []*syntax.Node{word(name)}
 	for _, l := range r.loops {
-		steps = append(steps, &node{kind: mapping, keys: []*node{word("Ref")}, values: []*node{text(l.variable)}})
+		steps = append(steps, &syntax.Node{Kind: syntax.Mapping, Keys: []*syntax.Node{word("Ref")}, Values: []*syntax.Node{text(l.variable)}})
 	}
 	second := []string{"Value"} // no key that YAML takes for a number or the like
 	if len(r.loops) > 1 {
@@ -106,22 +108,22 @@ func (r *reference) loopMapping(name string, values []string) (entry, find *node
 	} else {
 		steps = append(steps, text("Value"))
 	}
-	find.values = []*node{{kind: sequence, values: steps}}
+	find.Values = []*syntax.Node{{Kind: syntax.Sequence, Values: steps}}
 	for i, first := range r.loops[0].values {
-		inner := &node{kind: mapping}
+		inner := &syntax.Node{Kind: syntax.Mapping}
 		for j, key := range second {
-			inner.keys = append(inner.keys, text(key))
-			inner.values = append(inner.values, text(values[i*len(second)+j]))
+			inner.Keys = append(inner.Keys, text(key))
+			inner.Values = append(inner.Values, text(values[i*len(second)+j]))
 		}
-		entry.keys = append(entry.keys, text(first))
-		entry.values = append(entry.values, inner)
+		entry.Keys = append(entry.Keys, text(first))
+		entry.Values = append(entry.Values, inner)
 	}
 	return entry, find
 }
 
 // replaceLoop returns the change that puts the lookup in a reference's place,
 // and the mapping's name and content.
-func (t *template) replaceLoop(r *reference, locate func(*reference) location, taken *node) (change, *node, *node, error) {
+func (t *template) replaceLoop(r *reference, locate func(*reference) location, taken *syntax.Node) (change, *syntax.Node, *syntax.Node, error) {
 	var values []string
 	var pairs [][2]string
 	for _, variant := range r.variants {
@@ -133,53 +135,53 @@ func (t *template) replaceLoop(r *reference, locate func(*reference) location, t
 	}
 	base := "Mrpackage" + regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(r.logicalID+r.name, "")
 	name := base
-	for i := 2; taken.get(name) != nil; i++ {
+	for i := 2; taken.Get(name) != nil; i++ {
 		name = fmt.Sprint(base, i)
 	}
 	entry, want := r.loopMapping(name, values)
 	if pairs != nil {
-		want = &node{
-			kind:   mapping,
-			keys:   []*node{{value: pairs[0][0], plain: !t.json}, {value: pairs[1][0], plain: !t.json}},
-			values: []*node{{value: pairs[0][1]}, want},
+		want = &syntax.Node{
+			Kind:   syntax.Mapping,
+			Keys:   []*syntax.Node{{Value: pairs[0][0], Plain: !t.JSON}, {Value: pairs[1][0], Plain: !t.JSON}},
+			Values: []*syntax.Node{{Value: pairs[0][1]}, want},
 		}
 	}
 	n := r.node
-	_, end, err := n.span(t.src.Text)
+	_, end, err := n.Span(t.Source.Text)
 	if err != nil {
-		return change{}, nil, nil, t.internal(fmt.Errorf("line %d, column %d: %w", n.line, n.column, err))
+		return change{}, nil, nil, t.internal(fmt.Errorf("line %d, column %d: %w", n.Line, n.Column, err))
 	}
-	text := t.flowText(want)
-	if n.block {
-		text += headerComment(t.src.Text[n.start:])
+	text := t.FlowText(want)
+	if n.Block {
+		text += syntax.HeaderComment(t.Source.Text[n.Start:])
 	}
-	c := change{edit: edit{n.offset, end, text}, node: n, path: r.path, expect: func(target *node) { *target = *want }}
-	return c, &node{value: name, plain: !t.json}, entry, nil
+	c := change{edit: syntax.Edit{Start: n.Offset, End: end, Text: text}, node: n, path: r.path, expect: func(target *syntax.Node) { *target = *want }}
+	return c, &syntax.Node{Value: name, Plain: !t.JSON}, entry, nil
 }
 
 // addMappings returns the change that adds mappings to the template.
-func (t *template) addMappings(added *node) (change, error) {
-	if i := t.root.index("Mappings"); i >= 0 {
-		section := t.root.values[i]
-		if section.kind != mapping || len(section.keys) == 0 {
+func (t *template) addMappings(added *syntax.Node) (change, error) {
+	if i := t.Root.Index("Mappings"); i >= 0 {
+		section := t.Root.Values[i]
+		if section.Kind != syntax.Mapping || len(section.Keys) == 0 {
 			return change{}, t.errorf(section, "Mappings", "this section is empty, and the locations of a loop's artifacts need it: leave it out")
 		}
-		parts := make([]string, len(added.keys))
-		for j, k := range added.keys {
-			parts[j] = t.flowText(k) + ": " + t.flowText(added.values[j])
+		parts := make([]string, len(added.Keys))
+		for j, k := range added.Keys {
+			parts[j] = t.FlowText(k) + ": " + t.FlowText(added.Values[j])
 		}
 		return change{
-			edit: t.insert(section, strings.Join(parts, t.separator(section))), node: section, path: []int{i},
-			expect: func(target *node) {
-				target.keys, target.values = append(slices.Clone(added.keys), target.keys...), append(slices.Clone(added.values), target.values...)
+			edit: t.InsertEntry(section, strings.Join(parts, t.Separator(section))), node: section, path: []int{i},
+			expect: func(target *syntax.Node) {
+				target.Keys, target.Values = append(slices.Clone(added.Keys), target.Keys...), append(slices.Clone(added.Values), target.Values...)
 			},
 		}, nil
 	}
-	key := &node{value: "Mappings", plain: !t.json}
+	key := &syntax.Node{Value: "Mappings", Plain: !t.JSON}
 	return change{
-		edit: t.insert(t.root, t.flowText(key)+": "+t.flowText(added)), node: t.root,
-		expect: func(target *node) {
-			target.keys, target.values = slices.Insert(target.keys, 0, key), slices.Insert(target.values, 0, added)
+		edit: t.InsertEntry(t.Root, t.FlowText(key)+": "+t.FlowText(added)), node: t.Root,
+		expect: func(target *syntax.Node) {
+			target.Keys, target.Values = slices.Insert(target.Keys, 0, key), slices.Insert(target.Values, 0, added)
 		},
 	}, nil
 }

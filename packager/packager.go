@@ -200,7 +200,12 @@ type Reference struct {
 }
 
 // String returns the logical ID and property, "MyFunction.CodeUri".
-func (r Reference) String() string { return problem.OneLine(dotted(r.LogicalID, r.Property)) }
+func (r Reference) String() string {
+	if r.LogicalID == "" {
+		return problem.OneLine(r.Property)
+	}
+	return problem.OneLine(r.LogicalID + "." + r.Property)
+}
 
 // Contents is what one store must hold.
 type Contents struct {

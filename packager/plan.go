@@ -120,7 +120,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 			plan.objects[i] = objects
 			plan.Stores[i] = contents(s, objects)
 			plan.Stores[i].Times.Rewrite.add(began, time.Now())
-			plan.Templates[i] = Template{Region: s.Region, Body: body, JSON: root.json || opts.UseJSON}
+			plan.Templates[i] = Template{Region: s.Region, Body: body, JSON: root.JSON || opts.UseJSON}
 			return err
 		})
 	}
@@ -424,8 +424,8 @@ func packageFor(s Store, root *template, artifacts []*artifact, useJSON bool) ([
 		})
 	}
 	body, changes, err := rewrite(root)
-	if err == nil && useJSON && !root.json {
-		tree, _ := root.readers[0].expected(changes) // it was proved
+	if err == nil && useJSON && !root.JSON {
+		tree, _ := root.proofs[0].expected(changes) // it was proved
 		var errs []error
 		body, errs = root.toJSON(tree)
 		err = errors.Join(errs...)

@@ -1,14 +1,13 @@
 package packager
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -19,54 +18,37 @@ func (t *template) internal(err error) error {
 	}
 }
 
-// A reader is one way to read a template; the first of a template's readers is
-// the one that found the references.
-type reader struct {
-	name   string
-	read   func(*problem.Source) (*node, error)
-	strict bool  // it tells plain scalars, tags and anchors as they are written
-	source *node // the template as this reader understands it; nil before it was asked
-
-	resolver *resolver
-}
-
-// openReaders fills in the readers; the first one's reading is there already.
-func (t *template) openReaders() {
-	t.readers = []reader{{name: "YAML", read: readYAML, strict: true}, {name: "YAML by the second reader", read: readGoccy}}
-	if t.json {
-		t.readers = append([]reader{{name: "JSON", read: readJSON, strict: true}}, t.readers...)
-	}
-	for i := range t.readers {
-		t.readers[i].resolver = t.resolver
-	}
-	t.readers[0].source = t.root
+// A proof is a reader's part in proving what is written.
+type proof struct {
+	syntax.Reader
+	source *syntax.Node // the document as this reader understands it; nil before it was asked
 }
 
 // prove reads the packaged template with every reader that understands the
 // source, all at once, and compares it with what the changes make of the
 // source's tree.
 func (t *template) prove(out []byte, changes []change) error {
-	sources, results := make([]*node, len(t.readers)), make([]*node, len(t.readers))
-	unread, unreadable := make([]error, len(t.readers)), make([]error, len(t.readers))
+	sources, results := make([]*syntax.Node, len(t.proofs)), make([]*syntax.Node, len(t.proofs))
+	unread, unreadable := make([]error, len(t.proofs)), make([]error, len(t.proofs))
 	text := problem.NewSource(out)
 	var group errgroup.Group
-	for i, r := range t.readers {
+	for i, r := range t.proofs {
 		group.Go(func() error {
 			if sources[i] = r.source; r.source == nil {
-				sources[i], unread[i] = r.read(t.src)
+				sources[i], unread[i] = r.Read(t.Source)
 			}
 			return nil
 		})
 		group.Go(func() error {
-			results[i], unreadable[i] = r.read(text)
+			results[i], unreadable[i] = r.Read(text)
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	for i := range t.readers {
-		r := &t.readers[i]
+	for i := range t.proofs {
+		r := &t.proofs[i]
 		if r.source = sources[i]; unread[i] != nil {
 			continue // this reader cannot judge the template
 		}
@@ -77,10 +59,10 @@ func (t *template) prove(out []byte, changes []change) error {
 		case !agrees:
 			continue // nor can this one
 		case unreadable[i] != nil:
-			return t.internal(fmt.Errorf("reading the packaged template again as %s: %w", r.name, unreadable[i]))
+			return t.internal(fmt.Errorf("reading the packaged template again as %s: %w", r.Name, unreadable[i]))
 		}
-		if where, same := r.same(before, results[i], ""); !same {
-			return t.internal(fmt.Errorf("read again as %s, the packaged template differs at %s", r.name, where))
+		if where, same := r.Same(before, results[i], ""); !same {
+			return t.internal(fmt.Errorf("read again as %s, the packaged template differs at %s", r.Name, where))
 		}
 	}
 	return nil
@@ -88,11 +70,11 @@ func (t *template) prove(out []byte, changes []change) error {
 
 // expected returns the source's tree with the changes made, and whether the
 // reader understands the places of all of them.
-func (r reader) expected(changes []change) (*node, bool) {
-	tree := r.source.clone()
-	targets := make([]*node, len(changes))
+func (r proof) expected(changes []change) (*syntax.Node, bool) {
+	tree := r.source.Clone()
+	targets := make([]*syntax.Node, len(changes))
 	for i, c := range changes {
-		if targets[i] = tree.at(c.path); !r.agrees(targets[i], c.node) {
+		if targets[i] = tree.At(c.path); !r.Agrees(targets[i], c.node) {
 			return nil, false
 		}
 	}
@@ -102,90 +84,23 @@ func (r reader) expected(changes []change) (*node, bool) {
 	return tree, true
 }
 
-// agrees tells whether a reader understands the place of a reference as the
-// first reader does.
-func (r reader) agrees(theirs, ours *node) bool {
-	if theirs == nil || theirs.kind != ours.kind || len(theirs.keys) != len(ours.keys) {
-		return false
-	}
-	if strings.HasPrefix(theirs.tag, "!") && theirs.tag != ours.tag {
-		return false // a tag may be written in several ways
-	}
-	for i, k := range ours.keys {
-		if k.kind != theirs.keys[i].kind || k.value != theirs.keys[i].value {
-			return false
-		}
-	}
-	return ours.kind != scalar || ours.isNull() || theirs.value == ours.value
-}
-
-// same compares two trees of this reader; where they differ, it says where.
-func (r reader) same(a, b *node, at string) (string, bool) {
-	here := cmp.Or(at, "the top")
-	if a.kind != b.kind || a.tag != b.tag || len(a.keys) != len(b.keys) || len(a.values) != len(b.values) || !r.sameText(a, b) {
-		return here, false
-	}
-	if r.strict && a.anchor != b.anchor {
-		return here, false
-	}
-	for i, k := range a.keys {
-		if where, same := r.same(k, b.keys[i], dotted(at, k.value)); !same {
-			return where, false
-		}
-	}
-	for i, v := range a.values {
-		step := fmt.Sprint(i)
-		if a.kind == mapping {
-			step = a.keys[i].value
-		}
-		if where, same := r.same(v, b.values[i], dotted(at, step)); !same {
-			return where, false
-		}
-	}
-	return "", true
-}
-
-// sameText compares two scalars' values. Quotes matter only where a plain
-// scalar is no string.
-func (r reader) sameText(a, b *node) bool {
-	if a.value != b.value {
-		return r.strict && a.isNull() && b.isNull()
-	}
-	if !r.strict || a.plain == b.plain || a.tag != "" {
-		return true
-	}
-	return r.resolver.typeOf(a.value) == stringType
-}
-
-func (n *node) clone() *node {
-	c := *n
-	c.keys, c.values = make([]*node, len(n.keys)), make([]*node, len(n.values))
-	for i, k := range n.keys {
-		c.keys[i] = k.clone()
-	}
-	for i, v := range n.values {
-		c.values[i] = v.clone()
-	}
-	return &c
-}
-
 // expect changes a source tree to what the packaged template must read as.
-func (r *reference) expect(target, want *node) {
-	key := &node{value: r.row.path, plain: !r.template.json}
-	props := &node{kind: mapping, keys: []*node{key}, values: []*node{want}}
+func (r *reference) expect(target, want *syntax.Node) {
+	key := &syntax.Node{Value: r.row.path, Plain: !r.template.JSON}
+	props := &syntax.Node{Kind: syntax.Mapping, Keys: []*syntax.Node{key}, Values: []*syntax.Node{want}}
 	switch r.place {
 	case replaceValue:
-		tag := target.tag
+		tag := target.Tag
 		*target = *want
-		if r.node.kind == scalar && !r.node.isNull() && want.kind == scalar {
-			target.tag = tag // which each reader tells in its own way
+		if r.node.Kind == syntax.Scalar && !r.node.IsNull() && want.Kind == syntax.Scalar {
+			target.Tag = tag // which each reader tells in its own way
 		}
 	case replaceProperties:
 		*target = *props
 	case insertProperty:
-		target.keys, target.values = slices.Insert(target.keys, 0, key), slices.Insert(target.values, 0, want)
+		target.Keys, target.Values = slices.Insert(target.Keys, 0, key), slices.Insert(target.Values, 0, want)
 	case insertProperties:
-		key := &node{value: "Properties", plain: !r.template.json}
-		target.keys, target.values = slices.Insert(target.keys, 0, key), slices.Insert(target.values, 0, props)
+		key := &syntax.Node{Value: "Properties", Plain: !r.template.JSON}
+		target.Keys, target.Values = slices.Insert(target.Keys, 0, key), slices.Insert(target.Values, 0, props)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -22,31 +23,31 @@ func TestProof(t *testing.T) {
 	locate := func(*reference) location { return location{region: "us-east-1", bucket: "code", key: "k.zip"} }
 	for name, breakIt := range map[string]func(*template){
 		"the first reader sees another value": func(t *template) {
-			t.readers[0].read = func(s *problem.Source) (*node, error) {
-				return readYAML(problem.NewSource(bytes.Replace(s.Text, []byte("a.b"), []byte("a.c"), 1)))
+			t.proofs[0].Read = func(s *problem.Source) (*syntax.Node, error) {
+				return syntax.ReadYAML(problem.NewSource(bytes.Replace(s.Text, []byte("a.b"), []byte("a.c"), 1)))
 			}
 		},
 		"the second reader sees another value": func(t *template) {
-			t.readers[1].read = func(s *problem.Source) (*node, error) {
-				return readGoccy(problem.NewSource(bytes.Replace(s.Text, []byte("s3://"), []byte("s4://"), 1)))
+			t.proofs[1].Read = func(s *problem.Source) (*syntax.Node, error) {
+				return syntax.ReadSecond(problem.NewSource(bytes.Replace(s.Text, []byte("s3://"), []byte("s4://"), 1)))
 			}
 		},
 		"a reader fails": func(t *template) {
-			t.readers[1].read = func(s *problem.Source) (*node, error) {
+			t.proofs[1].Read = func(s *problem.Source) (*syntax.Node, error) {
 				if bytes.Contains(s.Text, []byte("s3://")) {
 					return nil, errors.New("unreadable")
 				}
-				return readGoccy(s)
+				return syntax.ReadSecond(s)
 			}
 		},
-		"a value is not where it was found": func(t *template) { t.refs[0].node.start += 2 },
-		"an edit spoils what is beside it":  func(t *template) { t.refs[0].node.value = "src Handler: a.b" },
+		"a value is not where it was found": func(t *template) { t.refs[0].node.Start += 2 },
+		"an edit spoils what is beside it":  func(t *template) { t.refs[0].node.Value = "src Handler: a.b" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			whole, _ := readTemplate(path, "template.yaml", properties())
 			tmpl, errs := readTemplate(path, "template.yaml", properties())
-			if len(errs) > 0 || len(tmpl.refs) != 1 || len(tmpl.readers) != 2 {
-				t.Fatalf("%v, %d references, %d readers", errs, len(tmpl.refs), len(tmpl.readers))
+			if len(errs) > 0 || len(tmpl.refs) != 1 || len(tmpl.proofs) != 2 {
+				t.Fatalf("%v, %d references, %d readers", errs, len(tmpl.refs), len(tmpl.proofs))
 			}
 			if out, _, err := whole.rewrite(locate); err != nil || !strings.Contains(string(out), "CodeUri: s3://code/k.zip\n") {
 				t.Fatalf("%v\n%s", err, out)

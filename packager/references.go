@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -25,13 +26,13 @@ type reference struct {
 	logicalID string
 	name      string // the property's path below the resource's Properties
 
-	node  *node // the value to rewrite, or the mapping that lacks it
-	path  []int // child indices from the root to node
+	node  *syntax.Node // the value to rewrite, or the mapping that lacks it
+	path  []int        // child indices from the root to node
 	place placement
 
 	local    string // the path as written; "." where the property is absent
 	absent   bool
-	entry    *node        // the key of the resource that lacks the property
+	entry    *syntax.Node // the key of the resource that lacks the property
 	fixed    *location    // an object that is stored already and only takes the property's form
 	file     bool         // a folder is refused here
 	loops    []loop       // the loops whose variables local holds
@@ -59,53 +60,53 @@ func (r *reference) errorf(format string, args ...any) *problem.Error {
 
 // collect finds every reference, in the order of the file.
 func (t *template) collect(errs *[]error) {
-	section := func(name string, visit func(k, n *node, path []int)) {
-		i := t.root.index(name)
+	section := func(name string, visit func(k, n *syntax.Node, path []int)) {
+		i := t.Root.Index(name)
 		if i < 0 {
 			return
 		}
-		switch s := t.root.values[i]; s.kind {
-		case mapping:
-			for j, k := range s.keys {
-				visit(k, s.values[j], []int{i, j})
+		switch s := t.Root.Values[i]; s.Kind {
+		case syntax.Mapping:
+			for j, k := range s.Keys {
+				visit(k, s.Values[j], []int{i, j})
 			}
 		default:
-			if !s.isNull() {
+			if !s.IsNull() {
 				*errs = append(*errs, t.errorf(s, name, "this section is not a mapping"))
 			}
 		}
 	}
 	c := collector{t: t, table: t.table, errs: errs}
 	section("Resources", c.resource)
-	section("Globals", func(k, n *node, path []int) { c.rows("Globals", k.value, k, "Globals."+k.value, n, path) })
-	section("Metadata", func(k, n *node, path []int) { c.rows("Metadata", k.value, k, "Metadata."+k.value, n, path) })
-	c.includes(t.root, nil)
-	if t.root.get("Resources") == nil && t.root.get("Transform") == nil {
-		t.warn(t.root, "there is no Resources section: is this a template?")
+	section("Globals", func(k, n *syntax.Node, path []int) { c.rows("Globals", k.Value, k, "Globals."+k.Value, n, path) })
+	section("Metadata", func(k, n *syntax.Node, path []int) { c.rows("Metadata", k.Value, k, "Metadata."+k.Value, n, path) })
+	c.includes(t.Root, nil)
+	if t.Root.Get("Resources") == nil && t.Root.Get("Transform") == nil {
+		t.warn(t.Root, "there is no Resources section: is this a template?")
 	}
-	slices.SortStableFunc(t.refs, func(a, b *reference) int { return a.node.offset - b.node.offset })
+	slices.SortStableFunc(t.refs, func(a, b *reference) int { return a.node.Offset - b.node.Offset })
 }
 
 type collector struct {
 	t     *template
 	table []property
 	errs  *[]error
-	entry *node  // the key of the resource, or entry, that is looked at
-	loops []loop // the Fn::ForEach around it
+	entry *syntax.Node // the key of the resource, or entry, that is looked at
+	loops []loop       // the Fn::ForEach around it
 }
 
-func (c *collector) fail(n *node, subject, format string, args ...any) {
+func (c *collector) fail(n *syntax.Node, subject, format string, args ...any) {
 	*c.errs = append(*c.errs, c.t.errorf(n, subject, format, args...))
 }
 
-func (c *collector) resource(key, n *node, path []int) {
-	id := key.value
+func (c *collector) resource(key, n *syntax.Node, path []int) {
+	id := key.Value
 	if strings.HasPrefix(id, "Fn::ForEach::") {
 		// [variable, collection, {key: resource}], as AWS::LanguageExtensions defines it.
-		if n.kind == sequence && len(n.values) == 3 && n.values[2].kind == mapping {
-			c.loops = append(c.loops, c.t.resolver.loopOf(n))
-			for i, k := range n.values[2].keys {
-				c.resource(k, n.values[2].values[i], join(path, 2, i))
+		if n.Kind == syntax.Sequence && len(n.Values) == 3 && n.Values[2].Kind == syntax.Mapping {
+			c.loops = append(c.loops, loopOf(c.t.Resolver, n))
+			for i, k := range n.Values[2].Keys {
+				c.resource(k, n.Values[2].Values[i], join(path, 2, i))
 			}
 			c.loops = c.loops[:len(c.loops)-1]
 		}
@@ -114,20 +115,20 @@ func (c *collector) resource(key, n *node, path []int) {
 	if strings.HasPrefix(id, "Fn::") {
 		return // a macro's place, Fn::Transform; includes looks into it
 	}
-	if n.kind != mapping {
+	if n.Kind != syntax.Mapping {
 		c.fail(n, id, "a resource is a mapping with a Type")
 		return
 	}
-	typ := n.get("Type")
-	if typ == nil || typ.kind != scalar {
+	typ := n.Get("Type")
+	if typ == nil || typ.Kind != syntax.Scalar {
 		return
 	}
-	c.rows("Resources", typ.value, key, id, n, path)
+	c.rows("Resources", typ.Value, key, id, n, path)
 }
 
 // rows applies the table's rows for one entry. n is a resource, whose
 // properties are below Properties, or an entry of Globals or Metadata.
-func (c *collector) rows(section, typ string, key *node, id string, n *node, path []int) {
+func (c *collector) rows(section, typ string, key *syntax.Node, id string, n *syntax.Node, path []int) {
 	c.entry = key
 	for _, row := range c.table {
 		if row.section != section || row.typ != typ {
@@ -135,16 +136,16 @@ func (c *collector) rows(section, typ string, key *node, id string, n *node, pat
 		}
 		props, at := n, path
 		if section == "Resources" {
-			i := n.index("Properties")
+			i := n.Index("Properties")
 			if i < 0 {
 				if row.absent == folder && !c.hasFn(n) {
 					c.absent(row, id, n, path, insertProperties)
 				}
 				continue
 			}
-			props, at = n.values[i], join(path, i)
+			props, at = n.Values[i], join(path, i)
 		}
-		if props.isNull() && row.absent == folder {
+		if props.IsNull() && row.absent == folder {
 			c.absent(row, id, props, at, replaceProperties)
 			continue
 		}
@@ -152,33 +153,33 @@ func (c *collector) rows(section, typ string, key *node, id string, n *node, pat
 	}
 }
 
-func (c *collector) hasFn(n *node) bool {
-	return slices.ContainsFunc(n.keys, func(k *node) bool { return strings.HasPrefix(k.value, "Fn::") })
+func (c *collector) hasFn(n *syntax.Node) bool {
+	return slices.ContainsFunc(n.Keys, func(k *syntax.Node) bool { return strings.HasPrefix(k.Value, "Fn::") })
 }
 
 // property follows a row's path from n down to the value.
-func (c *collector) property(row property, id, name string, steps []string, n *node, path []int) {
+func (c *collector) property(row property, id, name string, steps []string, n *syntax.Node, path []int) {
 	if len(steps) == 0 {
 		c.value(row, id, name, n, path)
 		return
 	}
-	if n.kind != mapping || n.tag != "" {
+	if n.Kind != syntax.Mapping || n.Tag != "" {
 		return
 	}
 	if steps[0] == "**" {
-		for i, k := range n.keys {
-			if k.value == steps[1] {
-				c.property(row, id, dotted(name, k.value), steps[2:], n.values[i], join(path, i))
-			} else if v := n.values[i]; v.kind == mapping {
-				c.property(row, id, dotted(name, k.value), steps, v, join(path, i))
+		for i, k := range n.Keys {
+			if k.Value == steps[1] {
+				c.property(row, id, syntax.Dotted(name, k.Value), steps[2:], n.Values[i], join(path, i))
+			} else if v := n.Values[i]; v.Kind == syntax.Mapping {
+				c.property(row, id, syntax.Dotted(name, k.Value), steps, v, join(path, i))
 			}
 		}
 		return
 	}
-	i := n.index(steps[0])
+	i := n.Index(steps[0])
 	switch {
 	case i >= 0:
-		c.property(row, id, dotted(name, steps[0]), steps[1:], n.values[i], join(path, i))
+		c.property(row, id, syntax.Dotted(name, steps[0]), steps[1:], n.Values[i], join(path, i))
 	case row.absent == folder && !c.hasFn(n):
 		c.absent(row, id, n, path, insertProperty)
 	}
@@ -186,11 +187,11 @@ func (c *collector) property(row property, id, name string, steps []string, n *n
 
 // absent adds a reference for a property that is not there and means the
 // template's folder, unless the resource says where its code is otherwise.
-func (c *collector) absent(row property, id string, n *node, path []int, at placement) {
-	if (at == replaceValue || at == replaceProperties) && n.plain && n.value == "" && n.start == n.offset {
-		before := bytes.TrimRight(c.t.src.Text[:n.start], " \t\r\n")
+func (c *collector) absent(row property, id string, n *syntax.Node, path []int, at placement) {
+	if (at == replaceValue || at == replaceProperties) && n.Plain && n.Value == "" && n.Start == n.Offset {
+		before := bytes.TrimRight(c.t.Source.Text[:n.Start], " \t\r\n")
 		if !bytes.HasSuffix(before, []byte(":")) && !bytes.HasSuffix(before, []byte("-")) {
-			c.fail(n, dotted(id, row.path), "this key has no value and no colon to put one behind: write the colon")
+			c.fail(n, syntax.Dotted(id, row.path), "this key has no value and no colon to put one behind: write the colon")
 			return
 		}
 	}
@@ -199,15 +200,15 @@ func (c *collector) absent(row property, id string, n *node, path []int, at plac
 		if at == insertProperties {
 			own = nil
 		}
-		for _, props := range []*node{own, c.t.root.get("Globals").get("Function")} {
-			if props.get("InlineCode") != nil || props.get("ImageUri") != nil ||
-				props.get("PackageType") != nil && props.get("PackageType").value == "Image" {
+		for _, props := range []*syntax.Node{own, c.t.Root.Get("Globals").Get("Function")} {
+			if props.Get("InlineCode") != nil || props.Get("ImageUri") != nil ||
+				props.Get("PackageType") != nil && props.Get("PackageType").Value == "Image" {
 				return
 			}
 			if row.typ != "AWS::Serverless::Function" {
 				break // Globals are SAM's
 			}
-			if code := props.get("CodeUri"); code != nil && !code.isNull() {
+			if code := props.Get("CodeUri"); code != nil && !code.IsNull() {
 				return
 			}
 		}
@@ -219,34 +220,34 @@ func (c *collector) absent(row property, id string, n *node, path []int, at plac
 }
 
 // value adds a reference when the value is a local path.
-func (c *collector) value(row property, id, name string, n *node, path []int) {
-	r := &reference{template: c.t, row: row, logicalID: id, name: name, node: n, path: path, local: n.value}
+func (c *collector) value(row property, id, name string, n *syntax.Node, path []int) {
+	r := &reference{template: c.t, row: row, logicalID: id, name: name, node: n, path: path, local: n.Value}
 	switch {
-	case n.isIf():
+	case isIf(n):
 		branches := n
-		if n.tag == "" {
-			branches, path = n.values[0], join(path, 0)
+		if n.Tag == "" {
+			branches, path = n.Values[0], join(path, 0)
 		}
-		for i := 1; i < len(branches.values); i++ {
-			c.value(row, id, name, branches.values[i], join(path, i))
+		for i := 1; i < len(branches.Values); i++ {
+			c.value(row, id, name, branches.Values[i], join(path, i))
 		}
-	case n.kind == sequence && n.tag == "":
+	case n.Kind == syntax.Sequence && n.Tag == "":
 		c.fail(n, r.subject(), "this is a list, and this property takes a path or URL")
-	case n.kind != scalar || n.tag != "" && n.tag != "!!str" && n.tag != "!":
+	case n.Kind != syntax.Scalar || n.Tag != "" && n.Tag != "!!str" && n.Tag != "!":
 		return // an intrinsic function, or a mapping that names an object
-	case n.isNull() || n.value == "":
+	case n.IsNull() || n.Value == "":
 		if row.absent == folder {
 			c.absent(row, id, n, path, replaceValue)
 		}
-	case !c.t.resolver.isString(n):
-		c.fail(n, r.subject(), "%s is a number, a date or a truth value to YAML 1.1, and this property takes a path or URL: quote it", n.value)
-	case isURL(n.value):
-		if l, ok := s3Object(n.value); ok && row.form.bucket != "" {
+	case !c.t.Resolver.IsString(n):
+		c.fail(n, r.subject(), "%s is a number, a date or a truth value to YAML 1.1, and this property takes a path or URL: quote it", n.Value)
+	case isURL(n.Value):
+		if l, ok := s3Object(n.Value); ok && row.form.bucket != "" {
 			r.fixed = &l
 			c.t.refs = append(c.t.refs, r)
 		}
 	default:
-		if used := slices.DeleteFunc(slices.Clone(c.loops), func(l loop) bool { return !l.in(n.value) }); len(used) > 0 {
+		if used := slices.DeleteFunc(slices.Clone(c.loops), func(l loop) bool { return !l.in(n.Value) }); len(used) > 0 {
 			c.inLoop(r, used)
 			return
 		}
@@ -255,49 +256,49 @@ func (c *collector) value(row property, id, name string, n *node, path []int) {
 }
 
 // isIf tells Fn::If with its three parts from other intrinsic functions.
-func (n *node) isIf() bool {
-	if n.kind == mapping && n.tag == "" && len(n.keys) == 1 && n.keys[0].value == "Fn::If" {
-		n = n.values[0]
-		return n.kind == sequence && n.tag == "" && len(n.values) == 3
+func isIf(n *syntax.Node) bool {
+	if n.Kind == syntax.Mapping && n.Tag == "" && len(n.Keys) == 1 && n.Keys[0].Value == "Fn::If" {
+		n = n.Values[0]
+		return n.Kind == syntax.Sequence && n.Tag == "" && len(n.Values) == 3
 	}
-	return n.kind == sequence && n.tag == "!If" && len(n.values) == 3
+	return n.Kind == syntax.Sequence && n.Tag == "!If" && len(n.Values) == 3
 }
 
 // includes finds the AWS::Include transform wherever it may stand: at the top
 // of the template, or as Fn::Transform inside any section.
-func (c *collector) includes(n *node, path []int) {
+func (c *collector) includes(n *syntax.Node, path []int) {
 	row := property{section: "Transform", typ: "AWS::Include", path: "Parameters.Location"}
-	transform := func(n *node, path []int) {
-		name, i := n.get("Name"), n.index("Parameters")
-		if name == nil || name.value != "AWS::Include" || i < 0 {
+	transform := func(n *syntax.Node, path []int) {
+		name, i := n.Get("Name"), n.Index("Parameters")
+		if name == nil || name.Value != "AWS::Include" || i < 0 {
 			return
 		}
-		j := n.values[i].index("Location")
+		j := n.Values[i].Index("Location")
 		if j < 0 {
 			return
 		}
 		before := len(c.t.refs)
-		c.value(row, c.owner(path), "Fn::Transform.Parameters.Location", n.values[i].values[j], join(path, i, j))
+		c.value(row, c.owner(path), "Fn::Transform.Parameters.Location", n.Values[i].Values[j], join(path, i, j))
 		for _, r := range c.t.refs[before:] {
 			r.file = true
 		}
 	}
-	each := func(n *node, path []int) {
+	each := func(n *syntax.Node, path []int) {
 		transform(n, path)
-		if n.kind == sequence {
-			for i, v := range n.values {
-				if v.tag != "!Transform" { // it is visited by itself
+		if n.Kind == syntax.Sequence {
+			for i, v := range n.Values {
+				if v.Tag != "!Transform" { // it is visited by itself
 					transform(v, join(path, i))
 				}
 			}
 		}
 	}
-	if n.tag == "!Transform" {
+	if n.Tag == "!Transform" {
 		each(n, path)
 	}
-	for i, v := range n.values {
+	for i, v := range n.Values {
 		at := join(path, i)
-		if n.kind == mapping && v.tag != "!Transform" && (n.keys[i].value == "Fn::Transform" || len(path) == 0 && n.keys[i].value == "Transform") {
+		if n.Kind == syntax.Mapping && v.Tag != "!Transform" && (n.Keys[i].Value == "Fn::Transform" || len(path) == 0 && n.Keys[i].Value == "Transform") {
 			each(v, at)
 		}
 		c.includes(v, at)
@@ -309,9 +310,9 @@ func (c *collector) owner(path []int) string {
 	if len(path) == 0 {
 		return ""
 	}
-	section := c.t.root.keys[path[0]].value
-	if s := c.t.root.values[path[0]]; section == "Resources" && len(path) > 1 && s.kind == mapping {
-		return s.keys[path[1]].value
+	section := c.t.Root.Keys[path[0]].Value
+	if s := c.t.Root.Values[path[0]]; section == "Resources" && len(path) > 1 && s.Kind == syntax.Mapping {
+		return s.Keys[path[1]].Value
 	}
 	return section
 }
@@ -319,11 +320,4 @@ func (c *collector) owner(path []int) string {
 // join returns a path with more steps, never sharing memory with it.
 func join(path []int, steps ...int) []int {
 	return append(path[:len(path):len(path)], steps...)
-}
-
-func dotted(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + "." + b
 }

@@ -1,61 +1,38 @@
 package packager
 
 import (
-	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 )
-
-// An edit puts text in the place of src[start:end].
-type edit struct {
-	start, end int
-	text       string
-}
-
-// apply makes all edits at once. Every byte outside of them stays.
-func apply(src []byte, edits []edit) ([]byte, error) {
-	edits = slices.SortedStableFunc(slices.Values(edits), func(a, b edit) int { return cmp.Compare(a.start, b.start) })
-	var out bytes.Buffer
-	at := 0
-	for _, e := range edits {
-		if e.start < at || e.end < e.start || e.end > len(src) {
-			return nil, fmt.Errorf("the edit of bytes %d to %d overlaps another", e.start, e.end)
-		}
-		out.Write(src[at:e.start])
-		out.WriteString(e.text)
-		at = e.end
-	}
-	out.Write(src[at:])
-	return out.Bytes(), nil
-}
 
 // A change is an edit and what it makes of the tree.
 type change struct {
-	edit   edit
-	node   *node // of the source: the value, or the mapping that gets an entry
-	path   []int // from the root to it
-	expect func(target *node)
+	edit   syntax.Edit
+	node   *syntax.Node // of the source: the value, or the mapping that gets an entry
+	path   []int        // from the root to it
+	expect func(target *syntax.Node)
 	manner string // in which the value is written
 }
 
 // changes returns what puts every reference's location in its place.
 func (t *template) changes(locate func(*reference) location) ([]change, error) {
 	all := make([]change, 0, len(t.refs)+1)
-	mappings := &node{kind: mapping}
-	if known := t.root.get("Mappings"); known != nil {
-		mappings.keys = slices.Clone(known.keys)
-		mappings.values = slices.Clone(known.values)
+	mappings := &syntax.Node{Kind: syntax.Mapping}
+	if known := t.Root.Get("Mappings"); known != nil {
+		mappings.Keys = slices.Clone(known.Keys)
+		mappings.Values = slices.Clone(known.Values)
 	}
-	own := len(mappings.keys)
+	own := len(mappings.Keys)
 	for _, r := range t.refs {
 		if r.variants != nil {
 			c, name, entry, err := t.replaceLoop(r, locate, mappings)
 			if err != nil {
 				return nil, err
 			}
-			mappings.keys, mappings.values = append(mappings.keys, name), append(mappings.values, entry)
+			mappings.Keys, mappings.Values = append(mappings.Keys, name), append(mappings.Values, entry)
 			all = append(all, c)
 			continue
 		}
@@ -63,10 +40,10 @@ func (t *template) changes(locate func(*reference) location) ([]change, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, change{e, r.node, r.path, func(target *node) { r.expect(target, want) }, manner(want)})
+		all = append(all, change{e, r.node, r.path, func(target *syntax.Node) { r.expect(target, want) }, manner(want)})
 	}
-	if len(mappings.keys) > own {
-		c, err := t.addMappings(&node{kind: mapping, keys: mappings.keys[own:], values: mappings.values[own:]})
+	if len(mappings.Keys) > own {
+		c, err := t.addMappings(&syntax.Node{Kind: syntax.Mapping, Keys: mappings.Keys[own:], Values: mappings.Values[own:]})
 		if err != nil {
 			return nil, err
 		}
@@ -88,12 +65,12 @@ func (t *template) rewrite(locate func(*reference) location) ([]byte, []change, 
 	if err != nil {
 		return nil, nil, err
 	}
-	edits := make([]edit, len(changes))
+	edits := make([]syntax.Edit, len(changes))
 	manner := make([]string, len(changes))
 	for i, c := range changes {
 		edits[i], manner[i] = c.edit, c.manner
 	}
-	out, err := apply(t.src.Text, edits)
+	out, err := syntax.Apply(t.Source.Text, edits)
 	if err != nil {
 		return nil, nil, t.internal(err)
 	}
@@ -112,12 +89,12 @@ func (t *template) rewrite(locate func(*reference) location) ([]byte, []change, 
 }
 
 // manner tells which scalars of a value are written plain.
-func manner(want *node) string {
+func manner(want *syntax.Node) string {
 	m := "q"
-	if want.plain {
+	if want.Plain {
 		m = "p"
 	}
-	for _, v := range want.values {
+	for _, v := range want.Values {
 		m += manner(v)
 	}
 	return m
@@ -125,111 +102,55 @@ func manner(want *node) string {
 
 // replace returns the edit that puts a location in a reference's place, and
 // the value it must then be read as.
-func (t *template) replace(r *reference, l location) (edit, *node, error) {
+func (t *template) replace(r *reference, l location) (syntax.Edit, *syntax.Node, error) {
 	n := r.node
 	text, pairs := r.row.form.value(l)
-	inline := t.json || n.flow || r.place != replaceValue && r.place != insertProperty
+	inline := t.JSON || n.Flow || r.place != replaceValue && r.place != insertProperty
 	var value string
-	want := &node{}
+	want := &syntax.Node{}
 	if pairs == nil {
-		value = t.quote(text, n, inline)
-		want.value, want.plain = text, value == text
+		value = t.Quote(text, n, inline)
+		want.Value, want.Plain = text, value == text
 		if r.place == replaceValue {
-			want.tag = n.tag
+			want.Tag = n.Tag
 		}
 	} else {
-		want.kind = mapping
+		want.Kind = syntax.Mapping
 		var parts []string
 		for _, p := range pairs {
-			v := t.quote(p[1], nil, true)
-			want.keys = append(want.keys, &node{value: p[0], plain: !t.json})
-			want.values = append(want.values, &node{value: p[1], plain: v == p[1]})
-			parts = append(parts, t.key(p[0])+": "+v)
+			v := t.Quote(p[1], nil, true)
+			want.Keys = append(want.Keys, &syntax.Node{Value: p[0], Plain: !t.JSON})
+			want.Values = append(want.Values, &syntax.Node{Value: p[1], Plain: v == p[1]})
+			parts = append(parts, t.Key(p[0])+": "+v)
 		}
 		value = "{" + strings.Join(parts, ", ") + "}"
 	}
 
 	switch r.place {
 	case insertProperty, insertProperties:
-		entry := t.key(r.row.path) + ": " + value
+		entry := t.Key(r.row.path) + ": " + value
 		if r.place == insertProperties {
-			entry = t.key("Properties") + ": {" + entry + "}"
+			entry = t.Key("Properties") + ": {" + entry + "}"
 		}
-		return t.insert(n, entry), want, nil
+		return t.InsertEntry(n, entry), want, nil
 	case replaceProperties:
-		value = "{" + t.key(r.row.path) + ": " + value + "}"
+		value = "{" + t.Key(r.row.path) + ": " + value + "}"
 	}
-	start, end, err := n.span(t.src.Text)
+	start, end, err := n.Span(t.Source.Text)
 	if err != nil {
-		return edit{}, nil, t.internal(fmt.Errorf("line %d, column %d: %w", n.line, n.column, err))
+		return syntax.Edit{}, nil, t.internal(fmt.Errorf("line %d, column %d: %w", n.Line, n.Column, err))
 	}
 	switch {
 	case pairs != nil || r.place == replaceProperties:
-		start = n.offset // neither a tag nor an anchor of the text is one of the mapping
+		start = n.Offset // neither a tag nor an anchor of the text is one of the mapping
 	default:
-		want.anchor = n.anchor
+		want.Anchor = n.Anchor
 	}
-	if n.block {
-		value += headerComment(t.src.Text[start:])
+	if n.Block {
+		value += syntax.HeaderComment(t.Source.Text[start:])
 	}
-	if start == end && start > 0 && !isYAMLSpace(rune(t.src.Text[start-1])) {
+	if start == end && start > 0 && !syntax.IsSpace(rune(t.Source.Text[start-1])) {
 		value = " " + value
 	}
-	return edit{start, end, value}, want, nil
-}
-
-func (t *template) key(k string) string {
-	if t.json {
-		return quoteJSON(k)
-	}
-	return k
-}
-
-// quote writes a string as the source's value was quoted; unquoted where it
-// is safe outside of any bracket, or plainly a word.
-func (t *template) quote(s string, old *node, inline bool) string {
-	if t.json {
-		return quoteJSON(s)
-	}
-	if old != nil && old.kind == scalar && old.start < len(t.src.Text) {
-		switch {
-		case old.plain || old.block:
-		case t.src.Text[old.start] == '\'':
-			return "'" + strings.ReplaceAll(s, "'", "''") + "'"
-		default:
-			return quoteJSON(s)
-		}
-	}
-	if t.resolver.word.MatchString(s) && t.resolver.typeOf(s) == stringType || !inline && t.resolver.url.MatchString(s) {
-		return s
-	}
-	return quoteJSON(s)
-}
-
-// insert puts an entry before a mapping's first one, on a line of its own
-// where that has one.
-func (t *template) insert(n *node, entry string) edit {
-	if len(n.keys) == 0 {
-		return edit{n.start + 1, n.start + 1, entry} // {}
-	}
-	at := t.entry(n, 0)
-	return edit{at, at, entry + t.separator(n)}
-}
-
-// separator is what stands between an entry that is put before a mapping's
-// first one, and that.
-func (t *template) separator(n *node) string {
-	at := t.entry(n, 0)
-	begin, column := t.src.Place(at)
-	line := t.src.Text[t.src.LineStart(begin):at]
-	ownLine := len(bytes.Trim(line, " \t")) == 0
-	switch {
-	case ownLine && n.flow:
-		return "," + t.newline() + string(line)
-	case ownLine:
-		return t.newline() + string(line)
-	case n.flow:
-		return ", "
-	}
-	return t.newline() + strings.Repeat(" ", column-1)
+	return syntax.Edit{Start: start, End: end, Text: value}, want, nil
 }

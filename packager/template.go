@@ -1,7 +1,6 @@
 package packager
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -9,37 +8,32 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A template is one file as it was read: its bytes, its tree, and what in it
 // refers to local artifacts.
 type template struct {
-	path string          // as the user or the parent template named it, for messages
-	dir  string          // what its relative paths resolve against
-	file *problem.Source // as it was read
-	src  *problem.Source // what is rewritten: the file, its aliases written out
-	json bool
+	path             string          // as the user or the parent template named it, for messages
+	dir              string          // what its relative paths resolve against
+	file             *problem.Source // as it was read
+	*syntax.Document                 // what is rewritten: the file, its aliases written out
 
-	expanded []edit // what made src of file, in order
+	expanded []syntax.Edit // what made the document of the file, in order
 	warnings []error
-
-	root *node
-	refs []*reference
-
+	refs     []*reference
 	table    []property // what is packaged
-	resolver *resolver
-	readers  []reader // the first is the one that made root
+	proofs   []proof    // one for each reader; the first one's read the document
 
 	proving sync.Mutex
 	proved  map[string]bool // the manners of writing that were proved
 }
 
-func (t *template) errorf(n *node, subject, format string, args ...any) *problem.Error {
-	if subject == "" && t.root != nil {
-		subject = t.root.nameOf(n)
+func (t *template) errorf(n *syntax.Node, subject, format string, args ...any) *problem.Error {
+	if subject == "" && t.Document != nil {
+		subject = t.nameOf(n)
 	}
 	e := &problem.Error{File: t.path, Subject: problem.OneLine(subject), Message: problem.OneLine(fmt.Sprintf(format, args...))}
 	if n != nil {
@@ -51,19 +45,19 @@ func (t *template) errorf(n *node, subject, format string, args ...any) *problem
 
 // nameOf is the logical ID and property of a node, or its path in another
 // section; "" where it is not in the tree.
-func (n *node) nameOf(wanted *node) string {
-	var find func(n *node, path []string) ([]string, bool)
-	find = func(n *node, path []string) ([]string, bool) {
+func (t *template) nameOf(wanted *syntax.Node) string {
+	var find func(n *syntax.Node, path []string) ([]string, bool)
+	find = func(n *syntax.Node, path []string) ([]string, bool) {
 		if n == wanted {
 			return path, true
 		}
-		for i, v := range n.values {
+		for i, v := range n.Values {
 			step := fmt.Sprint(i)
-			if n.kind == mapping {
-				step = n.keys[i].value
+			if n.Kind == syntax.Mapping {
+				step = n.Keys[i].Value
 			}
 			at := slices.Concat(path, []string{step})
-			if n.kind == mapping && n.keys[i] == wanted {
+			if n.Kind == syntax.Mapping && n.Keys[i] == wanted {
 				return slices.DeleteFunc(at, func(s string) bool { return s == "" }), true
 			}
 			if found, ok := find(v, at); ok {
@@ -72,7 +66,7 @@ func (n *node) nameOf(wanted *node) string {
 		}
 		return nil, false
 	}
-	path, _ := find(n, nil)
+	path, _ := find(t.Root, nil)
 	if len(path) > 1 && path[0] == "Resources" {
 		path = path[1:]
 		if len(path) > 2 && path[1] == "Properties" {
@@ -82,7 +76,7 @@ func (n *node) nameOf(wanted *node) string {
 	return strings.Join(path, ".")
 }
 
-func (t *template) warn(n *node, format string, args ...any) {
+func (t *template) warn(n *syntax.Node, format string, args ...any) {
 	t.warnings = append(t.warnings, t.errorf(n, "", format, args...))
 }
 
@@ -119,74 +113,44 @@ func readTemplate(path, shown string, table []property) (*template, []error) {
 
 // parse fills in everything that follows from the file's text.
 func (t *template) parse(text []byte) []error {
-	if err := encodingError(text); err != "" {
-		return []error{&problem.Error{File: t.path, Message: err, Hint: "save it as UTF-8"}}
-	}
 	t.file = problem.NewSource(text)
-	t.src = t.file
 	var err error
-	body := bytes.TrimLeft(bytes.TrimPrefix(text, []byte("\ufeff")), " \t\r\n")
-	if bytes.HasPrefix(body, []byte("{")) {
-		// What is JSON is read as JSON; YAML's flow style begins alike.
-		t.root, err = readJSON(t.src)
-		t.json = err == nil
-	}
-	if t.root == nil || err != nil {
-		var yerr error
-		if t.root, yerr = readYAML(t.src); yerr != nil && (err == nil || !strings.HasSuffix(t.path, ".json")) {
-			err = yerr
-		} else if yerr == nil {
-			err = nil
+	if t.Document, err = syntax.Parse(t.file, t.path); err != nil {
+		var e *problem.Error
+		if errors.As(err, &e) {
+			e.File = t.path
 		}
+		return []error{err}
 	}
-	if err != nil {
-		e := &problem.Error{File: t.path, Message: err.Error()}
-		var syntax *syntaxError
-		if errors.As(err, &syntax) {
-			e.Line, e.Column = syntax.line, syntax.column
-			e.Excerpt = t.file.Excerpt(e.Line, e.Column)
-		}
-		return []error{e}
+	if t.Root.Kind != syntax.Mapping {
+		return []error{t.errorf(t.Root, "", "a template is a mapping with a Resources section")}
 	}
-	if t.root.kind != mapping {
-		return []error{t.errorf(t.root, "", "a template is a mapping with a Resources section")}
-	}
-	t.resolver = newResolver()
-	if t.resolver.expandable(t.root) {
+	if expandable(t.Resolver, t.Root) {
 		if errs := t.expand(); len(errs) > 0 {
 			return errs
 		}
 	}
-	t.openReaders()
+	for _, r := range t.Readers() {
+		t.proofs = append(t.proofs, proof{Reader: r})
+	}
+	t.proofs[0].source = t.Root
 	var errs []error
-	t.complexKeys(t.root, &errs)
+	t.complexKeys(t.Root, &errs)
 	t.collect(&errs)
 	return errs
 }
 
 // complexKeys reports keys that are mappings or lists: YAML allows them, and
 // CloudFormation does not. Mostly they are placeholders in double braces.
-func (t *template) complexKeys(n *node, errs *[]error) {
-	for _, k := range n.keys {
-		if k.kind != scalar {
+func (t *template) complexKeys(n *syntax.Node, errs *[]error) {
+	for _, k := range n.Keys {
+		if k.Kind != syntax.Scalar {
 			e := t.errorf(k, "", "this key is a mapping or a list, and CloudFormation takes a string")
 			e.Hint = "is this a placeholder, as {{name}}, that should be filled in before?"
 			*errs = append(*errs, e)
 		}
 	}
-	for _, v := range n.values {
+	for _, v := range n.Values {
 		t.complexKeys(v, errs)
 	}
-}
-
-func encodingError(src []byte) string {
-	switch {
-	case bytes.HasPrefix(src, []byte("\xff\xfe")), bytes.HasPrefix(src, []byte("\xfe\xff")):
-		return "this file is UTF-16, and CloudFormation reads UTF-8"
-	case bytes.IndexByte(src, 0) >= 0:
-		return "this is not a text file: it holds NUL bytes"
-	case !utf8.Valid(src):
-		return "this file is not UTF-8"
-	}
-	return ""
 }

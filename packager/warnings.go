@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -61,24 +62,24 @@ func (t *template) unzipped() (warnings []error) {
 			code[r.logicalID] = r
 		}
 	}
-	globals := t.root.get("Globals").get("Function")
-	resources := t.root.get("Resources")
+	globals := t.Root.Get("Globals").Get("Function")
+	resources := t.Root.Get("Resources")
 	if resources == nil {
 		return nil
 	}
-	for i, key := range resources.keys {
-		resource := resources.values[i]
-		typ, props := resource.get("Type"), resource.get("Properties")
-		if typ == nil || typ.value != "AWS::Serverless::Function" && typ.value != "AWS::Lambda::Function" {
+	for i, key := range resources.Keys {
+		resource := resources.Values[i]
+		typ, props := resource.Get("Type"), resource.Get("Properties")
+		if typ == nil || typ.Value != "AWS::Serverless::Function" && typ.Value != "AWS::Lambda::Function" {
 			continue
 		}
-		own := code[key.value]
-		layers := refsIn(props.get("Layers"))
-		if typ.value == "AWS::Serverless::Function" {
-			if own == nil && props.get("CodeUri") == nil {
+		own := code[key.Value]
+		layers := refsIn(props.Get("Layers"))
+		if typ.Value == "AWS::Serverless::Function" {
+			if own == nil && props.Get("CodeUri") == nil {
 				own = code["Globals.Function"]
 			}
-			layers = append(layers, refsIn(globals.get("Layers"))...)
+			layers = append(layers, refsIn(globals.Get("Layers"))...)
 		}
 		if own == nil {
 			continue
@@ -91,22 +92,22 @@ func (t *template) unzipped() (warnings []error) {
 			}
 		}
 		if total > maxUnzipped {
-			warnings = append(warnings, own.errorf("%s%s is %d bytes unzipped, and Lambda takes %d", key.value, with, total, maxUnzipped))
+			warnings = append(warnings, own.errorf("%s%s is %d bytes unzipped, and Lambda takes %d", key.Value, with, total, maxUnzipped))
 		}
 	}
 	return warnings
 }
 
 // refsIn returns the logical IDs that a list refers to.
-func refsIn(list *node) (ids []string) {
+func refsIn(list *syntax.Node) (ids []string) {
 	if list == nil {
 		return nil
 	}
-	for _, v := range list.values {
-		if v.tag == "!Ref" {
-			ids = append(ids, v.value)
-		} else if ref := v.get("Ref"); ref != nil {
-			ids = append(ids, ref.value)
+	for _, v := range list.Values {
+		if v.Tag == "!Ref" {
+			ids = append(ids, v.Value)
+		} else if ref := v.Get("Ref"); ref != nil {
+			ids = append(ids, ref.Value)
 		}
 	}
 	return ids
@@ -132,33 +133,33 @@ func (a *artifact) unzipped() int64 {
 // leftPaths finds paths in properties that are not packaged: CloudFormation
 // would get them as they are.
 func (t *template) leftPaths() (warnings []error) {
-	packaged := make(map[*node]bool)
+	packaged := make(map[*syntax.Node]bool)
 	for _, r := range t.refs {
 		packaged[r.node] = true
 	}
-	var walk func(id, name string, n *node)
-	walk = func(id, name string, n *node) {
-		if n.kind == scalar && !packaged[n] && (strings.HasPrefix(n.value, "./") || strings.HasPrefix(n.value, "../")) {
-			if _, err := os.Stat(filepath.Join(t.dir, filepath.FromSlash(n.value))); err == nil {
-				e := t.errorf(n, dotted(id, name), "%q is a local path, and this property is not packaged: CloudFormation gets it as it is", n.value)
+	var walk func(id, name string, n *syntax.Node)
+	walk = func(id, name string, n *syntax.Node) {
+		if n.Kind == syntax.Scalar && !packaged[n] && (strings.HasPrefix(n.Value, "./") || strings.HasPrefix(n.Value, "../")) {
+			if _, err := os.Stat(filepath.Join(t.dir, filepath.FromSlash(n.Value))); err == nil {
+				e := t.errorf(n, syntax.Dotted(id, name), "%q is a local path, and this property is not packaged: CloudFormation gets it as it is", n.Value)
 				warnings = append(warnings, e)
 			}
 		}
-		for i, v := range n.values {
+		for i, v := range n.Values {
 			step := fmt.Sprint(i)
-			if n.kind == mapping {
-				step = n.keys[i].value
+			if n.Kind == syntax.Mapping {
+				step = n.Keys[i].Value
 			}
-			walk(id, dotted(name, step), v)
+			walk(id, syntax.Dotted(name, step), v)
 		}
 	}
-	resources := t.root.get("Resources")
+	resources := t.Root.Get("Resources")
 	if resources == nil {
 		return nil
 	}
-	for i, key := range resources.keys {
-		if props := resources.values[i].get("Properties"); props != nil {
-			walk(key.value, "", props)
+	for i, key := range resources.Keys {
+		if props := resources.Values[i].Get("Properties"); props != nil {
+			walk(key.Value, "", props)
 		}
 	}
 	return warnings

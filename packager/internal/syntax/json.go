@@ -1,4 +1,4 @@
-package packager
+package syntax
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// readJSON reads one JSON text (RFC 8259). src must be valid UTF-8.
-func readJSON(src *problem.Source) (*node, error) {
+// ReadJSON reads one JSON text (RFC 8259). src must be valid UTF-8.
+func ReadJSON(src *problem.Source) (*Node, error) {
 	body := bytes.TrimPrefix(src.Text, []byte("\ufeff"))
 	r := jsonReader{src: src, base: len(src.Text) - len(body)}
 	r.dec = json.NewDecoder(bytes.NewReader(body))
@@ -60,10 +60,10 @@ func (r *jsonReader) place(at int) (line, column int) {
 
 func (r *jsonReader) errorAt(at int, message string) error {
 	line, column := r.place(at)
-	return &syntaxError{line, column, message}
+	return &problem.Error{Line: line, Column: column, Message: message}
 }
 
-func (r *jsonReader) value(depth int) (*node, error) {
+func (r *jsonReader) value(depth int) (*Node, error) {
 	at := r.next()
 	if depth > maxDepth {
 		return nil, r.errorAt(at, fmt.Sprintf("values are nested deeper than %d levels", maxDepth))
@@ -77,31 +77,31 @@ func (r *jsonReader) value(depth int) (*node, error) {
 		}
 		return nil, r.errorAt(min(at, len(r.src.Text)), "the JSON text ends too early")
 	}
-	n := &node{offset: at, start: at, flow: true}
-	n.line, n.column = r.place(at)
+	n := &Node{Offset: at, Start: at, Flow: true}
+	n.Line, n.Column = r.place(at)
 	switch t := tok.(type) {
 	case string:
-		n.value = t
+		n.Value = t
 	case json.Number:
-		n.value, n.plain = t.String(), true
+		n.Value, n.Plain = t.String(), true
 	case bool:
-		n.value, n.plain = fmt.Sprint(t), true
+		n.Value, n.Plain = fmt.Sprint(t), true
 	case nil:
-		n.value, n.plain = "null", true
+		n.Value, n.Plain = "null", true
 	case json.Delim:
-		n.kind = sequence
+		n.Kind = Sequence
 		if t == '{' {
-			n.kind = mapping
+			n.Kind = Mapping
 		}
 		for r.dec.More() {
 			child, err := r.value(depth + 1)
 			if err != nil {
 				return nil, err
 			}
-			if n.kind == mapping && len(n.keys) == len(n.values) {
-				n.keys = append(n.keys, child)
+			if n.Kind == Mapping && len(n.Keys) == len(n.Values) {
+				n.Keys = append(n.Keys, child)
 			} else {
-				n.values = append(n.values, child)
+				n.Values = append(n.Values, child)
 			}
 		}
 		end := r.next()

@@ -1,4 +1,4 @@
-package packager
+package syntax
 
 import "testing"
 
@@ -17,15 +17,15 @@ func TestYAML11(t *testing.T) {
 		{"2012-10-17", `"2012-10-17"`}, {"2001-12-14t21:59:43.10-05:00", `"2001-12-14t21:59:43.10-05:00"`},
 		{"a\"b", `"a\"b"`}, {"<&>", `"<&>"`}, {"é\u2028", `"é\u2028"`},
 	}
-	r := newResolver()
+	r := NewResolver()
 	for _, test := range tests {
-		got, err := r.json(test.plain)
+		got, err := r.JSON(test.plain)
 		if err != nil || got != test.json {
 			t.Errorf("%q is %s (%v), want %s", test.plain, got, err, test.json)
 		}
 	}
 	for _, plain := range []string{".inf", "-.INF", ".NaN"} {
-		if got, err := r.json(plain); err == nil {
+		if got, err := r.JSON(plain); err == nil {
 			t.Errorf("%s is %s, want an error: JSON has no such number", plain, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package packager
+package syntax
 
 import (
 	"fmt"
@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// A resolver tells what a plain scalar means in YAML 1.1 (the type repository
+// A Resolver tells what a plain scalar means in YAML 1.1 (the type repository
 // at yaml.org/type), as CloudFormation and the AWS CLI read it.
-type resolver struct {
+type Resolver struct {
 	float, integer, timestamp *regexp.Regexp
 	word, url                 *regexp.Regexp // strings to every reader of YAML
 }
 
-func newResolver() *resolver {
-	return &resolver{
+// NewResolver returns a resolver, which is safe for concurrent use.
+func NewResolver() *Resolver {
+	return &Resolver{
 		float: regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?` +
 			`|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`),
 		integer: regexp.MustCompile(`^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])+)$`),
@@ -48,7 +49,7 @@ func isNullWord(plain string) bool {
 	return false
 }
 
-func (r *resolver) typeOf(plain string) scalarType {
+func (r *Resolver) typeOf(plain string) scalarType {
 	if isNullWord(plain) {
 		return nullType
 	}
@@ -68,18 +69,18 @@ func (r *resolver) typeOf(plain string) scalarType {
 	return stringType
 }
 
-// isNull tells a null from every other value.
-func (n *node) isNull() bool {
-	return n.kind == scalar && n.plain && n.tag == "" && isNullWord(n.value)
+// IsNull tells a null from every other value.
+func (n *Node) IsNull() bool {
+	return n.Kind == Scalar && n.Plain && n.Tag == "" && isNullWord(n.Value)
 }
 
-// isString tells a string from what YAML 1.1 makes of other plain scalars.
-func (r *resolver) isString(n *node) bool {
-	return n.kind == scalar && (!n.plain || n.tag == "!!str" || n.tag == "!" || n.tag == "" && r.typeOf(n.value) == stringType)
+// IsString tells a string from what YAML 1.1 makes of other plain scalars.
+func (r *Resolver) IsString(n *Node) bool {
+	return n.Kind == Scalar && (!n.Plain || n.Tag == "!!str" || n.Tag == "!" || n.Tag == "" && r.typeOf(n.Value) == stringType)
 }
 
-// json returns a plain scalar as a JSON value; a date is a string there.
-func (r *resolver) json(plain string) (text string, err error) {
+// JSON returns a plain scalar as a JSON value; a date is a string there.
+func (r *Resolver) JSON(plain string) (text string, err error) {
 	switch r.typeOf(plain) {
 	case nullType:
 		return "null", nil
@@ -92,7 +93,7 @@ func (r *resolver) json(plain string) (text string, err error) {
 	case intType, floatType:
 		return number(plain)
 	}
-	return quoteJSON(plain), nil
+	return QuoteJSON(plain), nil
 }
 
 // number writes a YAML 1.1 number for JSON, its digits as they are where JSON
@@ -152,4 +153,13 @@ func sexagesimal(sign, s string) (string, error) {
 		text += "." + fraction + "0"
 	}
 	return text, nil
+}
+
+// Identity tells two keys apart as YAML does: the number 1 and the string "1"
+// are two.
+func (r *Resolver) Identity(key *Node) string {
+	if !r.IsString(key) {
+		return "plain " + key.Value
+	}
+	return "text " + key.Value
 }

@@ -1,4 +1,4 @@
-package packager
+package syntax
 
 import (
 	"bytes"
@@ -8,55 +8,55 @@ import (
 	"unicode/utf8"
 )
 
-// entry is where the i-th entry of a mapping begins: at its key, or at the mark
+// EntryStart is where the i-th entry of a mapping begins: at its key, or at the mark
 // of a complex key before it. In flow style the key will do: what is written
 // behind the mark is an entry all the same.
-func (t *template) entry(n *node, i int) int {
-	at := n.keys[i].offset
-	if n.flow {
+func (d *Document) EntryStart(n *Node, i int) int {
+	at := n.Keys[i].Offset
+	if n.Flow {
 		return at
 	}
 	if i == 0 {
-		if n.start < at && t.src.Text[n.start] == '?' {
-			return n.start
+		if n.Start < at && d.Source.Text[n.Start] == '?' {
+			return n.Start
 		}
 		return at
 	}
 	// A question mark may also end a comment or a value: the mark stands first
 	// in its line, in the column where the mapping begins.
-	mark := len(bytes.TrimRight(t.src.Text[:at], " \t\r\n")) - 1
-	line, column := t.src.Place(mark)
-	_, own := t.src.Place(n.start)
-	if t.src.Text[mark] == '?' && mark+1 < at && column == own && len(bytes.TrimLeft(t.src.Text[t.src.LineStart(line):mark], " ")) == 0 {
+	mark := len(bytes.TrimRight(d.Source.Text[:at], " \t\r\n")) - 1
+	line, column := d.Source.Place(mark)
+	_, own := d.Source.Place(n.Start)
+	if d.Source.Text[mark] == '?' && mark+1 < at && column == own && len(bytes.TrimLeft(d.Source.Text[d.Source.LineStart(line):mark], " ")) == 0 {
 		return mark
 	}
 	return at
 }
 
-// newline is the line ending that the template uses first.
-func (t *template) newline() string {
-	if i := bytes.IndexByte(t.src.Text, '\n'); i > 0 && t.src.Text[i-1] == '\r' {
+// Newline is the line ending that the template uses first.
+func (d *Document) Newline() string {
+	if i := bytes.IndexByte(d.Source.Text, '\n'); i > 0 && d.Source.Text[i-1] == '\r' {
 		return "\r\n"
 	}
 	return "\n"
 }
 
-// span returns where a scalar's text stands in the source, quotes included.
-func (n *node) span(src []byte) (start, end int, err error) {
-	start = n.start
+// Span returns where a scalar's text stands in the source, quotes included.
+func (n *Node) Span(src []byte) (start, end int, err error) {
+	start = n.Start
 	rest := src[start:]
 	switch {
-	case n.plain && n.tag == "" && n.value == "":
+	case n.Plain && n.Tag == "" && n.Value == "":
 		return start, start, nil
-	case n.block:
+	case n.Block:
 		header := bytes.IndexAny(rest, lineEnds)
 		if header < 0 {
 			header = len(rest) // the template ends behind the header
 		}
-		end, err = textEnd(rest[header:], n.value)
+		end, err = textEnd(rest[header:], n.Value)
 		return start, start + header + end, err
-	case n.plain:
-		end, err = textEnd(rest, n.value)
+	case n.Plain:
+		end, err = textEnd(rest, n.Value)
 		return start, start + end, err
 	case bytes.HasPrefix(rest, []byte(`"`)):
 		for i := 1; i < len(rest); i++ {
@@ -88,7 +88,7 @@ func (n *node) span(src []byte) (start, end int, err error) {
 func textEnd(src []byte, value string) (int, error) {
 	at := 0
 	for _, want := range value {
-		if isYAMLSpace(want) {
+		if IsSpace(want) {
 			continue
 		}
 		for {
@@ -100,7 +100,7 @@ func textEnd(src []byte, value string) (int, error) {
 			if r == want {
 				break
 			}
-			if !isYAMLSpace(r) {
+			if !IsSpace(r) {
 				return 0, fmt.Errorf("this value holds %q where %q was read", r, want)
 			}
 		}
@@ -108,8 +108,8 @@ func textEnd(src []byte, value string) (int, error) {
 	return at, nil
 }
 
-// headerComment returns the comment behind a block scalar's indicator.
-func headerComment(src []byte) string {
+// HeaderComment returns the comment behind a block scalar's indicator.
+func HeaderComment(src []byte) string {
 	line := string(src)
 	if end := strings.IndexAny(line, lineEnds); end >= 0 {
 		line = strings.TrimRight(line[:end], " \t")
@@ -123,26 +123,26 @@ func headerComment(src []byte) string {
 // lineEnds holds what ends a line in YAML 1.1.
 const lineEnds = "\r\n\u0085\u2028\u2029"
 
-// isYAMLSpace tells what a YAML 1.1 reader folds or takes as the end of a line.
-func isYAMLSpace(r rune) bool {
+// IsSpace tells what a YAML 1.1 reader folds or takes as the end of a line.
+func IsSpace(r rune) bool {
 	return strings.ContainsRune(" \t\r\n\u0085\u2028\u2029", r)
 }
 
-// end returns the byte behind a value's text.
-func (t *template) end(n *node) (int, error) {
-	switch n.kind {
-	case alias:
-		return n.offset + 1 + len(n.value), nil
-	case scalar:
-		_, end, err := n.span(t.src.Text)
+// End returns the byte behind a value's text.
+func (d *Document) End(n *Node) (int, error) {
+	switch n.Kind {
+	case Alias:
+		return n.Offset + 1 + len(n.Value), nil
+	case Scalar:
+		_, end, err := n.Span(d.Source.Text)
 		return end, err
-	case mapping, sequence:
+	case Mapping, Sequence:
 	}
-	at := n.start
-	open := at < len(t.src.Text) && (t.src.Text[at] == '{' || t.src.Text[at] == '[')
-	if len(n.values) > 0 {
+	at := n.Start
+	open := at < len(d.Source.Text) && (d.Source.Text[at] == '{' || d.Source.Text[at] == '[')
+	if len(n.Values) > 0 {
 		var err error
-		if at, err = t.end(n.values[len(n.values)-1]); err != nil {
+		if at, err = d.End(n.Values[len(n.Values)-1]); err != nil {
 			return 0, err
 		}
 	} else if open {
@@ -151,12 +151,12 @@ func (t *template) end(n *node) (int, error) {
 	if !open {
 		return at, nil
 	}
-	for at < len(t.src.Text) {
-		switch t.src.Text[at] {
+	for at < len(d.Source.Text) {
+		switch d.Source.Text[at] {
 		case ']', '}':
 			return at + 1, nil
 		case '#':
-			next := bytes.IndexAny(t.src.Text[at:], "\r\n")
+			next := bytes.IndexAny(d.Source.Text[at:], "\r\n")
 			if next < 0 {
 				return 0, errors.New("the end of this value was not found")
 			}

@@ -1,4 +1,4 @@
-package packager
+package syntax
 
 import (
 	"errors"
@@ -10,10 +10,10 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// readGoccy reads YAML with goccy/go-yaml, which shares no code with the
+// ReadSecond reads YAML with goccy/go-yaml, which shares no code with the
 // first reader: what both read alike, CloudFormation's reader does too. It
 // has no positions here, and refuses some templates that are right.
-func readGoccy(src *problem.Source) (n *node, err error) {
+func ReadSecond(src *problem.Source) (n *Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			n, err = nil, fmt.Errorf("the second reader: %v", r)
@@ -29,15 +29,15 @@ func readGoccy(src *problem.Source) (n *node, err error) {
 	return fromGoccy(file.Docs[0].Body, 0)
 }
 
-func fromGoccy(a ast.Node, depth int) (*node, error) {
+func fromGoccy(a ast.Node, depth int) (*Node, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("values are nested deeper than %d levels", maxDepth)
 	}
 	switch a := a.(type) {
 	case nil:
-		return &node{tag: "null"}, nil
+		return &Node{Tag: "null"}, nil
 	case *ast.MappingNode:
-		n := &node{kind: mapping}
+		n := &Node{Kind: Mapping}
 		for _, v := range a.Values {
 			if err := n.addGoccy(v, depth); err != nil {
 				return nil, err
@@ -45,53 +45,53 @@ func fromGoccy(a ast.Node, depth int) (*node, error) {
 		}
 		return n, nil
 	case *ast.MappingValueNode:
-		n := &node{kind: mapping}
+		n := &Node{Kind: Mapping}
 		return n, n.addGoccy(a, depth)
 	case *ast.MappingKeyNode:
 		return fromGoccy(a.Value, depth+1)
 	case *ast.SequenceNode:
-		n := &node{kind: sequence}
+		n := &Node{Kind: Sequence}
 		for _, v := range a.Values {
 			item, err := fromGoccy(v, depth+1)
 			if err != nil {
 				return nil, err
 			}
-			n.values = append(n.values, item)
+			n.Values = append(n.Values, item)
 		}
 		return n, nil
 	case *ast.TagNode:
 		n, err := fromGoccy(a.Value, depth+1)
 		if err == nil {
-			n.tag = a.Start.Value + n.tag
+			n.Tag = a.Start.Value + n.Tag
 		}
 		return n, err
 	case *ast.AnchorNode:
 		n, err := fromGoccy(a.Value, depth+1)
 		if err == nil {
-			n.anchor = a.Name.GetToken().Value
+			n.Anchor = a.Name.GetToken().Value
 		}
 		return n, err
 	case *ast.AliasNode:
-		return &node{kind: alias, value: a.Value.GetToken().Value}, nil
+		return &Node{Kind: Alias, Value: a.Value.GetToken().Value}, nil
 	case *ast.StringNode:
-		return &node{value: a.Value}, nil
+		return &Node{Value: a.Value}, nil
 	case *ast.LiteralNode:
-		return &node{value: a.Value.Value}, nil
+		return &Node{Value: a.Value.Value}, nil
 	case *ast.NullNode:
-		return &node{tag: "null"}, nil
+		return &Node{Tag: "null"}, nil
 	default:
 		// Numbers, truth values and the merge key: their text, marked as
 		// being no string.
-		return &node{value: a.GetToken().Value, tag: a.Type().String()}, nil
+		return &Node{Value: a.GetToken().Value, Tag: a.Type().String()}, nil
 	}
 }
 
-func (n *node) addGoccy(v *ast.MappingValueNode, depth int) error {
+func (n *Node) addGoccy(v *ast.MappingValueNode, depth int) error {
 	key, err := fromGoccy(v.Key, depth+1)
 	if err != nil {
 		return err
 	}
 	value, err := fromGoccy(v.Value, depth+1)
-	n.keys, n.values = append(n.keys, key), append(n.values, value)
+	n.Keys, n.Values = append(n.Keys, key), append(n.Values, value)
 	return err
 }

@@ -1,0 +1,153 @@
+package syntax
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
+)
+
+// maxDepth bounds the nesting of a template. CloudFormation's own templates
+// stay far below; a stranger's text must not exhaust the stack.
+const maxDepth = 1000
+
+// ReadYAML reads one YAML document with the reader whose positions are
+// trusted. src must be valid UTF-8.
+func ReadYAML(src *problem.Source) (*Node, error) {
+	loader, err := yaml.NewLoader(bytes.NewReader(src.Text))
+	if err != nil {
+		return nil, fmt.Errorf("reading YAML: %w", err)
+	}
+	var doc, next yaml.Node
+	if err := loader.Load(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, &problem.Error{Line: 1, Column: 1, Message: "the template is empty"}
+		}
+		return nil, yamlError(err)
+	}
+	switch err := loader.Load(&next); {
+	case err == nil:
+		return nil, &problem.Error{Line: next.Line, Column: next.Column, Message: "a template is one YAML document, and a second one begins here"}
+	case !errors.Is(err, io.EOF):
+		return nil, yamlError(err)
+	}
+	if len(doc.Content) != 1 {
+		return nil, &problem.Error{Line: 1, Column: 1, Message: "the template is empty"}
+	}
+	c := converter{src: src, nodes: make(map[*yaml.Node]*Node)}
+	return c.convert(doc.Content[0], false, 0)
+}
+
+func yamlError(err error) error {
+	var load *yaml.LoadError
+	if errors.As(err, &load) {
+		return &problem.Error{Line: load.Mark.Line, Column: max(1, load.Mark.Column), Message: load.Message}
+	}
+	return &problem.Error{Line: 1, Column: 1, Message: strings.TrimPrefix(err.Error(), "go-yaml load error in ")}
+}
+
+type converter struct {
+	src   *problem.Source
+	nodes map[*yaml.Node]*Node // the anchored ones
+
+	// The place that was found last: nodes come in order, and a line may be
+	// as long as the file.
+	line, column, at int
+}
+
+func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*Node, error) {
+	if depth > maxDepth {
+		return nil, &problem.Error{Line: y.Line, Column: y.Column, Message: fmt.Sprintf("values are nested deeper than %d levels", maxDepth)}
+	}
+	n := &Node{
+		Value: y.Value, Anchor: y.Anchor,
+		Line: y.Line, Column: y.Column, Flow: flow || y.Style&yaml.FlowStyle != 0,
+	}
+	if y.Style&yaml.TaggedStyle != 0 && y.Tag != "!!map" && y.Tag != "!!seq" {
+		n.Tag = y.Tag
+	}
+	if y.Anchor != "" {
+		c.nodes[y] = n
+	}
+	n.Offset = c.offset(y.Line, y.Column)
+	end, start := skipProperties(c.src.Text, n.Offset)
+	n.Start = start
+	switch y.Kind {
+	case yaml.MappingNode:
+		n.Kind = Mapping
+	case yaml.SequenceNode:
+		n.Kind = Sequence
+	case yaml.AliasNode:
+		n.Kind, n.Start, n.Target = Alias, n.Offset, c.nodes[y.Alias]
+	default:
+		const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle
+		n.Block = y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+		n.Plain = y.Style&quoted == 0 && !n.Block
+		if n.Plain && n.Value == "" {
+			n.Start = end // nothing is there
+		}
+	}
+	for i, child := range y.Content {
+		m, err := c.convert(child, n.Flow, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if n.Kind == Mapping && i%2 == 0 {
+			n.Keys = append(n.Keys, m)
+		} else {
+			n.Values = append(n.Values, m)
+		}
+	}
+	return n, nil
+}
+
+// offset turns the reader's line and column, which counts characters, into a
+// byte offset.
+func (c *converter) offset(line, column int) int {
+	text := c.src.Text
+	if line < 1 || line > c.src.Lines() {
+		return len(text)
+	}
+	if line != c.line || column < c.column {
+		c.line, c.column, c.at = line, 1, c.src.LineStart(line)
+	}
+	for ; c.column < column && c.at < len(text); c.column++ {
+		_, size := utf8.DecodeRune(text[c.at:])
+		c.at += size
+	}
+	return c.at
+}
+
+// skipProperties returns the offset behind a node's tag and anchor, and that of
+// what follows them.
+func skipProperties(src []byte, at int) (end, next int) {
+	end, next = at, at
+	for next < len(src) && (src[next] == '!' || src[next] == '&') {
+		begin := next
+		for end = next; end < len(src) && !strings.ContainsRune(" \t\r\n", rune(src[end])); end++ {
+			// In flow style a comma or bracket ends an empty value, but in
+			// a tag's own brackets, !<...>.
+			if end > begin && strings.ContainsRune(",[]{}", rune(src[end])) && src[begin+1] != '<' {
+				return end, end
+			}
+		}
+		for next = end; next < len(src) && strings.ContainsRune(" \t\r\n#", rune(src[next])); next++ {
+			if src[next] != '#' {
+				continue
+			}
+			for next+1 < len(src) && src[next+1] != '\n' && src[next+1] != '\r' {
+				next++ // a comment between them
+			}
+		}
+	}
+	if next == len(src) {
+		return end, end
+	}
+	return end, next
+}
