@@ -339,8 +339,8 @@ func (p *Plan) describe(artifacts []*artifact) {
 			Files: len(a.files), Size: a.size(), LeftOut: a.left,
 		}
 		for _, r := range a.refs {
-			line, column := r.template.place(r.node)
-			view.References = append(view.References, Reference{r.template.path, line, column, r.logicalID, r.name})
+			line, column := r.Where()
+			view.References = append(view.References, Reference{r.Template.Path, line, column, r.LogicalID, r.Name})
 		}
 		p.Artifacts[i] = view
 		a.view = &p.Artifacts[i]
@@ -356,7 +356,7 @@ func contents(s Store, objects []object) Contents {
 			c.Objects[i].Artifact = o.artifact.view
 		}
 		if o.nested != nil {
-			c.Objects[i].Template = o.nested.path
+			c.Objects[i].Template = o.nested.Path
 		}
 	}
 	return c

@@ -70,7 +70,7 @@ func (a *artifact) explain(err error) error {
 		return &problem.Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let TMPDIR name a folder on a larger one"}
 	}
 	r := a.refs[0]
-	e := r.errorf("%q: %v", r.local, err)
+	e := r.Errorf("%q: %v", r.Local, err)
 	e.Err = err
 	return e
 }

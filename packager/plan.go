@@ -1,7 +1,6 @@
 package packager
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -29,7 +29,7 @@ type artifact struct {
 	left   int     // entries of the folder that are left out
 	digest string
 	name   string // the key without the store's prefix
-	refs   []*reference
+	refs   []*template.Reference
 	view   *Artifact // in the plan
 }
 
@@ -45,13 +45,15 @@ func sizeOf(files []*file) (n int64) {
 type planner struct {
 	ctx       context.Context
 	opts      Options
-	table     []property
+	table     []template.Row
 	excluder  *excluder
-	templates map[string]*template // by real path
-	order     []*template          // as they were met, the root first
+	templates map[string]*template.Template // by real path
+	order     []*template.Template          // as they were met, the root first
 	artifacts map[artifactID]*artifact
+	targets   map[*template.Reference]*artifact          // what a reference names, if an artifact
+	nested    map[*template.Reference]*template.Template // what it names, if a template
 	distinct  []*artifact
-	errs      map[*template][]error
+	errs      map[*template.Template][]error
 }
 
 type artifactID struct {
@@ -76,13 +78,14 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := tableWith(opts.Properties)
+	table, err := table(opts.Properties)
 	if err != nil {
 		return nil, err
 	}
 	p := &planner{
-		ctx: ctx, opts: opts, table: table, excluder: x, templates: make(map[string]*template),
-		artifacts: make(map[artifactID]*artifact), errs: make(map[*template][]error),
+		ctx: ctx, opts: opts, table: table, excluder: x, templates: make(map[string]*template.Template),
+		artifacts: make(map[artifactID]*artifact), targets: make(map[*template.Reference]*artifact),
+		nested: make(map[*template.Reference]*template.Template), errs: make(map[*template.Template][]error),
 	}
 	path, err := templateFile(opts.TemplateFile)
 	if err != nil {
@@ -115,12 +118,12 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 				return err
 			}
 			began := time.Now()
-			body, objects, err := packageFor(s, root, p.distinct, opts.UseJSON)
+			body, objects, err := p.packageFor(s, root)
 			objects = slices.DeleteFunc(objects, func(o object) bool { return !opts.Shard.stores(o) })
 			plan.objects[i] = objects
 			plan.Stores[i] = contents(s, objects)
 			plan.Stores[i].Times.Rewrite.add(began, time.Now())
-			plan.Templates[i] = Template{Region: s.Region, Body: body, JSON: root.JSON || opts.UseJSON}
+			plan.Templates[i] = Template{Region: s.Region, Body: body, JSON: root.IsJSON() || opts.UseJSON}
 			return err
 		})
 	}
@@ -167,7 +170,7 @@ func (p *planner) reads() map[string]bool {
 
 // template reads a template and plans everything that it refers to. chain
 // holds the files that lead here, to see a template that nests itself.
-func (p *planner) template(path, shown string, chain []string) *template {
+func (p *planner) template(path, shown string, chain []string) *template.Template {
 	abs, err := filepath.Abs(path)
 	if err == nil {
 		path = abs
@@ -176,11 +179,11 @@ func (p *planner) template(path, shown string, chain []string) *template {
 	if t := p.templates[real]; t != nil {
 		return t
 	}
-	t, errs := readTemplate(path, shown, p.table)
+	t, errs := template.Read(path, shown, p.table)
 	p.templates[real] = t
 	p.order = append(p.order, t)
 	p.errs[t] = errs
-	for _, r := range t.leaves() {
+	for _, r := range t.References() {
 		if err := p.reference(r, append(chain, real)); err != nil {
 			p.errs[t] = append(p.errs[t], err...)
 		}
@@ -189,16 +192,16 @@ func (p *planner) template(path, shown string, chain []string) *template {
 }
 
 // reference finds what a reference names.
-func (p *planner) reference(r *reference, chain []string) []error {
-	if r.fixed != nil {
+func (p *planner) reference(r *template.Reference, chain []string) []error {
+	if r.Stored != nil {
 		return nil
 	}
-	path := filepath.FromSlash(r.local)
+	path := filepath.FromSlash(r.Local)
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(r.template.dir, path)
+		path = filepath.Join(r.Template.Dir, path)
 	}
 	fail := func(hint, format string, args ...any) []error {
-		e := r.errorf("%q: %s", r.local, fmt.Sprintf(format, args...))
+		e := r.Errorf("%q: %s", r.Local, fmt.Sprintf(format, args...))
 		e.Hint = hint
 		return []error{e}
 	}
@@ -209,40 +212,40 @@ func (p *planner) reference(r *reference, chain []string) []error {
 			return fail("", "the link %s leads to %s: which is not there", path, target)
 		}
 		what := "file or folder"
-		if r.file || r.row.nested {
+		if r.FileOnly || r.IsNested() {
 			what = "file"
 		}
-		return fail(missingHint(r.template.dir, path, r.local), "no such %s: %s", what, path)
+		return fail(missingHint(r.Template.Dir, path, r.Local), "no such %s: %s", what, path)
 	case err != nil:
 		return fail("", "%s: %s", path, problem.Cause(err))
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return fail("", "%s is neither a file nor a folder (%s)", path, info.Mode().Type())
 	case info.IsDir() && filepath.Dir(realPath(path)) == realPath(path):
 		return fail("name the folder that holds the code", "%s is the whole file system", path)
-	case info.IsDir() && r.file:
+	case info.IsDir() && r.FileOnly:
 		return fail("name a file", "%s is a folder, and AWS::Include takes a file", path)
-	case info.IsDir() && r.row.nested:
+	case info.IsDir() && r.IsNested():
 		return fail("name the template in it", "%s is a folder, and this property takes a template file", path)
 	}
-	if r.row.nested {
+	if r.IsNested() {
 		real := realPath(path)
 		if slices.Contains(chain, real) {
 			return fail("", "this template nests itself: %s", strings.Join(append(chain, real), " → "))
 		}
-		r.nested = p.template(path, filepath.Join(filepath.Dir(r.template.path), filepath.FromSlash(r.local)), chain)
+		p.nested[r] = p.template(path, filepath.Join(filepath.Dir(r.Template.Path), filepath.FromSlash(r.Local)), chain)
 		return nil
 	}
 	return p.artifact(r, path, info)
 }
 
 // artifact lists the artifact that a reference names, once for all references.
-func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error {
+func (p *planner) artifact(r *template.Reference, path string, info os.FileInfo) []error {
 	real := realPath(path)
 	asZip := info.IsDir()
-	if !asZip && r.row.zip {
+	if !asZip && r.WantsZip() {
 		ready, err := isZip(path)
 		if err != nil {
-			return []error{r.errorf("%q: reading %s: %s", r.local, path, problem.Cause(err))}
+			return []error{r.Errorf("%q: reading %s: %s", r.Local, path, problem.Cause(err))}
 		}
 		asZip = !ready
 	}
@@ -252,11 +255,11 @@ func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error 
 	}
 	if known := p.artifacts[id]; known != nil {
 		known.refs = append(known.refs, r)
-		r.target = known
+		p.targets[r] = known
 		return nil
 	}
-	a := &artifact{path: real, zip: asZip, refs: []*reference{r}}
-	r.target = a
+	a := &artifact{path: real, zip: asZip, refs: []*template.Reference{r}}
+	p.targets[r] = a
 	p.artifacts[id] = a
 	p.distinct = append(p.distinct, a)
 	if !info.IsDir() {
@@ -266,7 +269,7 @@ func (p *planner) artifact(r *reference, path string, info os.FileInfo) []error 
 	if p.opts.ArchiveDir != "" {
 		// A later run without this option would take the archives for code.
 		if dir, err := filepath.Abs(p.opts.ArchiveDir); err == nil && within(realPath(dir), real) {
-			return []error{r.errorf("%q: the folder for archives, %s, lies inside this artifact: choose one outside", r.local, p.opts.ArchiveDir)}
+			return []error{r.Errorf("%q: the folder for archives, %s, lies inside this artifact: choose one outside", r.Local, p.opts.ArchiveDir)}
 		}
 	}
 	a.folder = path
@@ -280,16 +283,16 @@ func (p *planner) walk(a *artifact, found func(*file)) []error {
 	a.files, a.left = files, left
 	var errs []error
 	for _, problem := range problems {
-		e := r.errorf("%q: %v", r.local, problem)
+		e := r.Errorf("%q: %v", r.Local, problem)
 		e.Err = problem
 		errs = append(errs, e)
 	}
 	if len(errs) == 0 && len(a.files) == 0 {
-		e := r.errorf("%q: nothing to archive: %s holds no files", r.local, a.folder)
+		e := r.Errorf("%q: nothing to archive: %s holds no files", r.Local, a.folder)
 		if a.left > 0 {
 			e.Message += fmt.Sprintf(" but the %d left out", a.left)
 		} else {
-			e.Hint = missingHint(r.template.dir, a.folder, r.local)
+			e.Hint = missingHint(r.Template.Dir, a.folder, r.Local)
 		}
 		errs = append(errs, e)
 	}
@@ -343,18 +346,18 @@ func (p *planner) digest(ctx context.Context, folders [][]byte) error {
 		first := a.refs[0]
 		for _, f := range a.files {
 			if f.err != nil {
-				e := first.errorf("%q: %v", first.local, f.err)
+				e := first.Errorf("%q: %v", first.Local, f.err)
 				e.Err = f.err
 				problems[i] = append(problems[i], e)
 			}
 		}
-		p.errs[first.template] = append(p.errs[first.template], problems[i]...)
+		p.errs[first.Template] = append(p.errs[first.Template], problems[i]...)
 		if a.zip {
 			a.digest = digestOf(a.files)
 			a.name = a.digest + ".zip"
 		} else if len(a.files) == 1 {
 			a.digest = hex.EncodeToString(a.files[0].sum[:])
-			a.name = a.digest + extension(a.path, a.refs[0].row.zip)
+			a.name = a.digest + extension(a.path, a.refs[0].WantsZip())
 		}
 	}
 	return nil
@@ -376,14 +379,14 @@ func extension(path string, isZip bool) string {
 type object struct {
 	key      string
 	artifact *artifact // nil: body is a nested template
-	nested   *template
+	nested   *template.Template
 	body     []byte
 }
 
 // packageFor rewrites the templates for one store, nested ones first, since
 // their packaged form holds the store's bucket and so decides their key. It
 // returns the root's bytes and all that the store must hold, each key once.
-func packageFor(s Store, root *template, artifacts []*artifact, useJSON bool) ([]byte, []object, error) {
+func (p *planner) packageFor(s Store, root *template.Template) ([]byte, []object, error) {
 	var objects []object
 	keys := make(map[string]bool)
 	add := func(o object) string {
@@ -393,42 +396,37 @@ func packageFor(s Store, root *template, artifacts []*artifact, useJSON bool) ([
 		}
 		return o.key
 	}
-	for _, a := range artifacts {
+	for _, a := range p.distinct {
 		add(object{key: s.key(a.name), artifact: a})
 	}
-	stored := make(map[*template]string)
-	var rewrite func(t *template) ([]byte, []change, error)
-	rewrite = func(t *template) ([]byte, []change, error) {
-		for _, r := range t.leaves() {
-			if r.nested == nil || stored[r.nested] != "" {
+	stored := make(map[*template.Template]string) // the keys of nested templates
+	var rewrite func(t *template.Template) ([]byte, error)
+	rewrite = func(t *template.Template) ([]byte, error) {
+		for _, r := range t.References() {
+			nested := p.nested[r]
+			if nested == nil || stored[nested] != "" {
 				continue
 			}
-			body, _, err := rewrite(r.nested)
+			body, err := rewrite(nested)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			sum := sha256.Sum256(body)
-			stored[r.nested] = add(object{key: s.key(hex.EncodeToString(sum[:]) + ".template"), nested: r.nested, body: body})
+			stored[nested] = add(object{key: s.key(hex.EncodeToString(sum[:]) + ".template"), nested: nested, body: body})
 		}
-		return t.rewrite(func(r *reference) location {
-			switch l := (location{region: s.Region, bucket: s.Bucket}); {
-			case r.fixed != nil:
-				return *r.fixed
-			case r.nested != nil:
-				l.key = stored[r.nested]
-				return l
+		return t.Rewrite(t == root && p.opts.UseJSON, func(r *template.Reference) template.Location {
+			l := template.Location{Region: s.Region, Bucket: s.Bucket}
+			switch {
+			case r.Stored != nil:
+				return *r.Stored
+			case p.nested[r] != nil:
+				l.Key = stored[p.nested[r]]
 			default:
-				l.key = s.key(r.target.name)
-				return l
+				l.Key = s.key(p.targets[r].name)
 			}
+			return l
 		})
 	}
-	body, changes, err := rewrite(root)
-	if err == nil && useJSON && !root.JSON {
-		tree, _ := root.proofs[0].expected(changes) // it was proved
-		var errs []error
-		body, errs = root.toJSON(tree)
-		err = errors.Join(errs...)
-	}
-	return bytes.Clone(body), objects, err
+	body, err := rewrite(root)
+	return body, objects, err
 }

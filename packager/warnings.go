@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -28,24 +28,24 @@ const (
 func (p *planner) warnings(plan *Plan) []error {
 	var all []error
 	for _, t := range p.order {
-		t.warnings = append(t.warnings, t.wholeFolders()...)
-		t.warnings = append(t.warnings, t.unzipped()...)
-		t.warnings = append(t.warnings, t.leftPaths()...)
+		of := slices.Concat(t.Warnings, p.wholeFolders(t), p.unzipped(t), t.LeftPaths())
 		for _, a := range p.distinct {
-			if first := a.refs[0]; first.template == t {
-				t.warnings = append(t.warnings, first.buildFolder()...)
+			if a.refs[0].Template == t {
+				of = append(of, a.buildFolder()...)
 			}
 		}
-		problem.Sort(t.warnings)
-		all = append(all, t.warnings...)
+		problem.Sort(of)
+		all = append(all, of...)
 	}
 	return append(all, p.sizes(plan)...)
 }
 
-func (t *template) wholeFolders() (warnings []error) {
-	for _, r := range t.refs {
-		if r.absent {
-			e := r.errorf("%s is missing, so the code is the template's whole folder: %d files, %d bytes", r.name, len(r.target.files), r.target.size())
+// wholeFolders warns of code that is a template's whole folder, since nothing says
+// where it is.
+func (p *planner) wholeFolders(t *template.Template) (warnings []error) {
+	for _, r := range t.References() {
+		if a := p.targets[r]; r.Absent && a != nil {
+			e := r.Errorf("%s is missing, so the code is the template's whole folder: %d files, %d bytes", r.Name, len(a.files), a.size())
 			e.Hint = "name the folder that holds the code alone"
 			warnings = append(warnings, e)
 		}
@@ -55,62 +55,18 @@ func (t *template) wholeFolders() (warnings []error) {
 
 // unzipped holds every function, together with its layers in this template,
 // against Lambda's limit.
-func (t *template) unzipped() (warnings []error) {
-	code := make(map[string]*reference) // by logical ID
-	for _, r := range t.leaves() {
-		if r.target != nil && r.row.zip {
-			code[r.logicalID] = r
-		}
-	}
-	globals := t.Root.Get("Globals").Get("Function")
-	resources := t.Root.Get("Resources")
-	if resources == nil {
-		return nil
-	}
-	for i, key := range resources.Keys {
-		resource := resources.Values[i]
-		typ, props := resource.Get("Type"), resource.Get("Properties")
-		if typ == nil || typ.Value != "AWS::Serverless::Function" && typ.Value != "AWS::Lambda::Function" {
-			continue
-		}
-		own := code[key.Value]
-		layers := refsIn(props.Get("Layers"))
-		if typ.Value == "AWS::Serverless::Function" {
-			if own == nil && props.Get("CodeUri") == nil {
-				own = code["Globals.Function"]
-			}
-			layers = append(layers, refsIn(globals.Get("Layers"))...)
-		}
-		if own == nil {
-			continue
-		}
-		total, with := own.target.unzipped(), ""
-		for _, name := range layers {
-			if layer := code[name]; layer != nil {
-				total += layer.target.unzipped()
-				with += " with the layer " + name
-			}
+func (p *planner) unzipped(t *template.Template) (warnings []error) {
+	for _, f := range t.Functions() {
+		total, with := p.targets[f.Code].unzipped(), ""
+		for _, layer := range f.Layers {
+			total += p.targets[layer].unzipped()
+			with += " with the layer " + layer.LogicalID
 		}
 		if total > maxUnzipped {
-			warnings = append(warnings, own.errorf("%s%s is %d bytes unzipped, and Lambda takes %d", key.Value, with, total, maxUnzipped))
+			warnings = append(warnings, f.Code.Errorf("%s%s is %d bytes unzipped, and Lambda takes %d", f.LogicalID, with, total, maxUnzipped))
 		}
 	}
 	return warnings
-}
-
-// refsIn returns the logical IDs that a list refers to.
-func refsIn(list *syntax.Node) (ids []string) {
-	if list == nil {
-		return nil
-	}
-	for _, v := range list.Values {
-		if v.Tag == "!Ref" {
-			ids = append(ids, v.Value)
-		} else if ref := v.Get("Ref"); ref != nil {
-			ids = append(ids, ref.Value)
-		}
-	}
-	return ids
 }
 
 // unzipped is the size of the artifact's content once Lambda has unpacked it.
@@ -130,47 +86,12 @@ func (a *artifact) unzipped() int64 {
 	return total
 }
 
-// leftPaths finds paths in properties that are not packaged: CloudFormation
-// would get them as they are.
-func (t *template) leftPaths() (warnings []error) {
-	packaged := make(map[*syntax.Node]bool)
-	for _, r := range t.refs {
-		packaged[r.node] = true
-	}
-	var walk func(id, name string, n *syntax.Node)
-	walk = func(id, name string, n *syntax.Node) {
-		if n.Kind == syntax.Scalar && !packaged[n] && (strings.HasPrefix(n.Value, "./") || strings.HasPrefix(n.Value, "../")) {
-			if _, err := os.Stat(filepath.Join(t.dir, filepath.FromSlash(n.Value))); err == nil {
-				e := t.errorf(n, syntax.Dotted(id, name), "%q is a local path, and this property is not packaged: CloudFormation gets it as it is", n.Value)
-				warnings = append(warnings, e)
-			}
-		}
-		for i, v := range n.Values {
-			step := fmt.Sprint(i)
-			if n.Kind == syntax.Mapping {
-				step = n.Keys[i].Value
-			}
-			walk(id, syntax.Dotted(name, step), v)
-		}
-	}
-	resources := t.Root.Get("Resources")
-	if resources == nil {
-		return nil
-	}
-	for i, key := range resources.Keys {
-		if props := resources.Values[i].Get("Properties"); props != nil {
-			walk(key.Value, "", props)
-		}
-	}
-	return warnings
-}
-
 // buildFolder warns of files that hold the path of the folder they were built
 // in, as npm and Python's caches write it: in another folder the same code has
 // another key.
-func (r *reference) buildFolder() []error {
+func (a *artifact) buildFolder() []error {
 	var names []string
-	for _, f := range r.target.files {
+	for _, f := range a.files {
 		if f.placed {
 			names = append(names, f.name)
 		}
@@ -184,7 +105,8 @@ func (r *reference) buildFolder() []error {
 	} else {
 		more = " holds"
 	}
-	e := r.errorf("%q: %s%s the path of this build's folder: in another folder the same code has another key, and is deployed again", r.local, names[0], more)
+	r := a.refs[0]
+	e := r.Errorf("%q: %s%s the path of this build's folder: in another folder the same code has another key, and is deployed again", r.Local, names[0], more)
 	e.Hint = "keep such files out with --exclude or " + ignoreFile
 	return []error{e}
 }
@@ -221,18 +143,18 @@ func (p *planner) sizes(plan *Plan) (warnings []error) {
 	}
 	switch {
 	case largest > maxTemplateInS3:
-		warn(p.order[0].path, "packaged it is %d bytes, and CloudFormation takes %d: divide it into nested stacks", largest, maxTemplateInS3)
+		warn(p.order[0].Path, "packaged it is %d bytes, and CloudFormation takes %d: divide it into nested stacks", largest, maxTemplateInS3)
 	case largest > maxTemplatePipeline:
-		warn(p.order[0].path, "packaged it is %d bytes, and CodePipeline's CloudFormation action takes %d", largest, maxTemplatePipeline)
+		warn(p.order[0].Path, "packaged it is %d bytes, and CodePipeline's CloudFormation action takes %d", largest, maxTemplatePipeline)
 	case largest > maxTemplateInline:
-		warn(p.order[0].path, "packaged it is %d bytes; more than %d cannot be sent in the request itself, so deploy it from S3 or through CodePipeline", largest, maxTemplateInline)
+		warn(p.order[0].Path, "packaged it is %d bytes; more than %d cannot be sent in the request itself, so deploy it from S3 or through CodePipeline", largest, maxTemplateInline)
 	}
-	seen := make(map[*template]bool)
+	seen := make(map[*template.Template]bool)
 	for _, objects := range plan.objects {
 		for _, o := range objects {
 			if o.nested != nil && len(o.body) > maxTemplateInS3 && !seen[o.nested] {
 				seen[o.nested] = true
-				warn(o.nested.path, "packaged it is %d bytes, and CloudFormation takes %d", len(o.body), maxTemplateInS3)
+				warn(o.nested.Path, "packaged it is %d bytes, and CloudFormation takes %d", len(o.body), maxTemplateInS3)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package packager
+package template
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,26 +48,6 @@ func FuzzTemplate(f *testing.F) {
 		p.compareValues(t, src)
 		p.compareLines(t)
 		allStored(t, dir, p.body)
-
-		// The whole way, files and all, for a part: it is far slower.
-		if crc32.ChecksumIEEE(src)%8 != 0 {
-			return
-		}
-		for _, r := range p.source.refs {
-			if r.fixed == nil && !filepath.IsLocal(r.local) {
-				return // a template may name any folder, and this one is not ours
-			}
-		}
-		path := filepath.Join(dir, "template.yaml")
-		if err := os.WriteFile(path, src, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		plan, err := NewPlan(t.Context(), Options{TemplateFile: path, Stores: []Store{p.store}})
-		if err != nil {
-			refused(t, src, problem.Errors(err))
-			return
-		}
-		allStored(t, dir, plan.Templates[0].Body)
 	})
 }
 
@@ -79,12 +58,12 @@ func FuzzUseJSON(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, src []byte, bucket, prefix string) {
 		p := repackage(t, dir, src, bucket, prefix)
-		if p == nil || p.source.JSON {
+		if p == nil || p.source.doc.JSON {
 			return
 		}
-		body, errs := p.source.toJSON(p.tree)
-		if len(errs) > 0 {
-			refused(t, src, errs)
+		body, err := p.source.Rewrite(true, p.locate)
+		if err != nil {
+			refused(t, src, problem.Errors(err))
 			return
 		}
 		if !json.Valid(body) {
@@ -106,10 +85,10 @@ func FuzzUseJSON(f *testing.F) {
 
 // A packaging is a template that was packaged without looking at any file that it names.
 type packaging struct {
-	source *template
-	store  Store
+	source *Template
+	bucket string
+	prefix string // with a slash at its end, or none
 	body   []byte
-	tree   *syntax.Node
 }
 
 // repackage packages src; nil where it is refused. It fails where the refusal is an error of our own making.
@@ -121,34 +100,30 @@ func repackage(t *testing.T, dir string, src []byte, bucket, prefix string) *pac
 	// The fuzzer itself waits for ever.
 	watchdog := time.AfterFunc(30*time.Second, func() { panic(fmt.Sprintf("hanging on %q", src)) })
 	defer watchdog.Stop()
-	stores, errs := complete([]Store{{Region: "us-east-1", Bucket: cmp.Or(bucket, "code"), Prefix: prefix}})
-	if len(errs) > 0 {
-		return nil
+	p := &packaging{bucket: cmp.Or(bucket, "code"), prefix: prefix}
+	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]$`).MatchString(p.bucket) || !regexp.MustCompile(`^([A-Za-z0-9!_.*'()=@+,-]+/)*$`).MatchString(prefix) {
+		return nil // no store has such names
 	}
-	p := &packaging{store: stores[0]}
+	var errs []error
 	if p.source, errs = readBack(t, dir, src); len(errs) > 0 {
 		refused(t, src, errs)
 		return nil
 	}
 	var err error
-	var changes []change
-	if p.body, changes, err = p.source.rewrite(p.locate); err == nil {
-		p.tree, _ = p.source.proofs[0].expected(changes)
-	}
-	if err != nil {
+	if p.body, err = p.source.Rewrite(false, p.locate); err != nil {
 		refused(t, src, []error{err})
 		return nil
 	}
 	return p
 }
 
-func readBack(t *testing.T, dir string, src []byte) (*template, []error) {
+func readBack(t *testing.T, dir string, src []byte) (*Template, []error) {
 	t.Helper()
 	path := filepath.Join(dir, "template.yaml")
 	if err := os.WriteFile(path, src, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	return readTemplate(path, "template.yaml", properties())
+	return Read(path, "template.yaml", Table())
 }
 
 func refused(t *testing.T, src []byte, errs []error) {
@@ -171,15 +146,15 @@ func allStored(t *testing.T, dir string, body []byte) {
 		t.Errorf("the packaged template is refused: %v\n%s", errors.Join(errs...), body)
 	}
 	for _, r := range again.refs {
-		if r.fixed == nil {
-			t.Errorf("%s is still local, %q:\n%s", r.subject(), r.local, body)
+		if r.Stored == nil {
+			t.Errorf("%s is still local, %q:\n%s", r.subject(), r.Local, body)
 		}
 	}
 }
 
-func (p *packaging) locate(r *reference) location {
-	if r.fixed != nil {
-		return *r.fixed
+func (p *packaging) locate(r *Reference) Location {
+	if r.Stored != nil {
+		return *r.Stored
 	}
 	const digest = "0123456789012345678901234567890123456789012345678901234567890e12"
 	name := digest + ".js"
@@ -189,24 +164,24 @@ func (p *packaging) locate(r *reference) location {
 	case r.row.zip:
 		name = digest + ".zip"
 	}
-	return location{region: p.store.Region, bucket: p.store.Bucket, key: p.store.key(name)}
+	return Location{Region: "us-east-1", Bucket: p.bucket, Key: p.prefix + name}
 }
 
 // compareLines holds every line that no reference touches against the packaged template. What an alias stands for is
 // written out in the source already.
 func (p *packaging) compareLines(t *testing.T) {
 	t.Helper()
-	text := p.source.Source.Text
+	text := p.source.doc.Source.Text
 	src, got := strings.Split(string(text), "\n"), strings.Split(string(p.body), "\n")
 	if len(got) > len(src)+len(p.source.refs) {
 		t.Errorf("%d lines became %d with %d references:\n%s", len(src), len(got), len(p.source.refs), p.body)
 	}
 	touched := make([]bool, len(src))
 	for _, r := range p.source.refs {
-		if section := p.source.Root.Get("Mappings"); r.variants != nil && section != nil && len(section.Keys) > 0 {
+		if section := p.source.doc.Root.Get("Mappings"); r.variants != nil && section != nil && len(section.Keys) > 0 {
 			touched[bytes.Count(text[:section.Keys[0].Offset], []byte("\n"))] = true
 		} else if r.variants != nil {
-			touched[bytes.Count(text[:p.source.Root.Keys[0].Offset], []byte("\n"))] = true
+			touched[bytes.Count(text[:p.source.doc.Root.Keys[0].Offset], []byte("\n"))] = true
 		}
 		from, to := r.node.Offset, r.node.Start
 		if len(r.node.Keys) > 0 {
@@ -242,21 +217,21 @@ func (p *packaging) compareLines(t *testing.T) {
 // compareValues holds what the packaged template means against what src means with every location in its place.
 func (p *packaging) compareValues(t *testing.T, src []byte) {
 	t.Helper()
-	want, ok := readValue(src, p.source.JSON)
+	want, ok := readValue(src, p.source.doc.JSON)
 	if !ok {
 		return
 	}
-	got, ok := readValue(p.body, p.source.JSON)
+	got, ok := readValue(p.body, p.source.doc.JSON)
 	if !ok {
 		t.Fatalf("the packaged template cannot be read:\n%s", p.body)
 	}
-	if !want.expands() && !bytes.Equal(p.source.Source.Text, src) {
-		t.Errorf("there is nothing to write out in\n%s\nyet it became\n%s", src, p.source.Source.Text)
+	if !want.expands() && !bytes.Equal(p.source.doc.Source.Text, src) {
+		t.Errorf("there is nothing to write out in\n%s\nyet it became\n%s", src, p.source.doc.Source.Text)
 	}
 	at := make([]*value, len(p.source.refs))
 	for i, r := range p.source.refs {
 		at[i] = want
-		n := p.source.Root
+		n := p.source.doc.Root
 		for _, step := range r.path {
 			if n.Kind == syntax.Mapping {
 				at[i] = at[i].entries()[n.Keys[step].Value]
@@ -465,7 +440,7 @@ func (v *value) isNull() bool {
 }
 
 // put puts a location into the place of a reference.
-func (v *value) put(r *reference, l location) {
+func (v *value) put(r *Reference, l Location) {
 	text, pairs := r.row.form.value(l)
 	want := &value{kind: yaml.ScalarNode, text: text, ours: true}
 	with := func(key string, in, item *value) *value {
@@ -604,7 +579,7 @@ func differAsJSON(want, got *value) string {
 func seed(f *testing.F) {
 	f.Helper()
 	add := func(src []byte) { f.Add(src, "code", "") }
-	scripts, err := filepath.Glob("../testdata/script/*.txtar")
+	scripts, err := filepath.Glob("../../../testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {
 		f.Fatalf("no scripts: %v", err)
 	}
@@ -620,7 +595,7 @@ func seed(f *testing.F) {
 			}
 		}
 	}
-	src, err := os.ReadFile("../testdata/app/template.yaml")
+	src, err := os.ReadFile("../../../testdata/app/template.yaml")
 	if err != nil {
 		f.Fatal(err)
 	}

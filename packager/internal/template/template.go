@@ -1,4 +1,9 @@
-package packager
+// Package template finds what a SAM or CloudFormation template refers to, and puts
+// locations of stored objects in its place. Every other byte stays, and what is
+// written is proved to mean what the template meant.
+//
+// What is packaged is a table: see [Table].
+package template
 
 import (
 	"errors"
@@ -13,29 +18,32 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// A template is one file as it was read: its bytes, its tree, and what in it
+// A Template is one file as it was read: its bytes, its tree, and what in it
 // refers to local artifacts.
-type template struct {
-	path             string          // as the user or the parent template named it, for messages
-	dir              string          // what its relative paths resolve against
-	file             *problem.Source // as it was read
-	*syntax.Document                 // what is rewritten: the file, its aliases written out
+type Template struct {
+	Path string           // as the user or the parent template named it, for messages
+	Dir  string           // what its relative paths resolve against
+	file *problem.Source  // as it was read
+	doc  *syntax.Document // what is rewritten: the file, its aliases written out
 
 	expanded []syntax.Edit // what made the document of the file, in order
-	warnings []error
-	refs     []*reference
-	table    []property // what is packaged
-	proofs   []proof    // one for each reader; the first one's read the document
+	Warnings []error       // what would go otherwise than meant; each a *problem.Error
+	refs     []*Reference
+	table    []Row   // what is packaged
+	proofs   []proof // one for each reader; the first one's read the document
 
 	proving sync.Mutex
 	proved  map[string]bool // the manners of writing that were proved
 }
 
-func (t *template) errorf(n *syntax.Node, subject, format string, args ...any) *problem.Error {
-	if subject == "" && t.Document != nil {
+// IsJSON tells a template in JSON from one in YAML.
+func (t *Template) IsJSON() bool { return t.doc.JSON }
+
+func (t *Template) errorf(n *syntax.Node, subject, format string, args ...any) *problem.Error {
+	if subject == "" && t.doc != nil {
 		subject = t.nameOf(n)
 	}
-	e := &problem.Error{File: t.path, Subject: problem.OneLine(subject), Message: problem.OneLine(fmt.Sprintf(format, args...))}
+	e := &problem.Error{File: t.Path, Subject: problem.OneLine(subject), Message: problem.OneLine(fmt.Sprintf(format, args...))}
 	if n != nil {
 		e.Line, e.Column = t.place(n)
 		e.Excerpt = t.file.Excerpt(e.Line, e.Column)
@@ -45,7 +53,7 @@ func (t *template) errorf(n *syntax.Node, subject, format string, args ...any) *
 
 // nameOf is the logical ID and property of a node, or its path in another
 // section; "" where it is not in the tree.
-func (t *template) nameOf(wanted *syntax.Node) string {
+func (t *Template) nameOf(wanted *syntax.Node) string {
 	var find func(n *syntax.Node, path []string) ([]string, bool)
 	find = func(n *syntax.Node, path []string) ([]string, bool) {
 		if n == wanted {
@@ -66,7 +74,7 @@ func (t *template) nameOf(wanted *syntax.Node) string {
 		}
 		return nil, false
 	}
-	path, _ := find(t.Root, nil)
+	path, _ := find(t.doc.Root, nil)
 	if len(path) > 1 && path[0] == "Resources" {
 		path = path[1:]
 		if len(path) > 2 && path[1] == "Properties" {
@@ -76,19 +84,21 @@ func (t *template) nameOf(wanted *syntax.Node) string {
 	return strings.Join(path, ".")
 }
 
-func (t *template) warn(n *syntax.Node, format string, args ...any) {
-	t.warnings = append(t.warnings, t.errorf(n, "", format, args...))
+func (t *Template) warn(n *syntax.Node, format string, args ...any) {
+	t.Warnings = append(t.Warnings, t.errorf(n, "", format, args...))
 }
 
 // maxTemplate bounds what is read as a template. CloudFormation takes at most
 // 1 MB (quota "Template body size in an object"); comments may add to that.
 const maxTemplate = 16 << 20
 
-// readTemplate reads the file and collects its references. The errors are
-// of type *problem.Error, in the order of their places.
-func readTemplate(path, shown string, table []property) (*template, []error) {
-	t := &template{path: shown, dir: filepath.Dir(path), table: table}
-	fail := func(message, hint string) (*template, []error) {
+// Read reads the template at path, which messages call shown, and collects its
+// references: the values of the properties in table that are local paths. The errors
+// are of type *problem.Error, in the order of their places. The template is never nil;
+// where there are errors it may have no references.
+func Read(path, shown string, table []Row) (*Template, []error) {
+	t := &Template{Path: shown, Dir: filepath.Dir(path), table: table}
+	fail := func(message, hint string) (*Template, []error) {
 		return t, []error{&problem.Error{File: shown, Message: message, Hint: hint}}
 	}
 	info, err := os.Stat(path)
@@ -112,37 +122,37 @@ func readTemplate(path, shown string, table []property) (*template, []error) {
 }
 
 // parse fills in everything that follows from the file's text.
-func (t *template) parse(text []byte) []error {
+func (t *Template) parse(text []byte) []error {
 	t.file = problem.NewSource(text)
 	var err error
-	if t.Document, err = syntax.Parse(t.file, t.path); err != nil {
+	if t.doc, err = syntax.Parse(t.file, t.Path); err != nil {
 		var e *problem.Error
 		if errors.As(err, &e) {
-			e.File = t.path
+			e.File = t.Path
 		}
 		return []error{err}
 	}
-	if t.Root.Kind != syntax.Mapping {
-		return []error{t.errorf(t.Root, "", "a template is a mapping with a Resources section")}
+	if t.doc.Root.Kind != syntax.Mapping {
+		return []error{t.errorf(t.doc.Root, "", "a template is a mapping with a Resources section")}
 	}
-	if expandable(t.Resolver, t.Root) {
+	if expandable(t.doc.Resolver, t.doc.Root) {
 		if errs := t.expand(); len(errs) > 0 {
 			return errs
 		}
 	}
-	for _, r := range t.Readers() {
+	for _, r := range t.doc.Readers() {
 		t.proofs = append(t.proofs, proof{Reader: r})
 	}
-	t.proofs[0].source = t.Root
+	t.proofs[0].source = t.doc.Root
 	var errs []error
-	t.complexKeys(t.Root, &errs)
+	t.complexKeys(t.doc.Root, &errs)
 	t.collect(&errs)
 	return errs
 }
 
 // complexKeys reports keys that are mappings or lists: YAML allows them, and
 // CloudFormation does not. Mostly they are placeholders in double braces.
-func (t *template) complexKeys(n *syntax.Node, errs *[]error) {
+func (t *Template) complexKeys(n *syntax.Node, errs *[]error) {
 	for _, k := range n.Keys {
 		if k.Kind != syntax.Scalar {
 			e := t.errorf(k, "", "this key is a mapping or a list, and CloudFormation takes a string")

@@ -1,7 +1,8 @@
-package packager
+package template
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
@@ -10,15 +11,15 @@ import (
 // toJSON writes a YAML template's tree as JSON: short-form intrinsics in their
 // long form, plain scalars as YAML 1.1 reads them, keys as their text, four
 // spaces a level as the AWS CLI's --use-json has it.
-func (t *template) toJSON(root *syntax.Node) ([]byte, []error) {
-	w := jsonWriter{t: t, r: t.Resolver}
+func (t *Template) toJSON(root *syntax.Node) ([]byte, error) {
+	w := jsonWriter{t: t, r: t.doc.Resolver}
 	w.node(root, "")
 	w.out.WriteByte('\n')
-	return w.out.Bytes(), w.errs
+	return w.out.Bytes(), errors.Join(w.errs...)
 }
 
 type jsonWriter struct {
-	t    *template
+	t    *Template
 	r    *syntax.Resolver
 	out  bytes.Buffer
 	errs []error

@@ -1,12 +1,9 @@
-package packager
+package template
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 )
 
 // A form is how a property names an S3 object: a URL where bucket is empty,
@@ -25,8 +22,8 @@ const (
 	folder                   // the template's own folder is the artifact, as the AWS CLI documents
 )
 
-// A property is one row of the table of packaged properties.
-type property struct {
+// A Row is one row of the table of packaged properties.
+type Row struct {
 	section string // the template's section: Resources, Globals or Metadata
 	typ     string // the resource type; in Globals and Metadata the entry's key
 	path    string // dots divide it; ** stands for any number of keys
@@ -36,11 +33,11 @@ type property struct {
 	nested  bool // the file is a template, packaged in its turn
 }
 
-// properties is the table of what is packaged: the union of what aws
+// Table is the table of what is packaged: the union of what aws
 // cloudformation package and sam package know, from the resource type
 // reference of CloudFormation and SAM's specification. One line for a type
 // and property, and one in TestPackagedProperties.
-func properties() []property {
+func Table() []Row {
 	var (
 		s3     = form{}
 		url    = form{https: true}
@@ -50,7 +47,7 @@ func properties() []property {
 		bundle = form{bucket: "S3Bucket", key: "S3Key"}
 	)
 	const res = "Resources"
-	return []property{
+	return []Row{
 		{section: res, typ: "AWS::Serverless::Function", path: "CodeUri", form: s3, zip: true, absent: folder},
 		{section: res, typ: "AWS::Serverless::LayerVersion", path: "ContentUri", form: s3, zip: true, absent: folder},
 		{section: res, typ: "AWS::Serverless::Api", path: "DefinitionUri", form: s3},
@@ -88,97 +85,36 @@ func properties() []property {
 	}
 }
 
-// A Property is a property that is packaged besides those that mrpackage knows:
-// one of a resource type that is new, or of one's own.
-type Property struct {
-	Type string // the resource type, "AWS::Lambda::Function"
-	Path string // below Properties, steps divided by dots; ** stands for any number of keys
-	Form Form
-	Zip  bool // a single file becomes a zip of one; a folder always is zipped
-}
-
-// Form is how a property names an S3 object.
-type Form string
-
-// The forms.
-const (
-	FormS3     Form = "s3"     // "s3://bucket/key"
-	FormURL    Form = "url"    // "https://s3.region.amazonaws.com/bucket/key"
-	FormLambda Form = "lambda" // {S3Bucket, S3Key, S3ObjectVersion}
-	FormBucket Form = "bucket" // {Bucket, Key, Version}
-)
-
-// row returns the property as a row of the table.
-func (p Property) row() (property, error) {
-	row := property{section: "Resources", typ: p.Type, path: p.Path, zip: p.Zip}
-	switch p.Form {
-	case FormS3:
-	case FormURL:
+// NewRow returns a row for a property of a resource type that is not in the table. form
+// is one of s3, url, lambda and bucket.
+func NewRow(typ, path, form string, zip bool) (Row, error) {
+	row := Row{section: "Resources", typ: typ, path: path, zip: zip}
+	switch form {
+	case "s3":
+	case "url":
 		row.form.https = true
-	case FormLambda:
-		row.form = form{bucket: "S3Bucket", key: "S3Key", version: "S3ObjectVersion"}
-	case FormBucket:
-		row.form = form{bucket: "Bucket", key: "Key", version: "Version"}
+	case "lambda":
+		row.form.bucket, row.form.key, row.form.version = "S3Bucket", "S3Key", "S3ObjectVersion"
+	case "bucket":
+		row.form.bucket, row.form.key, row.form.version = "Bucket", "Key", "Version"
 	default:
-		return row, fmt.Errorf("the property %s.%s: %q is not a form; there are %s, %s, %s and %s", p.Type, p.Path, p.Form, FormS3, FormURL, FormLambda, FormBucket)
+		return row, fmt.Errorf("the property %s.%s: %q is not a form; there are s3, url, lambda and bucket", typ, path, form)
 	}
-	if p.Type == "" || p.Path == "" || slices.Contains(strings.Split(p.Path, "."), "") || strings.HasSuffix(p.Path, "**") {
-		return row, fmt.Errorf("the property %q of %q: a type and a path are needed", p.Path, p.Type)
+	if typ == "" || path == "" || slices.Contains(strings.Split(path, "."), "") || strings.HasSuffix(path, "**") {
+		return row, fmt.Errorf("the property %q of %q: a type and a path are needed", path, typ)
 	}
 	return row, nil
 }
 
-// tableWith returns the table with more rows; of a type and path that it has,
+// TableWith returns the table with more rows; of a type and path that it has,
 // the new row counts.
-func tableWith(more []Property) ([]property, error) {
-	table := properties()
-	for _, p := range more {
-		row, err := p.row()
-		if err != nil {
-			return nil, err
-		}
-		table = slices.DeleteFunc(table, func(old property) bool {
+func TableWith(more []Row) []Row {
+	table := Table()
+	for _, row := range more {
+		table = slices.DeleteFunc(table, func(old Row) bool {
 			return old.section == row.section && old.typ == row.typ && old.path == row.path
 		})
 		table = append(table, row)
 	}
-	return table, nil
-}
-
-// A location is a stored object as a template names it.
-type location struct{ region, bucket, key, version string }
-
-// value returns the location in a property's form: a string, or the pairs of
-// a mapping in order.
-func (f form) value(l location) (text string, pairs [][2]string) {
-	if f.bucket != "" {
-		pairs = [][2]string{{f.bucket, l.bucket}, {f.key, l.key}}
-		if l.version != "" && f.version != "" {
-			pairs = append(pairs, [2]string{f.version, l.version})
-		}
-		return "", pairs
-	}
-	if f.https {
-		return "https://s3." + l.region + "." + region.DNSSuffix(l.region) + "/" + l.bucket + "/" + l.key, nil
-	}
-	text = "s3://" + l.bucket + "/" + l.key
-	if l.version != "" {
-		text += "?versionId=" + l.version
-	}
-	return text, nil
-}
-
-// isURL tells a URL, or another service's name for a document, from a path.
-// One letter before the colon is a Windows drive.
-func isURL(value string) bool {
-	return regexp.MustCompile(`^(?i)([a-z][a-z0-9+.-]+://|ssm-doc:|arn:)`).MatchString(value)
-}
-
-// s3Object reads s3://bucket/key?versionId=v.
-func s3Object(value string) (location, bool) {
-	m := regexp.MustCompile(`^s3://([^/?#]+)/([^?]+)(?:\?versionId=(.+))?$`).FindStringSubmatch(value)
-	if m == nil {
-		return location{}, false
-	}
-	return location{bucket: m[1], key: m[2], version: m[3]}, true
+	return table
 }

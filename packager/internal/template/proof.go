@@ -1,9 +1,8 @@
-package packager
+package template
 
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,9 +10,9 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-func (t *template) internal(err error) error {
+func (t *Template) internal(err error) error {
 	return &problem.Error{
-		File: t.path, Message: "internal error, nothing is written: " + err.Error(), Err: err,
+		File: t.Path, Message: "internal error, nothing is written: " + err.Error(), Err: err,
 		Hint: "please report it with this template at https://github.com/symphoniacloud/multi-region-codepipeline/issues",
 	}
 }
@@ -27,7 +26,7 @@ type proof struct {
 // prove reads the packaged template with every reader that understands the
 // source, all at once, and compares it with what the changes make of the
 // source's tree.
-func (t *template) prove(out []byte, changes []change) error {
+func (t *Template) prove(out []byte, changes []change) error {
 	sources, results := make([]*syntax.Node, len(t.proofs)), make([]*syntax.Node, len(t.proofs))
 	unread, unreadable := make([]error, len(t.proofs)), make([]error, len(t.proofs))
 	text := problem.NewSource(out)
@@ -35,7 +34,7 @@ func (t *template) prove(out []byte, changes []change) error {
 	for i, r := range t.proofs {
 		group.Go(func() error {
 			if sources[i] = r.source; r.source == nil {
-				sources[i], unread[i] = r.Read(t.Source)
+				sources[i], unread[i] = r.Read(t.doc.Source)
 			}
 			return nil
 		})
@@ -79,28 +78,7 @@ func (r proof) expected(changes []change) (*syntax.Node, bool) {
 		}
 	}
 	for i, c := range changes {
-		c.expect(targets[i])
+		c.apply(targets[i])
 	}
 	return tree, true
-}
-
-// expect changes a source tree to what the packaged template must read as.
-func (r *reference) expect(target, want *syntax.Node) {
-	key := &syntax.Node{Value: r.row.path, Plain: !r.template.JSON}
-	props := &syntax.Node{Kind: syntax.Mapping, Keys: []*syntax.Node{key}, Values: []*syntax.Node{want}}
-	switch r.place {
-	case replaceValue:
-		tag := target.Tag
-		*target = *want
-		if r.node.Kind == syntax.Scalar && !r.node.IsNull() && want.Kind == syntax.Scalar {
-			target.Tag = tag // which each reader tells in its own way
-		}
-	case replaceProperties:
-		*target = *props
-	case insertProperty:
-		target.Keys, target.Values = slices.Insert(target.Keys, 0, key), slices.Insert(target.Values, 0, want)
-	case insertProperties:
-		key := &syntax.Node{Value: "Properties", Plain: !r.template.JSON}
-		target.Keys, target.Values = slices.Insert(target.Keys, 0, key), slices.Insert(target.Values, 0, props)
-	}
 }

@@ -1,4 +1,4 @@
-package packager
+package template
 
 import (
 	"bytes"
@@ -20,19 +20,19 @@ func TestProof(t *testing.T) {
 	if err := os.WriteFile(path, []byte(src), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	locate := func(*reference) location { return location{region: "us-east-1", bucket: "code", key: "k.zip"} }
-	for name, breakIt := range map[string]func(*template){
-		"the first reader sees another value": func(t *template) {
+	locate := func(*Reference) Location { return Location{Region: "us-east-1", Bucket: "code", Key: "k.zip"} }
+	for name, breakIt := range map[string]func(*Template){
+		"the first reader sees another value": func(t *Template) {
 			t.proofs[0].Read = func(s *problem.Source) (*syntax.Node, error) {
 				return syntax.ReadYAML(problem.NewSource(bytes.Replace(s.Text, []byte("a.b"), []byte("a.c"), 1)))
 			}
 		},
-		"the second reader sees another value": func(t *template) {
+		"the second reader sees another value": func(t *Template) {
 			t.proofs[1].Read = func(s *problem.Source) (*syntax.Node, error) {
 				return syntax.ReadSecond(problem.NewSource(bytes.Replace(s.Text, []byte("s3://"), []byte("s4://"), 1)))
 			}
 		},
-		"a reader fails": func(t *template) {
+		"a reader fails": func(t *Template) {
 			t.proofs[1].Read = func(s *problem.Source) (*syntax.Node, error) {
 				if bytes.Contains(s.Text, []byte("s3://")) {
 					return nil, errors.New("unreadable")
@@ -40,20 +40,20 @@ func TestProof(t *testing.T) {
 				return syntax.ReadSecond(s)
 			}
 		},
-		"a value is not where it was found": func(t *template) { t.refs[0].node.Start += 2 },
-		"an edit spoils what is beside it":  func(t *template) { t.refs[0].node.Value = "src Handler: a.b" },
+		"a value is not where it was found": func(t *Template) { t.refs[0].node.Start += 2 },
+		"an edit spoils what is beside it":  func(t *Template) { t.refs[0].node.Value = "src Handler: a.b" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			whole, _ := readTemplate(path, "template.yaml", properties())
-			tmpl, errs := readTemplate(path, "template.yaml", properties())
+			whole, _ := Read(path, "template.yaml", Table())
+			tmpl, errs := Read(path, "template.yaml", Table())
 			if len(errs) > 0 || len(tmpl.refs) != 1 || len(tmpl.proofs) != 2 {
 				t.Fatalf("%v, %d references, %d readers", errs, len(tmpl.refs), len(tmpl.proofs))
 			}
-			if out, _, err := whole.rewrite(locate); err != nil || !strings.Contains(string(out), "CodeUri: s3://code/k.zip\n") {
+			if out, err := whole.Rewrite(false, locate); err != nil || !strings.Contains(string(out), "CodeUri: s3://code/k.zip\n") {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			breakIt(tmpl)
-			out, _, err := tmpl.rewrite(locate)
+			out, err := tmpl.Rewrite(false, locate)
 			var e *problem.Error
 			if !errors.As(err, &e) || out != nil {
 				t.Fatalf("%v\n%s", err, out)

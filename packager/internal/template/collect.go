@@ -1,4 +1,4 @@
-package packager
+package template
 
 import (
 	"bytes"
@@ -6,66 +6,16 @@ import (
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
-
-// A placement says how a reference's value comes into the template.
-type placement uint8
-
-const (
-	replaceValue      placement = iota // node is the value
-	replaceProperties                  // node is an empty Properties
-	insertProperty                     // node is the Properties without the property
-	insertProperties                   // node is the resource without Properties
-)
-
-// A reference is one occurrence of a local artifact in a template.
-type reference struct {
-	template  *template
-	row       property
-	logicalID string
-	name      string // the property's path below the resource's Properties
-
-	node  *syntax.Node // the value to rewrite, or the mapping that lacks it
-	path  []int        // child indices from the root to node
-	place placement
-
-	local    string // the path as written; "." where the property is absent
-	absent   bool
-	entry    *syntax.Node // the key of the resource that lacks the property
-	fixed    *location    // an object that is stored already and only takes the property's form
-	file     bool         // a folder is refused here
-	loops    []loop       // the loops whose variables local holds
-	variants []*reference // then one for each of their values
-
-	target *artifact // what local names, once planned: an artifact
-	nested *template // or a nested template
-}
-
-func (r *reference) subject() string {
-	if r.logicalID == "" {
-		return r.name
-	}
-	return r.logicalID + "." + r.name
-}
-
-// errorf returns an Error at the reference's place.
-func (r *reference) errorf(format string, args ...any) *problem.Error {
-	at := r.node
-	if r.absent {
-		at = r.entry
-	}
-	return r.template.errorf(at, r.subject(), format, args...)
-}
 
 // collect finds every reference, in the order of the file.
-func (t *template) collect(errs *[]error) {
+func (t *Template) collect(errs *[]error) {
 	section := func(name string, visit func(k, n *syntax.Node, path []int)) {
-		i := t.Root.Index(name)
+		i := t.doc.Root.Index(name)
 		if i < 0 {
 			return
 		}
-		switch s := t.Root.Values[i]; s.Kind {
+		switch s := t.doc.Root.Values[i]; s.Kind {
 		case syntax.Mapping:
 			for j, k := range s.Keys {
 				visit(k, s.Values[j], []int{i, j})
@@ -80,19 +30,19 @@ func (t *template) collect(errs *[]error) {
 	section("Resources", c.resource)
 	section("Globals", func(k, n *syntax.Node, path []int) { c.rows("Globals", k.Value, k, "Globals."+k.Value, n, path) })
 	section("Metadata", func(k, n *syntax.Node, path []int) { c.rows("Metadata", k.Value, k, "Metadata."+k.Value, n, path) })
-	c.includes(t.Root, nil)
-	if t.Root.Get("Resources") == nil && t.Root.Get("Transform") == nil {
-		t.warn(t.Root, "there is no Resources section: is this a template?")
+	c.includes(t.doc.Root, nil)
+	if t.doc.Root.Get("Resources") == nil && t.doc.Root.Get("Transform") == nil {
+		t.warn(t.doc.Root, "there is no Resources section: is this a template?")
 	}
-	slices.SortStableFunc(t.refs, func(a, b *reference) int { return a.node.Offset - b.node.Offset })
+	slices.SortStableFunc(t.refs, func(a, b *Reference) int { return a.node.Offset - b.node.Offset })
 }
 
 type collector struct {
-	t     *template
-	table []property
-	errs  *[]error
-	entry *syntax.Node // the key of the resource, or entry, that is looked at
-	loops []loop       // the Fn::ForEach around it
+	t       *Template
+	table   []Row
+	errs    *[]error
+	keyNode *syntax.Node // the key of the resource, or of the entry of Globals or Metadata, that is looked at
+	loops   []loop       // the Fn::ForEach around it
 }
 
 func (c *collector) fail(n *syntax.Node, subject, format string, args ...any) {
@@ -104,7 +54,7 @@ func (c *collector) resource(key, n *syntax.Node, path []int) {
 	if strings.HasPrefix(id, "Fn::ForEach::") {
 		// [variable, collection, {key: resource}], as AWS::LanguageExtensions defines it.
 		if n.Kind == syntax.Sequence && len(n.Values) == 3 && n.Values[2].Kind == syntax.Mapping {
-			c.loops = append(c.loops, loopOf(c.t.Resolver, n))
+			c.loops = append(c.loops, loopOf(c.t.doc.Resolver, n))
 			for i, k := range n.Values[2].Keys {
 				c.resource(k, n.Values[2].Values[i], join(path, 2, i))
 			}
@@ -129,7 +79,7 @@ func (c *collector) resource(key, n *syntax.Node, path []int) {
 // rows applies the table's rows for one entry. n is a resource, whose
 // properties are below Properties, or an entry of Globals or Metadata.
 func (c *collector) rows(section, typ string, key *syntax.Node, id string, n *syntax.Node, path []int) {
-	c.entry = key
+	c.keyNode = key
 	for _, row := range c.table {
 		if row.section != section || row.typ != typ {
 			continue
@@ -158,7 +108,7 @@ func (c *collector) hasFn(n *syntax.Node) bool {
 }
 
 // property follows a row's path from n down to the value.
-func (c *collector) property(row property, id, name string, steps []string, n *syntax.Node, path []int) {
+func (c *collector) property(row Row, id, name string, steps []string, n *syntax.Node, path []int) {
 	if len(steps) == 0 {
 		c.value(row, id, name, n, path)
 		return
@@ -187,9 +137,9 @@ func (c *collector) property(row property, id, name string, steps []string, n *s
 
 // absent adds a reference for a property that is not there and means the
 // template's folder, unless the resource says where its code is otherwise.
-func (c *collector) absent(row property, id string, n *syntax.Node, path []int, at placement) {
+func (c *collector) absent(row Row, id string, n *syntax.Node, path []int, at placement) {
 	if (at == replaceValue || at == replaceProperties) && n.Plain && n.Value == "" && n.Start == n.Offset {
-		before := bytes.TrimRight(c.t.Source.Text[:n.Start], " \t\r\n")
+		before := bytes.TrimRight(c.t.doc.Source.Text[:n.Start], " \t\r\n")
 		if !bytes.HasSuffix(before, []byte(":")) && !bytes.HasSuffix(before, []byte("-")) {
 			c.fail(n, syntax.Dotted(id, row.path), "this key has no value and no colon to put one behind: write the colon")
 			return
@@ -200,7 +150,7 @@ func (c *collector) absent(row property, id string, n *syntax.Node, path []int, 
 		if at == insertProperties {
 			own = nil
 		}
-		for _, props := range []*syntax.Node{own, c.t.Root.Get("Globals").Get("Function")} {
+		for _, props := range []*syntax.Node{own, c.t.doc.Root.Get("Globals").Get("Function")} {
 			if props.Get("InlineCode") != nil || props.Get("ImageUri") != nil ||
 				props.Get("PackageType") != nil && props.Get("PackageType").Value == "Image" {
 				return
@@ -213,15 +163,15 @@ func (c *collector) absent(row property, id string, n *syntax.Node, path []int, 
 			}
 		}
 	}
-	c.t.refs = append(c.t.refs, &reference{
-		template: c.t, row: row, logicalID: id, name: row.path,
-		node: n, path: path, place: at, local: ".", absent: true, entry: c.entry,
+	c.t.refs = append(c.t.refs, &Reference{
+		Template: c.t, row: row, LogicalID: id, Name: row.path,
+		node: n, path: path, place: at, Local: ".", Absent: true, keyNode: c.keyNode,
 	})
 }
 
 // value adds a reference when the value is a local path.
-func (c *collector) value(row property, id, name string, n *syntax.Node, path []int) {
-	r := &reference{template: c.t, row: row, logicalID: id, name: name, node: n, path: path, local: n.Value}
+func (c *collector) value(row Row, id, name string, n *syntax.Node, path []int) {
+	r := &Reference{Template: c.t, row: row, LogicalID: id, Name: name, node: n, path: path, Local: n.Value}
 	switch {
 	case isIf(n):
 		branches := n
@@ -239,11 +189,11 @@ func (c *collector) value(row property, id, name string, n *syntax.Node, path []
 		if row.absent == folder {
 			c.absent(row, id, n, path, replaceValue)
 		}
-	case !c.t.Resolver.IsString(n):
+	case !c.t.doc.Resolver.IsString(n):
 		c.fail(n, r.subject(), "%s is a number, a date or a truth value to YAML 1.1, and this property takes a path or URL: quote it", n.Value)
 	case isURL(n.Value):
 		if l, ok := s3Object(n.Value); ok && row.form.bucket != "" {
-			r.fixed = &l
+			r.Stored = &l
 			c.t.refs = append(c.t.refs, r)
 		}
 	default:
@@ -267,7 +217,7 @@ func isIf(n *syntax.Node) bool {
 // includes finds the AWS::Include transform wherever it may stand: at the top
 // of the template, or as Fn::Transform inside any section.
 func (c *collector) includes(n *syntax.Node, path []int) {
-	row := property{section: "Transform", typ: "AWS::Include", path: "Parameters.Location"}
+	row := Row{section: "Transform", typ: "AWS::Include", path: "Parameters.Location"}
 	transform := func(n *syntax.Node, path []int) {
 		name, i := n.Get("Name"), n.Index("Parameters")
 		if name == nil || name.Value != "AWS::Include" || i < 0 {
@@ -280,7 +230,7 @@ func (c *collector) includes(n *syntax.Node, path []int) {
 		before := len(c.t.refs)
 		c.value(row, c.owner(path), "Fn::Transform.Parameters.Location", n.Values[i].Values[j], join(path, i, j))
 		for _, r := range c.t.refs[before:] {
-			r.file = true
+			r.FileOnly = true
 		}
 	}
 	each := func(n *syntax.Node, path []int) {
@@ -310,8 +260,8 @@ func (c *collector) owner(path []int) string {
 	if len(path) == 0 {
 		return ""
 	}
-	section := c.t.Root.Keys[path[0]].Value
-	if s := c.t.Root.Values[path[0]]; section == "Resources" && len(path) > 1 && s.Kind == syntax.Mapping {
+	section := c.t.doc.Root.Keys[path[0]].Value
+	if s := c.t.doc.Root.Values[path[0]]; section == "Resources" && len(path) > 1 && s.Kind == syntax.Mapping {
 		return s.Keys[path[1]].Value
 	}
 	return section

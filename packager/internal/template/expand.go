@@ -1,4 +1,4 @@
-package packager
+package template
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ const maxExpanded = 500_000
 // An expander writes out aliases and merge keys, and drops keys that are given
 // again, in the tree and in the text.
 type expander struct {
-	t     *template
+	t     *Template
 	open  map[*syntax.Node]bool // anchored nodes that are being read: an alias inside has no end
 	count int
 	edits []syntax.Edit
@@ -61,7 +61,7 @@ func (x *expander) tree(n *syntax.Node, inText bool) *syntax.Node {
 		}
 		copied := x.tree(n.Target, false)
 		if inText {
-			x.edits = append(x.edits, syntax.Edit{Start: n.Offset, End: n.Offset + 1 + len(n.Value), Text: x.t.FlowText(copied)})
+			x.edits = append(x.edits, syntax.Edit{Start: n.Offset, End: n.Offset + 1 + len(n.Value), Text: x.t.doc.FlowText(copied)})
 		}
 		return copied
 	}
@@ -83,7 +83,7 @@ func (x *expander) tree(n *syntax.Node, inText bool) *syntax.Node {
 	own := make(map[string]int, len(n.Keys)) // where a key stands last
 	for i, k := range n.Keys {
 		if k.Kind == syntax.Scalar && !k.IsMerge() {
-			own[x.t.Resolver.Identity(k)] = i
+			own[x.t.doc.Resolver.Identity(k)] = i
 		}
 	}
 	merged := x.merges(n, own)
@@ -95,9 +95,9 @@ func (x *expander) tree(n *syntax.Node, inText bool) *syntax.Node {
 			if inText {
 				x.writeMerge(n, i, merged[i])
 			}
-		case k.Kind == syntax.Scalar && own[x.t.Resolver.Identity(k)] != i:
+		case k.Kind == syntax.Scalar && own[x.t.doc.Resolver.Identity(k)] != i:
 			if inText {
-				later := n.Keys[own[x.t.Resolver.Identity(k)]]
+				later := n.Keys[own[x.t.doc.Resolver.Identity(k)]]
 				line, column := x.t.place(later)
 				x.t.warn(k, "the key %q stands twice in this mapping: the one in line %d, column %d, counts, and this one is left out", k.Value, line, column)
 				x.remove(n, i)
@@ -132,7 +132,7 @@ func (x *expander) merges(n *syntax.Node, own map[string]int) map[int]*syntax.No
 				break
 			}
 			for j, k := range source.Keys {
-				id := x.t.Resolver.Identity(k)
+				id := x.t.doc.Resolver.Identity(k)
 				if _, is := own[id]; !is && !taken[id] {
 					taken[id] = true
 					merged[i].Keys = append(merged[i].Keys, k)
@@ -150,50 +150,50 @@ func (x *expander) writeMerge(n *syntax.Node, i int, merged *syntax.Node) {
 		x.remove(n, i)
 		return
 	}
-	end, err := x.t.End(n.Values[i])
+	end, err := x.t.doc.End(n.Values[i])
 	if err != nil {
 		x.fail(n.Values[i], "%v", err)
 		return
 	}
-	start, separator := x.t.EntryStart(n, i), ", "
+	start, separator := x.t.doc.EntryStart(n, i), ", "
 	if !n.Flow {
-		_, column := x.t.Source.Place(start)
-		separator = x.t.Newline() + strings.Repeat(" ", column-1)
+		_, column := x.t.doc.Source.Place(start)
+		separator = x.t.doc.Newline() + strings.Repeat(" ", column-1)
 	}
 	entries := make([]string, len(merged.Keys))
 	for j, k := range merged.Keys {
-		entries[j] = x.t.FlowText(k) + ": " + x.t.FlowText(merged.Values[j])
+		entries[j] = x.t.doc.FlowText(k) + ": " + x.t.doc.FlowText(merged.Values[j])
 	}
 	x.edits = append(x.edits, syntax.Edit{Start: start, End: end, Text: strings.Join(entries, separator)})
 }
 
 // remove takes the entry i out of the mapping's text.
 func (x *expander) remove(n *syntax.Node, i int) {
-	start := x.t.EntryStart(n, i)
+	start := x.t.doc.EntryStart(n, i)
 	if i+1 < len(n.Keys) {
-		x.edits = append(x.edits, syntax.Edit{Start: start, End: x.t.EntryStart(n, i+1), Text: ""})
+		x.edits = append(x.edits, syntax.Edit{Start: start, End: x.t.doc.EntryStart(n, i+1), Text: ""})
 		return
 	}
-	end, err := x.t.End(n.Values[i])
+	end, err := x.t.doc.End(n.Values[i])
 	if err != nil {
 		x.fail(n.Keys[i], "%v", err)
 		return
 	}
 	switch {
 	case i > 0:
-		before, err := x.t.End(n.Values[i-1])
+		before, err := x.t.doc.End(n.Values[i-1])
 		if err != nil {
 			x.fail(n.Keys[i], "%v", err)
 			return
 		}
 		// In block style the comment of the entry before stays.
-		if text := x.t.Source.Text[before:start]; !n.Flow {
+		if text := x.t.doc.Source.Text[before:start]; !n.Flow {
 			before = start - len(text) + len(bytes.TrimRight(text, " \t\r\n"))
 		}
 		x.edits = append(x.edits, syntax.Edit{Start: before, End: end, Text: ""})
 	case n.Flow:
-		if rest := bytes.TrimLeft(x.t.Source.Text[end:], " \t\r\n"); bytes.HasPrefix(rest, []byte(",")) {
-			end = len(x.t.Source.Text) - len(rest) + 1
+		if rest := bytes.TrimLeft(x.t.doc.Source.Text[end:], " \t\r\n"); bytes.HasPrefix(rest, []byte(",")) {
+			end = len(x.t.doc.Source.Text) - len(rest) + 1
 		}
 		x.edits = append(x.edits, syntax.Edit{Start: start, End: end, Text: ""})
 	default:
@@ -204,27 +204,27 @@ func (x *expander) remove(n *syntax.Node, i int) {
 // expand writes out in the template's text what CloudFormation refuses, and
 // takes the result as the template from here on. The new text must mean what
 // the tree says.
-func (t *template) expand() []error {
+func (t *Template) expand() []error {
 	x := expander{t: t, open: make(map[*syntax.Node]bool)}
-	want := x.tree(t.Root, true)
+	want := x.tree(t.doc.Root, true)
 	if len(x.errs) > 0 {
 		return x.errs
 	}
-	got, err := t.Edited(x.edits)
+	got, err := t.doc.Edited(x.edits)
 	if err != nil {
 		return []error{t.internal(fmt.Errorf("reading the template without its aliases: %w", err))}
 	}
-	if where, same := t.Readers()[0].Same(want, got.Root, ""); !same {
+	if where, same := t.doc.Readers()[0].Same(want, got.Root, ""); !same {
 		return []error{t.internal(fmt.Errorf("without its aliases the template differs at %s", where))}
 	}
 	slices.SortStableFunc(x.edits, func(a, b syntax.Edit) int { return cmp.Compare(a.Start, b.Start) })
-	t.Document, t.expanded = got, x.edits
+	t.doc, t.expanded = got, x.edits
 	return nil
 }
 
 // place is where a value stands in the file as it was read: what an alias
 // stood for is where the alias is.
-func (t *template) place(n *syntax.Node) (line, column int) {
+func (t *Template) place(n *syntax.Node) (line, column int) {
 	at, grown := n.Offset, 0
 	for _, e := range t.expanded {
 		begin := e.Start + grown

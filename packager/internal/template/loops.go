@@ -1,0 +1,80 @@
+package template
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
+)
+
+// A loop is an Fn::ForEach (AWS::LanguageExtensions) around a resource.
+type loop struct {
+	variable string
+	values   []string // nil where the collection is not a list of literals
+}
+
+// loopOf reads [variable, collection, body].
+func loopOf(r *syntax.Resolver, n *syntax.Node) loop {
+	l := loop{variable: n.Values[0].Value}
+	for _, v := range n.Values[1].Values {
+		if v.Kind != syntax.Scalar || v.Tag != "" || !r.IsString(v) {
+			return loop{variable: l.variable}
+		}
+		l.values = append(l.values, v.Value)
+	}
+	if n.Values[1].Kind != syntax.Sequence || n.Values[1].Tag != "" {
+		l.values = nil
+	}
+	return l
+}
+
+// in tells whether a text holds the loop's variable.
+func (l loop) in(text string) bool {
+	return strings.Contains(text, "${"+l.variable+"}") || strings.Contains(text, "&{"+l.variable+"}")
+}
+
+// fill puts a value in the variable's place; &{} takes its letters and digits
+// alone.
+func (l loop) fill(text, value string) string {
+	text = strings.ReplaceAll(text, "${"+l.variable+"}", value)
+	return strings.ReplaceAll(text, "&{"+l.variable+"}", regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(value, ""))
+}
+
+// inLoop adds a reference whose path holds loop variables: one variant for
+// each value, or each pair of values of two loops. CloudFormation expands the
+// loop later, so the body then finds its location in a mapping.
+func (c *collector) inLoop(r *Reference, used []loop) {
+	for _, l := range used {
+		if l.values == nil {
+			c.fail(r.node, r.subject(), "%q holds the loop variable %s, whose values are not written out: a path must be known here", r.Local, l.variable)
+			return
+		}
+		for _, v := range l.values {
+			if !regexp.MustCompile(`^[A-Za-z0-9.-]+$`).MatchString(v) {
+				c.fail(r.node, r.subject(), "%q holds the loop variable %s, and its value %q cannot be a key of a mapping: use letters, digits, dots and dashes", r.Local, l.variable, v)
+				return
+			}
+		}
+	}
+	if len(used) > 2 {
+		c.fail(r.node, r.subject(), "%q holds %d loop variables, and a mapping has room for two", r.Local, len(used))
+		return
+	}
+	texts := []string{r.Local}
+	for _, l := range used {
+		var filled []string
+		for _, text := range texts {
+			for _, v := range l.values {
+				filled = append(filled, l.fill(text, v))
+			}
+		}
+		texts = filled
+	}
+	r.loops = used
+	for _, text := range texts {
+		variant := *r
+		variant.Local, variant.loops = text, nil
+		r.variants = append(r.variants, &variant)
+	}
+	c.t.refs = append(c.t.refs, r)
+}

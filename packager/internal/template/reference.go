@@ -1,0 +1,72 @@
+package template
+
+import (
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
+)
+
+// A placement says how a reference's value comes into the template.
+type placement uint8
+
+const (
+	replaceValue      placement = iota // node is the value
+	replaceProperties                  // node is an empty Properties
+	insertProperty                     // node is the Properties without the property
+	insertProperties                   // node is the resource without Properties
+)
+
+// A Reference is one occurrence of a local artifact in a template.
+type Reference struct {
+	Template  *Template
+	row       Row
+	LogicalID string
+	Name      string // the property's path below the resource's Properties
+
+	node  *syntax.Node // the value to rewrite, or the mapping that lacks it
+	path  []int        // child indices from the root to node
+	place placement
+
+	Local    string // the path as written; "." where the property is absent
+	Absent   bool
+	keyNode  *syntax.Node // the key of the resource that lacks the property
+	Stored   *Location    // an object that is stored already and only takes the property's form
+	FileOnly bool         // a folder is refused here
+	loops    []loop       // the loops whose variables local holds
+	variants []*Reference // then one for each of their values
+}
+
+func (r *Reference) subject() string {
+	if r.LogicalID == "" {
+		return r.Name
+	}
+	return r.LogicalID + "." + r.Name
+}
+
+// IsNested tells whether the property names a template, which is packaged in its turn.
+func (r *Reference) IsNested() bool { return r.row.nested }
+
+// WantsZip tells whether a single file becomes a zip of one.
+func (r *Reference) WantsZip() bool { return r.row.zip }
+
+// Where is the line and column of the value, or of the mapping that lacks it.
+func (r *Reference) Where() (line, column int) { return r.Template.place(r.node) }
+
+// Errorf returns an Error at the reference's place.
+func (r *Reference) Errorf(format string, args ...any) *problem.Error {
+	at := r.node
+	if r.Absent {
+		at = r.keyNode
+	}
+	return r.Template.errorf(at, r.subject(), format, args...)
+}
+
+// References are the references that each name one artifact.
+func (t *Template) References() (leaves []*Reference) {
+	for _, r := range t.refs {
+		if r.variants == nil {
+			leaves = append(leaves, r)
+		}
+		leaves = append(leaves, r.variants...)
+	}
+	return leaves
+}

@@ -1,0 +1,208 @@
+package template
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
+)
+
+// A change is an edit of the text and what it makes of the tree: either a value takes
+// a node's place, or entries stand before a mapping's first one.
+type change struct {
+	edit    syntax.Edit
+	node    *syntax.Node // of the document
+	path    []int        // from the root to it
+	value   *syntax.Node // what takes the node's place; nil where entries are inserted
+	keepTag bool         // the value has the node's tag, which each reader tells in its own way
+	entries *syntax.Node // the mapping whose entries are inserted
+}
+
+// apply makes the change in a reader's tree, in which target stands where node stands
+// in the document's.
+func (c change) apply(target *syntax.Node) {
+	if c.entries != nil {
+		target.Keys = slices.Concat(c.entries.Keys, target.Keys)
+		target.Values = slices.Concat(c.entries.Values, target.Values)
+		return
+	}
+	tag := target.Tag
+	*target = *c.value
+	if c.keepTag {
+		target.Tag = tag
+	}
+}
+
+// manner tells which scalars of a change are written without quotes.
+func (c change) manner() string {
+	if c.entries != nil {
+		return manner(c.entries)
+	}
+	return manner(c.value)
+}
+
+// changes returns what puts every reference's location in its place.
+func (t *Template) changes(locate func(*Reference) Location) ([]change, error) {
+	all := make([]change, 0, len(t.refs)+1)
+	mappings := &syntax.Node{Kind: syntax.Mapping}
+	if known := t.doc.Root.Get("Mappings"); known != nil {
+		mappings.Keys = slices.Clone(known.Keys)
+		mappings.Values = slices.Clone(known.Values)
+	}
+	own := len(mappings.Keys)
+	for _, r := range t.refs {
+		if r.variants != nil {
+			c, name, entry, err := t.replaceLoop(r, locate, mappings)
+			if err != nil {
+				return nil, err
+			}
+			mappings.Keys, mappings.Values = append(mappings.Keys, name), append(mappings.Values, entry)
+			all = append(all, c)
+			continue
+		}
+		c, err := t.replace(r, locate(r))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	if len(mappings.Keys) > own {
+		c, err := t.addMappings(&syntax.Node{Kind: syntax.Mapping, Keys: mappings.Keys[own:], Values: mappings.Values[own:]})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// Rewrite returns the template with every reference replaced by its location, as JSON
+// where that is asked for. The result is proved: read again, by every reader that
+// understands the source, it means what the source meant but for those values. It is
+// safe for concurrent use.
+//
+// Of several regions' templates one proof is enough where every value is
+// written in the same manner, plain or quoted: they differ only in letters
+// inside of scalars, which no reader takes otherwise.
+func (t *Template) Rewrite(asJSON bool, locate func(*Reference) Location) ([]byte, error) {
+	changes, err := t.changes(locate)
+	if err != nil {
+		return nil, err
+	}
+	edits := make([]syntax.Edit, len(changes))
+	manners := make([]string, len(changes))
+	for i, c := range changes {
+		edits[i], manners[i] = c.edit, c.manner()
+	}
+	out, err := syntax.Apply(t.doc.Source.Text, edits)
+	if err != nil {
+		return nil, t.internal(err)
+	}
+	if err := t.proveOnce(strings.Join(manners, " "), out, changes); err != nil {
+		return nil, err
+	}
+	if !asJSON || t.doc.JSON {
+		return out, nil
+	}
+	tree, _ := t.proofs[0].expected(changes) // it was proved
+	return t.toJSON(tree)
+}
+
+// proveOnce proves a packaged template, unless one was proved whose values were
+// written in the same manner.
+func (t *Template) proveOnce(manner string, out []byte, changes []change) error {
+	t.proving.Lock()
+	defer t.proving.Unlock()
+	if t.proved[manner] {
+		return nil
+	}
+	if err := t.prove(out, changes); err != nil {
+		return err
+	}
+	if t.proved == nil {
+		t.proved = make(map[string]bool)
+	}
+	t.proved[manner] = true
+	return nil
+}
+
+// manner tells which scalars of a value are written plain.
+func manner(want *syntax.Node) string {
+	m := "q"
+	if want.Plain {
+		m = "p"
+	}
+	for _, v := range want.Values {
+		m += manner(v)
+	}
+	return m
+}
+
+// replace returns the change that puts a location in a reference's place.
+func (t *Template) replace(r *Reference, l Location) (change, error) {
+	n, c := r.node, change{node: r.node, path: r.path}
+	text, value := t.written(r, l)
+	property := t.doc.Key(r.row.path) + ": " + text
+	switch r.place {
+	case insertProperty:
+		c.entries = t.mappingOf(r.row.path, value)
+		c.edit = t.doc.InsertEntry(n, property)
+		return c, nil
+	case insertProperties:
+		c.entries = t.mappingOf("Properties", t.mappingOf(r.row.path, value))
+		c.edit = t.doc.InsertEntry(n, t.doc.Key("Properties")+": {"+property+"}")
+		return c, nil
+	case replaceProperties:
+		text, value = "{"+property+"}", t.mappingOf(r.row.path, value)
+	case replaceValue:
+	}
+	start, end, err := n.Span(t.doc.Source.Text)
+	if err != nil {
+		return c, t.internal(fmt.Errorf("line %d, column %d: %w", n.Line, n.Column, err))
+	}
+	if value.Kind == syntax.Mapping {
+		start = n.Offset // neither a tag nor an anchor of the text is one of the mapping
+	} else {
+		value.Tag, value.Anchor = n.Tag, n.Anchor
+		c.keepTag = n.Kind == syntax.Scalar && !n.IsNull()
+	}
+	if n.Block {
+		text += syntax.HeaderComment(t.doc.Source.Text[start:])
+	}
+	if start == end && start > 0 && !syntax.IsSpace(rune(t.doc.Source.Text[start-1])) {
+		text = " " + text
+	}
+	c.value, c.edit = value, syntax.Edit{Start: start, End: end, Text: text}
+	return c, nil
+}
+
+// written is a location in a reference's form: the text, in the style of what stands
+// there, and the value that it must be read as.
+func (t *Template) written(r *Reference, l Location) (text string, value *syntax.Node) {
+	single, pairs := r.row.form.value(l)
+	if pairs == nil {
+		inline := t.doc.JSON || r.node.Flow || r.place == insertProperties || r.place == replaceProperties
+		text = t.doc.Quote(single, r.node, inline)
+		return text, &syntax.Node{Value: single, Plain: text == single}
+	}
+	value = &syntax.Node{Kind: syntax.Mapping}
+	var parts []string
+	for _, p := range pairs {
+		v := t.doc.Quote(p[1], nil, true)
+		value.Keys = append(value.Keys, t.keyNode(p[0]))
+		value.Values = append(value.Values, &syntax.Node{Value: p[1], Plain: v == p[1]})
+		parts = append(parts, t.doc.Key(p[0])+": "+v)
+	}
+	return "{" + strings.Join(parts, ", ") + "}", value
+}
+
+// keyNode is a key of ours, as it is read.
+func (t *Template) keyNode(key string) *syntax.Node {
+	return &syntax.Node{Value: key, Plain: !t.doc.JSON}
+}
+
+// mappingOf is a mapping of one entry.
+func (t *Template) mappingOf(key string, value *syntax.Node) *syntax.Node {
+	return &syntax.Node{Kind: syntax.Mapping, Keys: []*syntax.Node{t.keyNode(key)}, Values: []*syntax.Node{value}}
+}

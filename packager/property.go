@@ -1,0 +1,36 @@
+package packager
+
+import "github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+
+// A Property is a property that is packaged besides those that mrpackage knows:
+// one of a resource type that is new, or of one's own.
+type Property struct {
+	Type string // the resource type, "AWS::Lambda::Function"
+	Path string // below Properties, steps divided by dots; ** stands for any number of keys
+	Form Form
+	Zip  bool // a single file becomes a zip of one; a folder always is zipped
+}
+
+// Form is how a property names an S3 object.
+type Form string
+
+// The forms.
+const (
+	FormS3     Form = "s3"     // "s3://bucket/key"
+	FormURL    Form = "url"    // "https://s3.region.amazonaws.com/bucket/key"
+	FormLambda Form = "lambda" // {S3Bucket, S3Key, S3ObjectVersion}
+	FormBucket Form = "bucket" // {Bucket, Key, Version}
+)
+
+// table returns the table of packaged properties, with more of the user's.
+func table(more []Property) ([]template.Row, error) {
+	var rows []template.Row
+	for _, p := range more {
+		row, err := template.NewRow(p.Type, p.Path, string(p.Form), p.Zip)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return template.TableWith(rows), nil
+}
