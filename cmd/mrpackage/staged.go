@@ -27,9 +27,9 @@ type pending struct{ temp, path, old string }
 
 // stage writes the packaged templates. What it returns must be discarded, also
 // beside an error.
-func (o outputs) stage(templates []packager.Template) (*staged, error) {
+func (t templatePaths) stage(templates []packager.Template) (*staged, error) {
 	s := &staged{}
-	for i, path := range o {
+	for i, path := range t {
 		if path == "-" {
 			s.stdout = templates[i].Body
 		} else if err := s.add(path, templates[i].Body); err != nil {
@@ -41,7 +41,7 @@ func (o outputs) stage(templates []packager.Template) (*staged, error) {
 
 // add stages one more output.
 func (s *staged) add(path string, body []byte) error {
-	real := target(path)
+	real := behindLinks(path)
 	if err := s.makeFolder(filepath.Dir(real)); err != nil {
 		return fmt.Errorf("making the folder of %s: %w", path, err)
 	}
