@@ -82,7 +82,7 @@ func (f *flags) whereTo(fs *pflag.FlagSet) {
 	fs.Func("s3-bucket", "`NAME` the bucket, in whose name {region} and {account} are filled in; or REGION=NAME for one region; repeatable. Default: $<REGION>_ARTIFACT_BUCKET", f.buckets.addBuckets)
 	fs.StringVar(&f.prefix, "s3-prefix", "", "`PREFIX` what stands before every key, with a slash between them; {region} is filled in. Default: none")
 	fs.Func("expected-bucket-owner", "`ACCOUNT` the account that must own the bucket: its ID, or self for the caller's; or REGION=ACCOUNT for one region; repeatable. Default: any", f.owners.addOwners)
-	fs.Func("sse", "`ENCRYPTION` of uploaded objects: bucket, which is the bucket's own; AES256; or aws:kms. Default: bucket", oneOf(&f.sse, "bucket", packager.AES256, packager.KMS))
+	fs.Func("sse", "`ENCRYPTION` how S3 encrypts uploaded objects: bucket, as the bucket says; AES256; or aws:kms. Default: bucket", oneOf(&f.sse, "bucket", packager.AES256, packager.KMS))
 	fs.Func("kms-key-id", "`KEY` the KMS key of uploaded objects, its ID, ARN or alias; or REGION=KEY for one region; repeatable. It implies --sse aws:kms. Default: none", f.keys.addKeys)
 	fs.Func("metadata", "`KEY=VALUE,...` metadata of uploaded objects; or a JSON object. Default: none", into(&f.metadata, parseMetadata))
 	fs.Func("tag", "`KEY=VALUE` a tag of uploaded objects; repeatable. Default: none", f.tags.add)

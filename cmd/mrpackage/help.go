@@ -66,8 +66,13 @@ func writeFlag(b *strings.Builder, f *pflag.Flag) {
 		line = ""
 	}
 	line += strings.Repeat(" ", indent-1-len(line))
-	for _, word := range strings.Fields(usage) {
-		if len(line)+1+len(word) > width {
+	words := strings.Fields(usage)
+	for i, word := range words {
+		need := len(word)
+		if word == "Default:" && i+1 < len(words) { // which stay together
+			need += 1 + len(words[i+1])
+		}
+		if len(line)+1+need > width {
 			b.WriteString(line + "\n")
 			line = strings.Repeat(" ", indent-1)
 		}
