@@ -31,7 +31,7 @@ const (
 	exitInterrupted = 130
 )
 
-// A usageError is a command line that cannot be meant.
+// A usageError is about a command line that says nothing that can be done.
 type usageError struct{ error }
 
 // errReported is a failure that the user has been told of.

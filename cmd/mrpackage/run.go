@@ -43,7 +43,6 @@ func (f *flags) run(ctx context.Context, u *ui) (err error) {
 	if err := r.makePlan(ctx, opts, problems); err != nil {
 		return err
 	}
-	// What is staged now needs no more room on the disk when all is sent.
 	files, err := r.templates.stage(r.plan.Templates)
 	defer func() { err = errors.Join(err, files.discard()) }()
 	if err != nil {

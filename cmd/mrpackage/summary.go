@@ -126,7 +126,7 @@ func plural(n int, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
-// size writes bytes in decimal units, as S3's console does not but disks do.
+// size writes a number of bytes in decimal units: 1 kB is 1000 of them.
 func size(n int64) string {
 	switch {
 	case n < 1000:

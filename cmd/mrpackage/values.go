@@ -16,9 +16,9 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 )
 
-// What a flag takes is read here, one function or type for each kind. Each
-// refuses what cannot be meant; its error does not name the flag, which
-// flagError does for all.
+// Here are the kinds of values that flags take, a function or a type for each.
+// A value that makes no sense is refused with an error that says why; flagError
+// adds the flag's name and the value, in the same way for all.
 
 // flagError is the message about a command line that the flags refuse.
 func flagError(err error) error {
@@ -33,7 +33,8 @@ func flagError(err error) error {
 	return fmt.Errorf("--%s %q: %w", flag.Name, invalid.GetValue(), cause)
 }
 
-// into makes of a parser what a flag takes: the last value given counts.
+// into returns what pflag calls with a flag's value: a function that parses it
+// into a variable. If the flag is given twice, the last value counts.
 func into[T any](to *T, parse func(string) (T, error)) func(string) error {
 	return func(s string) (err error) {
 		*to, err = parse(s)
@@ -41,8 +42,8 @@ func into[T any](to *T, parse func(string) (T, error)) func(string) error {
 	}
 }
 
-// oneOf takes one of a few words. The first one stands for the library's
-// default, which is "" there.
+// oneOf returns what pflag calls with the value of a flag that takes one of a few
+// words. The word for the default is an empty string in the library.
 func oneOf[T ~string](to *T, standard string, others ...T) func(string) error {
 	return func(s string) error {
 		switch {
@@ -65,10 +66,10 @@ func oneOf[T ~string](to *T, standard string, others ...T) func(string) error {
 	}
 }
 
-// splitList divides a list at commas and white space, as it may stand on
-// several lines. Where a comma has nothing beside it, a variable may have lost
-// its value: that is refused, so that no item gets lost. what is "a bucket's
-// name", for messages.
+// splitList divides a list at commas and at white space; it may stand on several
+// lines. A comma with nothing before or after it is refused: in "us-east-1,$OTHER"
+// the variable may be empty by mistake, and a region must not vanish so. what is
+// "a bucket's name", for messages.
 func splitList(s, what string) (items []string, err error) {
 	if strings.TrimSpace(s) == "" {
 		return nil, errors.New(what + " is missing")
@@ -178,7 +179,7 @@ func (p *patterns) add(s string) error {
 	return nil
 }
 
-// parseJobs reads how much is to be done at once.
+// parseJobs reads how many uploads may be under way at once.
 func parseJobs(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
