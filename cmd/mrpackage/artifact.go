@@ -18,7 +18,7 @@ type output struct {
 // bucket variables are set.
 func (b *build) outputs(variables []string) (all []output) {
 	for _, p := range b.packagings {
-		if p.flags.dryRun || p.outputs == "" || p.outputs == "-" {
+		if p.dryRun || p.outputs == "" || p.outputs == "-" {
 			continue
 		}
 		regions := p.builds(variables)

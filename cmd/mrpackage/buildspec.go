@@ -12,9 +12,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/spf13/pflag"
-
-	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -43,7 +40,7 @@ type problemAt func(subject, hint, format string, args ...any) *problem.Error
 
 // A packaging is one command that writes packaged templates.
 type packaging struct {
-	flags   flags
+	dryRun  bool
 	regions []string // nil: those whose bucket variables are set
 	buckets byRegion // "" is the variable
 	outputs string   // a pattern with {region}; may hold unknown
@@ -366,34 +363,17 @@ func (b *build) npmScript(c call, at problemAt) bool {
 
 // mrpackage reads the program's own command line.
 func (b *build) mrpackage(args []string, at problemAt) {
-	p := packaging{at: at}
-	fs := pflag.NewFlagSet("mrpackage", pflag.ContinueOnError)
-	p.flags.define(fs)
-	if len(args) > 0 && args[0] == checkName || slices.Contains(args, "--version") || slices.Contains(args, "--help") || slices.Contains(args, "-h") {
-		return
-	}
-	known := !slices.Contains(args, unknown)
-	err := fs.Parse(args)
-	if err == nil && fs.NArg() > 0 && !strings.Contains(fs.Arg(0), unknown) {
-		err = errors.New("unexpected argument " + fs.Arg(0))
-	}
-	if err == nil {
-		p.buckets, err = parseBuckets(p.flags.buckets)
-	}
+	c, err := parseCommandLine(args)
 	if err != nil && !strings.Contains(strings.Join(args, " "), unknown) {
 		b.problems = append(b.problems, at("", "mrpackage --help lists the flags", "mrpackage refuses this command line: %v", err))
 	}
-	p.regions = p.flags.regionNames(nil)
-	if err != nil || !known && len(p.regions) == 0 {
-		p.regions, p.buckets = []string{unknown}, byRegion{all: unknown}
-	}
-	if err != nil || !known && p.flags.output == "" {
-		p.outputs = unknown
-		b.packagings = append(b.packagings, p)
+	if !c.Packages {
 		return
 	}
-	asJSON := p.flags.useJSON || strings.HasSuffix(p.flags.templateFile, ".json")
-	p.outputs = filepath.ToSlash(p.flags.outputs([]packager.Store{{Region: "{region}"}}, asJSON)[0])
+	p := packaging{at: at, regions: c.Regions, buckets: c.Buckets, outputs: c.Output, dryRun: c.DryRun}
+	if p.outputs == "" {
+		p.outputs = unknown
+	}
 	b.packagings = append(b.packagings, p)
 }
 

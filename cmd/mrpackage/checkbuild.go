@@ -284,7 +284,7 @@ func (b *buildCheck) buildspecsLike(missing string) string {
 func (b *buildCheck) checkPackagings() {
 	stored := false
 	for _, p := range b.build.packagings {
-		stored = stored || !p.flags.dryRun
+		stored = stored || !p.dryRun
 		if all := p.buckets.all; len(p.regions) > 1 && all != "" && len(p.buckets.own) == 0 && !strings.Contains(all, "{region}") && !strings.Contains(all, unknown) {
 			b.problems = append(b.problems, p.at("", "a bucket is in one region: write --s3-bucket NAME-{region}", "%s have one bucket: %s", list(p.regions), all))
 		}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 // TestDocs keeps what the documents show usable: links lead somewhere, YAML is
@@ -47,5 +50,51 @@ func TestDocs(t *testing.T) {
 	}
 	if buildspecs < 2 {
 		t.Errorf("%d buildspecs in the documents", buildspecs)
+	}
+}
+
+// TestHelp holds --help, the full reference, against the flags, and README
+// against both.
+func TestHelp(t *testing.T) {
+	var out bytes.Buffer
+	u := &ui{out: &out}
+	cmd := command(u)
+	cmd.SetArgs([]string{"--help"})
+	if err := cmd.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	help := out.String()
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !strings.Contains(help, " --"+f.Name+" ") {
+			t.Errorf("--help does not name --%s", f.Name)
+		}
+		if f.Value.Type() != "bool" && f.Name != "region" && !strings.Contains(f.Usage, "Default: ") {
+			t.Errorf("--help does not say the default of --%s", f.Name)
+		}
+	})
+	for i, line := range strings.Split(help, "\n") {
+		if len(line) > 100 {
+			t.Errorf("line %d of --help has more than 100 columns: %s", i+1, line)
+		}
+	}
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check, _, err := cmd.Find([]string{checkName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, call := range regexp.MustCompile("`--?[a-z][^`]*`|mrpackage .*").FindAllString(string(readme), -1) {
+		for _, name := range regexp.MustCompile(`(?:^|[ `+"`"+`])--([a-z0-9-]+)`).FindAllStringSubmatch(call, -1) {
+			named++
+			if cmd.Flag(name[1]) == nil && check.Flag(name[1]) == nil {
+				t.Errorf("README names --%s, and there is no such flag", name[1])
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("README names %d flags", named)
 	}
 }

@@ -12,11 +12,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 )
 
 func main() {
@@ -34,7 +31,7 @@ const (
 	exitInterrupted = 130
 )
 
-// A usageError is a command line that cannot be meant.
+// A usageError is about a command line that says nothing that can be done.
 type usageError struct{ error }
 
 // errReported is a failure that the user has been told of.
@@ -43,38 +40,11 @@ type errReported struct{}
 func (errReported) Error() string { return "reported" }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var f flags
 	u := &ui{out: stdout, err: stderr}
-	cmd := &cobra.Command{
-		Use:     "mrpackage [flags]",
-		Short:   "Package a SAM or CloudFormation template for many AWS regions at once",
-		Long:    longHelp,
-		Example: examples,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("unexpected argument %q; several regions are divided by commas", args[0])}
-			}
-			return nil
-		},
-		SilenceUsage: true, SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			u.quiet, u.verbose = f.quiet, f.verbose
-			if f.version {
-				// Not by cobra, whose templates keep the linker from leaving out
-				// the methods that nobody calls: a third of the program.
-				return u.version()
-			}
-			return f.run(cmd.Context(), u)
-		},
-	}
+	cmd := command(u)
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	f.define(cmd.Flags())
-	cmd.AddCommand(checkCommand(u))
-	cmd.CompletionOptions.DisableDefaultCmd = true
-	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 
 	err := cmd.ExecuteContext(ctx)
 	var usage usageError
@@ -93,100 +63,45 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
-// run is one run of the program: it plans, uploads, and writes the packaged
-// templates.
-func (f *flags) run(ctx context.Context, u *ui) (err error) {
-	began := time.Now()
-	p := &progress{ui: u}
-	opts, problems, err := f.options(ctx)
-	if err != nil {
-		return err
+// command is mrpackage with what it has beside its main job.
+func command(u *ui) *cobra.Command {
+	var f flags
+	cmd := &cobra.Command{
+		Use:     "mrpackage [flags]",
+		Short:   "Package a SAM or CloudFormation template for many AWS regions at once",
+		Long:    longHelp,
+		Example: examples,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{unexpectedArgument(args[0])}
+			}
+			return nil
+		},
+		SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			u.quiet, u.verbose = f.quiet, f.verbose
+			if f.version {
+				return u.version() // not by cobra, for the reason that help gives
+			}
+			return f.run(cmd.Context(), u)
+		},
 	}
-	var spans *trace
-	if f.trace != "" {
-		spans = &trace{began: began}
+	groups := f.groups()
+	for _, g := range groups {
+		cmd.Flags().AddFlagSet(g.flags)
 	}
-	opts.Progress = func(e packager.Event) {
-		spans.event(e)
-		p.event(e)
-	}
-	if f.printPolicy {
-		policy, err := packager.Policy(opts)
-		if err := errors.Join(append(problems, err)...); err != nil {
-			return err
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
+	cmd.SetHelpFunc(func(called *cobra.Command, _ []string) {
+		shown := groups
+		if called != cmd {
+			shown = []flagGroup{{"Flags", called.Flags()}}
 		}
-		_, err = u.out.Write(policy)
-		return err
-	}
-	plan, planErr := packager.NewPlan(ctx, opts)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	asJSON := f.useJSON
-	if plan != nil {
-		asJSON = plan.Templates[0].JSON
-	}
-	outs := f.outputs(opts.Stores, asJSON)
-	problems = append([]error{planErr}, problems...)
-	if err := errors.Join(append(problems, outs.check(f, plan)...)...); err != nil {
-		return err
-	}
-	if f.strict && len(plan.Warnings) > 0 {
-		return errors.Join(plan.Warnings...)
-	}
-	for _, w := range plan.Warnings {
-		u.warn(w)
-	}
-	if f.dryRun {
-		u.planned(plan)
-	}
-
-	files, err := outs.stage(plan.Templates)
-	defer func() { err = errors.Join(err, files.discard()) }()
-	if err != nil {
-		return err
-	}
-
-	p.start(plan, !f.noProgress)
-	result, err := plan.Upload(ctx)
-	p.stop(ctx.Err() != nil)
-	if err != nil && ctx.Err() == nil {
-		u.problems(err, result)
-		return errReported{}
-	}
-	if err != nil {
-		return err
-	}
-	writing := time.Now()
-	ours := []string{f.report, f.trace}
-	if f.output != "" {
-		ours = append(ours, outs...)
-	}
-	if err := remember(ours, plan.Artifacts); err != nil {
-		return err
-	}
-	if f.report != "" {
-		report, err := reportOf(outs, result, time.Since(began), f.dryRun)
-		if err != nil {
-			return err
-		}
-		if err := files.add(f.report, report); err != nil {
-			return err
-		}
-	}
-	if f.trace != "" {
-		text, err := spans.json(result)
-		if err != nil {
-			return err
-		}
-		if err := files.add(f.trace, text); err != nil {
-			return err
-		}
-	}
-	return files.finish(u.out, func() error {
-		u.summary(durations{result, time.Since(writing), time.Since(began)}, f.dryRun, f.shard)
-		return u.results(outs, plan.Stores)
+		u.help(called, shown)
 	})
+	cmd.AddCommand(checkCommand(u))
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
+	return cmd
 }
 
 // version is what Go knows of the program: the version that it was installed

@@ -86,6 +86,7 @@ func TestScripts(t *testing.T) {
 			"jsonfile":    jsonfile,
 			"topics":      topics,
 			"diff":        diff,
+			"envfile":     envfile,
 		},
 	})
 }

@@ -19,8 +19,8 @@ type progress struct {
 	ui    *ui
 	live  bool
 	began time.Time
-	order []*regionBar          // as they are drawn
-	bar   map[string]*regionBar // by region; many regions share one
+	order []*regionBar          // from top to bottom
+	bar   map[string]*regionBar // each region's; where there are many regions, all have one
 
 	terminal io.Writer // what the bars are drawn on
 	bars     *mpb.Progress

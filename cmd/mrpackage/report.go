@@ -41,7 +41,7 @@ type regionReport struct {
 	Region   string         `json:"region"`
 	Bucket   string         `json:"bucket"`
 	Template string         `json:"template"` // the packaged template; "-" is standard output
-	Seconds  float64        `json:"seconds"`  // from the first question on
+	Seconds  float64        `json:"seconds"`  // from the first request to the last object
 	Rewrite  float64        `json:"rewriteSeconds"`
 	Look     float64        `json:"lookSeconds"`
 	Upload   float64        `json:"uploadSeconds"`
@@ -69,7 +69,7 @@ type secondsReport struct {
 }
 
 // reportOf returns the record of a run as JSON.
-func reportOf(o outputs, d *packager.Result, total time.Duration, dryRun bool) ([]byte, error) {
+func reportOf(templates templatePaths, d *packager.Result, total time.Duration, dryRun bool) ([]byte, error) {
 	r := report{
 		Mrpackage: version(), Template: d.TemplateFile, DryRun: dryRun,
 		Artifacts: []artifactReport{}, Regions: []regionReport{},
@@ -90,8 +90,8 @@ func reportOf(o outputs, d *packager.Result, total time.Duration, dryRun bool) (
 			Region: s.Region, Bucket: s.Bucket, Seconds: s.Took.Seconds(), Rewrite: s.Times.Rewrite.Took.Seconds(),
 			Look: s.Times.Look.Took.Seconds(), Upload: s.Times.Upload.Took.Seconds(), Objects: []objectReport{},
 		}
-		if i < len(o) { // a shard writes none
-			view.Template = o[i]
+		if i < len(templates) { // a shard writes none
+			view.Template = templates[i]
 		}
 		for _, object := range s.Objects {
 			view.Objects = append(view.Objects, objectReport{

@@ -139,3 +139,10 @@ func diff(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 }
+
+// envfile sets a variable to what a file holds: a line of a script cannot hold
+// another line.
+func envfile(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "envfile NAME FILE", 2)
+	ts.Setenv(args[0], ts.ReadFile(args[1]))
+}

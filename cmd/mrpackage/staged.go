@@ -13,23 +13,25 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// staged outputs are whole and on the disk, each beside its place and not in it
-// yet. They are staged before anything is sent: a disk that is full then costs
-// no upload, and what remains to be done cannot fail for want of space.
+// staged outputs are files that are whole and on the disk, each under a temporary
+// name in the folder that it is meant for. They are staged before anything is
+// sent: if the disk is full, nothing has been uploaded in vain, and what remains
+// to be done, giving them their names, needs no more room.
 type staged struct {
 	files   []pending
-	folders []string // that were made for them, the innermost last
-	stdout  []byte   // a template that goes there
+	folders []string // those that were made for the files, the innermost last
+	stdout  []byte   // the template that goes to standard output
 }
 
-// A pending output has its place at path; old is another name of what was there.
+// A pending output is the file temp until it becomes path. The file that was at
+// path before is old too, so that it can be put back; "" where there was none.
 type pending struct{ temp, path, old string }
 
 // stage writes the packaged templates. What it returns must be discarded, also
 // beside an error.
-func (o outputs) stage(templates []packager.Template) (*staged, error) {
+func (t templatePaths) stage(templates []packager.Template) (*staged, error) {
 	s := &staged{}
-	for i, path := range o {
+	for i, path := range t {
 		if path == "-" {
 			s.stdout = templates[i].Body
 		} else if err := s.add(path, templates[i].Body); err != nil {
@@ -41,7 +43,7 @@ func (o outputs) stage(templates []packager.Template) (*staged, error) {
 
 // add stages one more output.
 func (s *staged) add(path string, body []byte) error {
-	real := target(path)
+	real := behindLinks(path)
 	if err := s.makeFolder(filepath.Dir(real)); err != nil {
 		return fmt.Errorf("making the folder of %s: %w", path, err)
 	}
@@ -61,7 +63,7 @@ func (s *staged) add(path string, body []byte) error {
 	return nil
 }
 
-// makeFolder makes a folder and remembers what it made.
+// makeFolder makes a folder, and those above it, and notes which ones it made.
 func (s *staged) makeFolder(dir string) error {
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -89,8 +91,8 @@ func (s *staged) finish(stdout io.Writer, announce func() error) error {
 	}
 	for i := range s.files {
 		f := &s.files[i]
-		// A second name for what is there, to put it back if a later output
-		// fails; without one, as of a file that is not there, none is kept.
+		// A second name keeps what is there, for restore. Where it cannot be
+		// given, as nothing is there or the disk has no links, old stays empty.
 		if old := strings.TrimSuffix(f.temp, ".tmp") + "-old.tmp"; os.Link(f.path, old) == nil {
 			f.old = old
 		}
@@ -100,10 +102,10 @@ func (s *staged) finish(stdout io.Writer, announce func() error) error {
 	}
 	for _, f := range s.files {
 		if f.old != "" {
-			_ = os.Remove(f.old) // all is written; it is never packaged
+			_ = os.Remove(f.old) // one that stays does no harm: no archive takes in such a name
 		}
 	}
-	s.files, s.folders = nil, nil // they are wanted
+	s.files, s.folders = nil, nil // discard leaves them now
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 // may write and another user's file stands, all are as they were before.
 func TestAllOutputsOrNone(t *testing.T) {
 	dir := t.TempDir()
-	paths := outputs{filepath.Join(dir, "new.yaml"), filepath.Join(dir, "old.yaml"), filepath.Join(dir, "bad.yaml")}
+	paths := templatePaths{filepath.Join(dir, "new.yaml"), filepath.Join(dir, "old.yaml"), filepath.Join(dir, "bad.yaml")}
 	if err := os.WriteFile(paths[1], []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}

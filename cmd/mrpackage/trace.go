@@ -16,18 +16,19 @@ type trace struct {
 	moments []traceMoment
 }
 
-// A traceSpan is on one of a group's tracks: the one of its kind or, where several
-// go on at once, one of as many as are needed, "request 1" and so on.
+// A traceSpan is something that took time. It is drawn on a track of its group:
+// on the one that has its kind's name or, where several of the kind may go on at
+// once, on one of "request 1", "request 2" and so on.
 type traceSpan struct {
 	group, kind string
-	several     bool
+	several     bool // of this kind may go on at once
 	name        string
 	from, to    time.Time
 	args        map[string]any
 }
 
-// end is where the span is drawn to end: a whole microsecond, and one after its
-// beginning at least.
+// end is where the span is drawn to end: a microsecond after its beginning at
+// least, as viewers do not show a span without a length.
 func (s *traceSpan) end() time.Time {
 	if s.to.Sub(s.from) < time.Microsecond {
 		return s.from.Add(time.Microsecond)
@@ -35,6 +36,7 @@ func (s *traceSpan) end() time.Time {
 	return s.to
 }
 
+// A traceMoment is something that happened and took no time.
 type traceMoment struct {
 	group, name string
 	at          time.Time
@@ -109,24 +111,27 @@ func (t *trace) json(r *packager.Result) ([]byte, error) {
 		groups = append(groups, s.Region)
 		t.phases(s.Region, s.Times)
 	}
-	var events []traceEvent
-	named := func(what, name string, group, track, place int) {
-		events = append(events,
-			traceEvent{Name: what + "_name", Phase: "M", Group: group, Track: track, Args: map[string]any{"name": name}},
-			traceEvent{Name: what + "_sort_index", Phase: "M", Group: group, Track: track, Args: map[string]any{"sort_index": place}})
+	text, err := json.Marshal(map[string]any{"traceEvents": t.events(groups), "displayTimeUnit": "ms"})
+	if err != nil {
+		return nil, fmt.Errorf("writing the trace: %w", err)
 	}
+	return append(text, '\n'), nil
+}
+
+// events are the names of groups and tracks, the spans and the moments.
+func (t *trace) events(groups []string) (events []traceEvent) {
 	since := func(at time.Time) int64 { return at.Sub(t.began).Microseconds() }
+	for i, group := range groups {
+		events = append(events, nameEvents("process", group, i+1, 0, i)...)
+	}
 	slices.SortStableFunc(t.spans, func(a, b traceSpan) int { return a.from.Compare(b.from) })
 	tracks := make([]traceTracks, len(groups))
-	for i, group := range groups {
-		named("process", group, i+1, 0, i)
-	}
 	for _, s := range t.spans {
 		g := slices.Index(groups, s.group)
 		known := len(tracks[g])
 		track := tracks[g].take(&s)
 		if track == known {
-			named("thread", tracks[g][track].name, g+1, track, track)
+			events = append(events, nameEvents("thread", tracks[g][track].name, g+1, track, track)...)
 		}
 		events = append(events, traceEvent{
 			Name: s.name, Phase: "X", Time: since(s.from), Duration: since(s.end()) - since(s.from),
@@ -136,28 +141,34 @@ func (t *trace) json(r *packager.Result) ([]byte, error) {
 	for _, m := range t.moments {
 		events = append(events, traceEvent{Name: m.name, Phase: "i", Time: since(m.at), Group: slices.Index(groups, m.group) + 1, Scope: "p"})
 	}
-	text, err := json.Marshal(map[string]any{"traceEvents": events, "displayTimeUnit": "ms"})
-	if err != nil {
-		return nil, fmt.Errorf("writing the trace: %w", err)
-	}
-	return append(text, '\n'), nil
+	return events
 }
 
-// traceTracks are those of a group, by their numbers.
+// nameEvents name a group ("process") or a track ("thread"), and say where it
+// stands among the others.
+func nameEvents(what, name string, group, track, place int) []traceEvent {
+	return []traceEvent{
+		{Name: what + "_name", Phase: "M", Group: group, Track: track, Args: map[string]any{"name": name}},
+		{Name: what + "_sort_index", Phase: "M", Group: group, Track: track, Args: map[string]any{"sort_index": place}},
+	}
+}
+
+// traceTracks are the tracks of a group, by their numbers.
 type traceTracks []struct {
 	name string
 	end  time.Time // of the last span
 }
 
-// jitter is how late the library may tell of an end: what follows on it has not
-// waited.
+// jitter is how much later than it happened the end of a span may be told. A span
+// that seems to begin so little before the end of another one came after it.
 const jitter = time.Millisecond
 
-// take finds the track for a span, which begins no earlier than those before it,
-// and makes one where there is none. The span is cut where it would begin a moment
-// before the end of the last one.
+// take returns the number of the track for a span: the first one of its kind that
+// is free when the span begins, else a new one. Spans are to be given in the order
+// in which they begin. The span's beginning is moved to the end of the one before
+// it on the track, where jitter made them overlap.
 func (tracks *traceTracks) take(s *traceSpan) int {
-	of := 0 // tracks of the span's kind that are taken
+	of := 0 // tracks of the span's kind that are not free
 	name := func() string {
 		if s.several {
 			return fmt.Sprintf("%s %d", s.kind, of+1)

@@ -6,9 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 
@@ -122,8 +120,8 @@ func (u *ui) unfinished(r *packager.Result) {
 }
 
 // results prints, for each written template, its region and path.
-func (u *ui) results(o outputs, stores []packager.Contents) error {
-	for i, path := range o {
+func (u *ui) results(templates templatePaths, stores []packager.Contents) error {
+	for i, path := range templates {
 		if path == "-" {
 			continue
 		}
@@ -192,123 +190,3 @@ func (u *ui) retrying(e packager.Event) {
 		u.line("%s: %s; trying again in %s", e.Region, reason, seconds(e.Took))
 	}
 }
-
-type durations struct {
-	*packager.Result
-	writing, total time.Duration
-}
-
-// summary is what a person takes in at a glance at the end.
-func (u *ui) summary(d durations, dryRun bool, shard string) {
-	if u.quiet {
-		return
-	}
-	files, bytes := 0, int64(0)
-	for _, a := range d.Artifacts {
-		files += a.Files
-		bytes += a.Size
-	}
-	if shard != "" {
-		u.printf("shard %s stores %d of %s; no template is written\n", shard, len(d.Stores[0].Objects), plural(len(d.Artifacts), "artifact"))
-	}
-	u.printf("%s: %s of %s (%s) for %s\n", d.TemplateFile, plural(len(d.Artifacts), "artifact"), plural(files, "file"), size(bytes), plural(len(d.Stores), "region"))
-	if dryRun {
-		return
-	}
-	copied := slices.ContainsFunc(d.Stores, func(s packager.Contents) bool { return tallyOf(s).copied > 0 })
-	refreshed := slices.ContainsFunc(d.Stores, func(s packager.Contents) bool { return tallyOf(s).refreshed > 0 })
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	for _, s := range d.Stores {
-		t := tallyOf(s)
-		counts := fmt.Sprintf("%d uploaded\t", t.uploaded)
-		if copied {
-			counts += fmt.Sprintf("%d copied\t", t.copied)
-		}
-		counts += fmt.Sprintf("%d reused", t.reused)
-		if refreshed {
-			counts += fmt.Sprintf("\t%d refreshed", t.refreshed)
-		}
-		fmt.Fprintf(w, "  %s\t%s\t%s sent\tlook %s\tupload %s\t%s\n", s.Region, counts, size(t.sent), seconds(s.Times.Look.Took), seconds(s.Times.Upload.Took), s.Bucket)
-	}
-	if w.Flush() == nil {
-		u.printf("%s", table.String())
-	}
-	u.printf("  plan %s, rewrite %s, look %s, archive %s, upload %s, write %s: %s in all\n",
-		seconds(d.Times.Plan.Took), seconds(d.Times.Rewrite.Took), seconds(d.Times.Look.Took), seconds(d.Times.Archive.Took),
-		seconds(d.Times.Upload.Took), seconds(d.writing), seconds(d.total))
-}
-
-// A tally counts what became of a store's objects.
-type tally struct {
-	uploaded, copied, reused, refreshed int
-	sent                                int64 // bytes
-}
-
-func tallyOf(c packager.Contents) (t tally) {
-	for _, o := range c.Objects {
-		switch o.Action {
-		case packager.Uploaded:
-			t.uploaded++
-			t.sent += o.Size
-		case packager.Copied:
-			t.copied++
-		case packager.Reused:
-			t.reused++
-		case packager.Refreshed:
-			t.refreshed++
-		case packager.Planned:
-		}
-	}
-	return t
-}
-
-// source names what an object is made of, as the template does.
-func source(o packager.Object) string {
-	if o.Artifact == nil {
-		return o.Template
-	}
-	name := o.Artifact.References[0].String()
-	if n := len(o.Artifact.References) - 1; n > 0 {
-		name += fmt.Sprintf(" and %d more", n)
-	}
-	return name
-}
-
-// shortKey is enough of a key to know it by.
-func shortKey(key string) string {
-	dir, base := "", key
-	if i := strings.LastIndexByte(key, '/'); i >= 0 {
-		dir, base = key[:i+1], key[i+1:]
-	}
-	if len(base) > 16 {
-		ext := ""
-		if i := strings.LastIndexByte(base, '.'); i >= 0 {
-			ext = base[i:]
-		}
-		base = base[:12] + "…" + ext
-	}
-	return dir + base
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
-}
-
-// size writes bytes in decimal units, as S3's console does not but disks do.
-func size(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1000*1000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1000*1000*1000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-}
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

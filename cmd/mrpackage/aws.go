@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
+)
+
+// loadAWS reads the AWS configuration: of the environment, of ~/.aws, and of the
+// machine. The SDK logs nothing: what matters of it comes back as an error.
+func loadAWS(ctx context.Context, profile string) (*aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(profile), config.WithLogger(logging.Nop{}))
+	if err != nil {
+		err = fmt.Errorf("loading the AWS configuration: %w", err)
+	}
+	return &cfg, err
+}
+
+// A caller is who runs the program, as far as it has been asked for.
+type caller struct {
+	offline  bool // no request is made
+	patience time.Duration
+	aws      *aws.Config
+	id       string // of the account
+	problems []error
+}
+
+// stsPatience is how long STS may take, tries included: where it cannot be
+// reached, the SDK would wait for minutes, and for a silent one for ever.
+const stsPatience = 15 * time.Second
+
+// unknownAccount stands in the place of an account that was not found out. The
+// run is refused then, but goes on to find all other problems too.
+const unknownAccount = "000000000000"
+
+// account is the account whose buckets are meant: the build's own, where
+// CodeBuild says which, else the caller's.
+func (c *caller) account(ctx context.Context, region string) string {
+	if arn := strings.Split(os.Getenv("CODEBUILD_BUILD_ARN"), ":"); len(arn) > 4 {
+		return arn[4] // arn:aws:codebuild:REGION:ACCOUNT:build/...
+	}
+	if id := os.Getenv("AWS_ACCOUNT_ID"); id != "" {
+		return id
+	}
+	if c.offline && c.id == "" {
+		c.id = unknownAccount
+		c.problems = append(c.problems, &problem.Error{Subject: "--s3-bucket", Message: "no request is made, so {account} cannot be found out", Hint: "set AWS_ACCOUNT_ID, or write the bucket's name in full"})
+	}
+	return c.ask(ctx, region, "--s3-bucket", "{account}")
+}
+
+// self is the caller's account, as AWS knows it; "", which means no expected
+// owner, where no request is made: no bucket is looked at then.
+func (c *caller) self(ctx context.Context, region string) string {
+	if c.offline {
+		return ""
+	}
+	return c.ask(ctx, region, "--expected-bucket-owner", "self")
+}
+
+// ask asks STS for the caller's account, once.
+func (c *caller) ask(ctx context.Context, region, flag, what string) string {
+	if c.id != "" {
+		return c.id
+	}
+	regional := c.aws.Copy()
+	regional.Region = region // the global endpoint's tokens do not work in opt-in regions
+	limited, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
+	out, err := sts.NewFromConfig(regional).GetCallerIdentity(limited, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		c.id = unknownAccount
+		hint := "are there AWS credentials?"
+		var answer smithy.APIError
+		var network net.Error
+		if !errors.As(err, &answer) && errors.As(err, &network) || limited.Err() != nil {
+			hint = "STS in " + region + " cannot be reached from here: in a VPC it takes a NAT gateway or an interface endpoint for sts; or name the account by its ID"
+		}
+		c.problems = append(c.problems, &problem.Error{Subject: flag, Message: "asking AWS for " + what + ": " + err.Error(), Err: err, Hint: hint})
+		return c.id
+	}
+	c.id = aws.ToString(out.Account)
+	return c.id
+}
+
+// provenance is what CodeBuild says of this build. It goes into metadata, and
+// never into a key: the same code has the same key in every build.
+func provenance() map[string]string {
+	found := make(map[string]string)
+	for key, variable := range map[string]string{
+		"mrpackage-commit": "CODEBUILD_RESOLVED_SOURCE_VERSION",
+		"mrpackage-build":  "CODEBUILD_BUILD_ID",
+	} {
+		if v := os.Getenv(variable); regexp.MustCompile(`^[!-~]{1,256}$`).MatchString(v) {
+			found[key] = v
+		}
+	}
+	return found
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// A commandLine is what check needs to know of a command line of mrpackage.
+type commandLine struct {
+	// Packages is false where it packages nothing: --version, --help,
+	// --print-iam-policy and mrpackage check.
+	Packages bool
+	// Regions are those that are named; nil means those whose bucket variables
+	// are set. One may hold anyText.
+	Regions []string
+	// Buckets are those that are named; of a region without one, its variable
+	// says which.
+	Buckets byRegion
+	// Output is where the packaged templates go, with slashes and a {region},
+	// and maybe with anyText; noFile where none is written, "" where it is not
+	// known.
+	Output string
+	DryRun bool
+}
+
+// noFile is the output of a command line that writes no file: the template goes
+// to standard output, or is left to a later run.
+const noFile = "-"
+
+// anyText stands, in an argument, for text that only a run of the build knows.
+const anyText = "*"
+
+// parseCommandLine reads the arguments of mrpackage as they stand in a
+// buildspec or script. A flag's value that holds anyText is not held against
+// what the flag takes. Beside an error all that is not known holds anyText or
+// is "".
+func parseCommandLine(args []string) (commandLine, error) {
+	if len(args) > 0 && args[0] == checkName {
+		return commandLine{}, nil
+	}
+	var f flags
+	fs := pflag.NewFlagSet("mrpackage", pflag.ContinueOnError)
+	for _, g := range f.groups() {
+		fs.AddFlagSet(g.flags)
+	}
+	err := fs.ParseAll(args, func(flag *pflag.Flag, value string) error {
+		switch flag.Name {
+		case "template-file", "regions", "region", "s3-bucket", "output-template-file":
+		default:
+			if strings.Contains(value, anyText) {
+				return nil
+			}
+		}
+		return fs.Set(flag.Name, value)
+	})
+	if err == nil && fs.NArg() > 0 && !strings.Contains(fs.Arg(0), anyText) {
+		err = unexpectedArgument(fs.Arg(0))
+	}
+	if err == nil {
+		err = f.check()
+	}
+	if err != nil {
+		return commandLine{Packages: true, Regions: []string{anyText}, Buckets: byRegion{all: anyText}}, flagError(err)
+	}
+	c := commandLine{
+		Packages: !f.version && !f.printPolicy && !fs.Changed("help"),
+		Regions:  f.regions, Buckets: f.buckets, DryRun: f.dryRun, Output: noFile,
+	}
+	if paths := f.templatePaths([]string{"{region}"}, f.useJSON || strings.HasSuffix(f.templateFile, ".json")); len(paths) > 0 {
+		c.Output = filepath.ToSlash(paths[0])
+	}
+	if slices.Contains(args, anyText) { // which may be any flag
+		if len(c.Regions) == 0 {
+			c.Regions, c.Buckets = []string{anyText}, byRegion{all: anyText}
+		}
+		if f.outputPattern == "" {
+			c.Output = ""
+		}
+	}
+	return c, nil
+}
+
+// unexpectedArgument is the error about an argument that is no flag.
+func unexpectedArgument(arg string) error {
+	return errors.New("unexpected argument \"" + arg + "\"; several regions are divided by commas")
+}

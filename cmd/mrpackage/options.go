@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+)
+
+// options makes the library's options of flags and environment. problems are
+// those that are reported together with the template's; err is wrong usage.
+func (f *flags) options(ctx context.Context) (opts packager.Options, problems []error, err error) {
+	if err := f.check(); err != nil {
+		return opts, nil, usageError{err}
+	}
+	opts = packager.Options{
+		TemplateFile: f.templateFile, Properties: f.properties, Exclude: f.exclude,
+		SSE: f.sse, Metadata: f.metadata, Provenance: provenance(), Tags: f.tags,
+		Outputs: f.outputs(), UseJSON: f.useJSON, ArchiveDir: f.archiveDir,
+		Copy: f.copy, Shard: f.shard, Jobs: f.jobs, RefreshAfter: f.refreshAfter,
+		ForceUpload: f.forceUpload, EndpointURL: f.endpoint, DryRun: f.dryRun,
+	}
+	regions := f.regions
+	if len(regions) == 0 {
+		regions = packager.RegionsOf(os.Environ())
+	}
+	if !f.offline() || len(regions) == 0 {
+		if opts.AWS, err = loadAWS(ctx, f.profile); err != nil {
+			problems = append(problems, err)
+		}
+		if len(regions) == 0 && opts.AWS.Region != "" {
+			regions = []string{opts.AWS.Region}
+		}
+	}
+	if err := f.checkRegions(regions); err != nil {
+		return opts, nil, usageError{err}
+	}
+	who := &caller{offline: f.offline(), patience: stsPatience, aws: opts.AWS}
+	for _, region := range regions {
+		opts.Stores = append(opts.Stores, f.store(ctx, region, who))
+	}
+	return opts, append(problems, who.problems...), nil
+}
+
+// offline tells whether the run makes no request.
+func (f *flags) offline() bool { return f.dryRun || f.printPolicy }
+
+// checkRegions holds what is said for one region against the regions of the
+// run.
+func (f *flags) checkRegions(regions []string) error {
+	if f.outputPattern != "" && len(regions) > 1 && !strings.Contains(f.outputPattern, "{region}") {
+		return fmt.Errorf("--output-template-file %q needs a {region}: one template is written for each of the %d regions", f.outputPattern, len(regions))
+	}
+	for _, flag := range []struct {
+		name string
+		byRegion
+	}{{"--s3-bucket", f.buckets}, {"--expected-bucket-owner", f.owners}, {"--kms-key-id", f.keys}} {
+		for _, region := range slices.Sorted(maps.Keys(flag.own)) {
+			if !slices.Contains(regions, region) {
+				return fmt.Errorf("%s %s=%s: %s is not among the regions", flag.name, region, flag.own[region], region)
+			}
+		}
+	}
+	return nil
+}
+
+// store is what the flags say of one region.
+func (f *flags) store(ctx context.Context, region string, who *caller) packager.Store {
+	s := packager.Store{Region: region, Bucket: f.buckets.of(region), Owner: f.owners.of(region), KMSKey: f.keys.of(region)}
+	if strings.Contains(s.Bucket, "{account}") {
+		s.Bucket = strings.ReplaceAll(s.Bucket, "{account}", who.account(ctx, region))
+	}
+	if s.Owner == "self" {
+		s.Owner = who.self(ctx, region)
+	}
+	s.Bucket = strings.ReplaceAll(s.Bucket, "{region}", region)
+	s.Prefix = strings.ReplaceAll(f.prefix, "{region}", region)
+	return s
+}

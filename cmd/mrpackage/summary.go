@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+)
+
+// durations are the times of a run: the library's, and the program's own.
+type durations struct {
+	*packager.Result
+	writing, total time.Duration
+}
+
+// summary is what a person takes in at a glance at the end.
+func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
+	if u.quiet {
+		return
+	}
+	files, bytes := 0, int64(0)
+	for _, a := range d.Artifacts {
+		files += a.Files
+		bytes += a.Size
+	}
+	artifacts := plural(len(d.Artifacts), "artifact")
+	if shard.Count > 0 {
+		u.printf("shard %d/%d stores %d of %s; no template is written\n", shard.Index, shard.Count, len(d.Stores[0].Objects), artifacts)
+	}
+	u.printf("%s: %s of %s (%s) for %s\n", d.TemplateFile, artifacts, plural(files, "file"), size(bytes), plural(len(d.Stores), "region"))
+	if dryRun {
+		return
+	}
+	var table strings.Builder
+	writeStores(&table, d.Stores)
+	u.printf("%s", table.String())
+	u.printf("  plan %s, rewrite %s, look %s, archive %s, upload %s, write %s: %s in all\n",
+		seconds(d.Times.Plan.Took), seconds(d.Times.Rewrite.Took), seconds(d.Times.Look.Took), seconds(d.Times.Archive.Took),
+		seconds(d.Times.Upload.Took), seconds(d.writing), seconds(d.total))
+}
+
+// writeStores writes a line for each store. A column for copied or refreshed
+// objects is there only if there are some.
+func writeStores(to io.Writer, stores []packager.Contents) {
+	var all tally
+	for _, s := range stores {
+		t := tallyOf(s)
+		all.copied += t.copied
+		all.refreshed += t.refreshed
+	}
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	for _, s := range stores {
+		t := tallyOf(s)
+		counts := fmt.Sprintf("%d uploaded\t", t.uploaded)
+		if all.copied > 0 {
+			counts += fmt.Sprintf("%d copied\t", t.copied)
+		}
+		counts += fmt.Sprintf("%d reused", t.reused)
+		if all.refreshed > 0 {
+			counts += fmt.Sprintf("\t%d refreshed", t.refreshed)
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s sent\tlook %s\tupload %s\t%s\n", s.Region, counts, size(t.sent), seconds(s.Times.Look.Took), seconds(s.Times.Upload.Took), s.Bucket)
+	}
+	_ = w.Flush() // it writes into memory
+}
+
+// A tally counts what became of a store's objects.
+type tally struct {
+	uploaded, copied, reused, refreshed int
+	sent                                int64 // bytes
+}
+
+func tallyOf(c packager.Contents) (t tally) {
+	for _, o := range c.Objects {
+		switch o.Action {
+		case packager.Uploaded:
+			t.uploaded++
+			t.sent += o.Size
+		case packager.Copied:
+			t.copied++
+		case packager.Reused:
+			t.reused++
+		case packager.Refreshed:
+			t.refreshed++
+		case packager.Planned:
+		}
+	}
+	return t
+}
+
+// source names what an object is made of, as the template does.
+func source(o packager.Object) string {
+	if o.Artifact == nil {
+		return o.Template
+	}
+	name := o.Artifact.References[0].String()
+	if n := len(o.Artifact.References) - 1; n > 0 {
+		name += fmt.Sprintf(" and %d more", n)
+	}
+	return name
+}
+
+// shortKey is enough of a key to know it by.
+func shortKey(key string) string {
+	dir, base := "", key
+	if i := strings.LastIndexByte(key, '/'); i >= 0 {
+		dir, base = key[:i+1], key[i+1:]
+	}
+	if len(base) > 16 {
+		ext := ""
+		if i := strings.LastIndexByte(base, '.'); i >= 0 {
+			ext = base[i:]
+		}
+		base = base[:12] + "…" + ext
+	}
+	return dir + base
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// size writes a number of bytes in decimal units: 1 kB is 1000 of them.
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000*1000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1000*1000*1000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
