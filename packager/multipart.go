@@ -15,14 +15,14 @@ type multipartClient struct {
 	*s3.Client
 	bucket *bucket
 	key    string
-	spool  *spool          // what is sent, nil where it is copied or in memory
-	grace  context.Context //nolint:containedctx // the manager passes on another one
+	sums   []func() ([]byte, error) // of the parts; none where they are copied
+	grace  context.Context          //nolint:containedctx // the manager passes on another one
 }
 
 // UploadPart has the part's checksum as it is known.
 func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
-	if c.spool != nil {
-		sum, err := c.spool.parts[*in.PartNumber-1]()
+	if c.sums != nil {
+		sum, err := c.sums[*in.PartNumber-1]()
 		if err != nil {
 			return nil, err
 		}

@@ -181,10 +181,10 @@ func (b *bucket) put(ctx context.Context, key string, p payload, ifAbsent bool) 
 
 func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bool) (version string, err error) {
 	var body io.ReadSeeker = bytes.NewReader(p.body)
-	if p.spool != nil {
-		f, err := os.Open(p.spool.path)
+	if p.path != "" {
+		f, err := os.Open(p.path)
 		if err != nil {
-			return "", fmt.Errorf("opening %s: %w", p.spool.path, err)
+			return "", fmt.Errorf("opening %s: %w", p.path, err)
 		}
 		defer f.Close() // nothing was written
 		body = f
@@ -214,7 +214,7 @@ func (b *bucket) putOnce(ctx context.Context, key string, p payload, ifAbsent bo
 	input.ContentLength = nil
 	grace, done := graceOf(ctx)
 	defer done()
-	uploader := manager.NewUploader(multipartClient{b.client, b, key, p.spool, grace}, func(u *manager.Uploader) {
+	uploader := manager.NewUploader(multipartClient{b.client, b, key, p.parts, grace}, func(u *manager.Uploader) {
 		u.PartSize, u.Concurrency = partSize, b.options.jobs() // which the client bounds for all objects together
 	})
 	out, err := uploader.Upload(ctx, input)

@@ -70,6 +70,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -160,7 +161,7 @@ type Plan struct {
 // itself makes sure that no output replaces one.
 func (p *Plan) Reads(path string) bool {
 	abs, err := filepath.Abs(path)
-	if err != nil || p.reads[realPath(abs)] {
+	if err != nil || p.reads[archive.RealPath(abs)] {
 		return err == nil
 	}
 	info, err := os.Stat(path)
@@ -189,7 +190,9 @@ type Artifact struct {
 
 // Holds tells whether the artifact is a folder and dir is that folder, or lies
 // in it.
-func (a Artifact) Holds(dir string) bool { return a.Archive && within(realPath(dir), a.Path) }
+func (a Artifact) Holds(dir string) bool {
+	return a.Archive && archive.Within(archive.RealPath(dir), a.Path)
+}
 
 // A Reference is one occurrence of an artifact in a template.
 type Reference struct {

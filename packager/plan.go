@@ -16,37 +16,31 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // An artifact is one local file or folder in one stored form.
 type artifact struct {
-	path   string  // absolute, links resolved
-	folder string  // the folder to archive as the template names it, "" for a file
-	files  []*file // what is archived; one file where it is stored as it is
-	zip    bool    // stored as an archive of files
-	left   int     // entries of the folder that are left out
+	path   string          // absolute, links resolved
+	folder string          // the folder to archive as the template names it, "" for a file
+	files  []*archive.File // what is archived; one file where it is stored as it is
+	zip    bool            // stored as an archive of files
+	left   int             // entries of the folder that are left out
 	digest string
 	name   string // the key without the store's prefix
 	refs   []*template.Reference
 	view   *Artifact // in the plan
 }
 
-func (a *artifact) size() int64 { return sizeOf(a.files) }
-
-func sizeOf(files []*file) (n int64) {
-	for _, f := range files {
-		n += f.size
-	}
-	return n
-}
+func (a *artifact) size() int64 { return archive.Size(a.files) }
 
 type planner struct {
 	ctx       context.Context
 	opts      Options
 	table     []template.Row
-	excluder  *excluder
+	excluder  *archive.Excluder
 	templates map[string]*template.Template // by real path
 	order     []*template.Template          // as they were met, the root first
 	artifacts map[artifactID]*artifact
@@ -74,7 +68,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err := opts.Shard.check(); err != nil {
 		return nil, err
 	}
-	x, err := newExcluder(opts.Exclude, opts.Outputs)
+	x, err := archive.NewExcluder(opts.Exclude, opts.Outputs)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +169,7 @@ func (p *planner) template(path, shown string, chain []string) *template.Templat
 	if err == nil {
 		path = abs
 	}
-	real := realPath(path)
+	real := archive.RealPath(path)
 	if t := p.templates[real]; t != nil {
 		return t
 	}
@@ -220,7 +214,7 @@ func (p *planner) reference(r *template.Reference, chain []string) []error {
 		return fail("", "%s: %s", path, problem.Cause(err))
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return fail("", "%s is neither a file nor a folder (%s)", path, info.Mode().Type())
-	case info.IsDir() && filepath.Dir(realPath(path)) == realPath(path):
+	case info.IsDir() && filepath.Dir(archive.RealPath(path)) == archive.RealPath(path):
 		return fail("name the folder that holds the code", "%s is the whole file system", path)
 	case info.IsDir() && r.FileOnly:
 		return fail("name a file", "%s is a folder, and AWS::Include takes a file", path)
@@ -228,7 +222,7 @@ func (p *planner) reference(r *template.Reference, chain []string) []error {
 		return fail("name the template in it", "%s is a folder, and this property takes a template file", path)
 	}
 	if r.IsNested() {
-		real := realPath(path)
+		real := archive.RealPath(path)
 		if slices.Contains(chain, real) {
 			return fail("", "this template nests itself: %s", strings.Join(append(chain, real), " → "))
 		}
@@ -240,10 +234,10 @@ func (p *planner) reference(r *template.Reference, chain []string) []error {
 
 // artifact lists the artifact that a reference names, once for all references.
 func (p *planner) artifact(r *template.Reference, path string, info os.FileInfo) []error {
-	real := realPath(path)
+	real := archive.RealPath(path)
 	asZip := info.IsDir()
 	if !asZip && r.WantsZip() {
-		ready, err := isZip(path)
+		ready, err := archive.IsZip(path)
 		if err != nil {
 			return []error{r.Errorf("%q: reading %s: %s", r.Local, path, problem.Cause(err))}
 		}
@@ -263,12 +257,12 @@ func (p *planner) artifact(r *template.Reference, path string, info os.FileInfo)
 	p.artifacts[id] = a
 	p.distinct = append(p.distinct, a)
 	if !info.IsDir() {
-		a.files = []*file{{name: filepath.Base(path), path: path, exec: info.Mode()&0o111 != 0, size: info.Size()}}
+		a.files = []*archive.File{archive.NewFile(filepath.Base(path), path, info)}
 		return nil
 	}
 	if p.opts.ArchiveDir != "" {
 		// A later run without this option would take the archives for code.
-		if dir, err := filepath.Abs(p.opts.ArchiveDir); err == nil && within(realPath(dir), real) {
+		if dir, err := filepath.Abs(p.opts.ArchiveDir); err == nil && archive.Within(archive.RealPath(dir), real) {
 			return []error{r.Errorf("%q: the folder for archives, %s, lies inside this artifact: choose one outside", r.Local, p.opts.ArchiveDir)}
 		}
 	}
@@ -277,9 +271,9 @@ func (p *planner) artifact(r *template.Reference, path string, info os.FileInfo)
 }
 
 // walk lists the files of an artifact's folder.
-func (p *planner) walk(a *artifact, found func(*file)) []error {
+func (p *planner) walk(a *artifact, found func(*archive.File)) []error {
 	r := a.refs[0]
-	files, left, problems := list(p.ctx, a.folder, p.excluder, found)
+	files, left, problems := archive.List(p.ctx, a.folder, p.excluder, found)
 	a.files, a.left = files, left
 	var errs []error
 	for _, problem := range problems {
@@ -299,12 +293,6 @@ func (p *planner) walk(a *artifact, found func(*file)) []error {
 	return errs
 }
 
-// within tells whether path is folder or lies in it; both are real paths.
-func within(path, folder string) bool {
-	rel, err := filepath.Rel(folder, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
-}
-
 // digest walks the folders of the artifacts and reads every file, in parallel,
 // and gives the artifacts their digests and names.
 //
@@ -313,13 +301,13 @@ func within(path, folder string) bool {
 func (p *planner) digest(ctx context.Context, folders [][]byte) error {
 	walks, reads := new(errgroup.Group), new(errgroup.Group)
 	walks.SetLimit(runtime.GOMAXPROCS(0))
-	found := make(chan *file, 1024)
+	found := make(chan *archive.File, 1024)
 	for range 2 * runtime.GOMAXPROCS(0) {
 		reads.Go(func() error {
-			buf := make([]byte, blockSize+longest(folders)+1)
+			h := archive.NewHasher(folders)
 			for f := range found {
 				if ctx.Err() == nil {
-					f.err = f.hash(ctx, folders, buf)
+					f.Err = h.Hash(ctx, f)
 				}
 			}
 			return nil
@@ -332,7 +320,7 @@ func (p *planner) digest(ctx context.Context, folders [][]byte) error {
 				found <- f
 			}
 			if a.folder != "" {
-				problems[i] = p.walk(a, func(f *file) { found <- f })
+				problems[i] = p.walk(a, func(f *archive.File) { found <- f })
 			}
 			return nil
 		})
@@ -345,18 +333,18 @@ func (p *planner) digest(ctx context.Context, folders [][]byte) error {
 	for i, a := range p.distinct {
 		first := a.refs[0]
 		for _, f := range a.files {
-			if f.err != nil {
-				e := first.Errorf("%q: %v", first.Local, f.err)
-				e.Err = f.err
+			if f.Err != nil {
+				e := first.Errorf("%q: %v", first.Local, f.Err)
+				e.Err = f.Err
 				problems[i] = append(problems[i], e)
 			}
 		}
 		p.errs[first.Template] = append(p.errs[first.Template], problems[i]...)
 		if a.zip {
-			a.digest = digestOf(a.files)
+			a.digest = archive.Digest(a.files)
 			a.name = a.digest + ".zip"
 		} else if len(a.files) == 1 {
-			a.digest = hex.EncodeToString(a.files[0].sum[:])
+			a.digest = hex.EncodeToString(a.files[0].SHA256[:])
 			a.name = a.digest + extension(a.path, a.refs[0].WantsZip())
 		}
 	}

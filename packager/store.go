@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
@@ -39,6 +40,15 @@ func BucketVariable(name string) string { return region.BucketVariable(name) }
 // environ, a list of the form of os.Environ. One that is set and empty counts:
 // a region must not vanish because a value got lost.
 func RegionsOf(environ []string) []string { return region.OfVariables(environ) }
+
+// TempName returns the pattern, as os.CreateTemp takes it, of temporary files
+// beside the outputs. Files of such names never enter an archive.
+func TempName() string { return archive.TempName }
+
+// OutputsFile lists, a name on each line, files of its folder that mrpackage
+// wrote there and whose names do not tell: a report, templates of a pattern of
+// the user's own. The walk of an artifact leaves them out, and the list too.
+const OutputsFile = archive.OutputsFile
 
 // complete returns the stores with their buckets filled in, and every problem.
 func complete(stores []Store) ([]Store, []error) {

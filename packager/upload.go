@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 )
 
 // A run is one upload of a plan.
@@ -21,7 +23,7 @@ type run struct {
 	result   *Result
 	buckets  []*bucket
 	home     string // the region that this machine is in, "" where nobody knows
-	archiver *archiver
+	archiver *archive.Archiver
 
 	began time.Time
 
@@ -46,12 +48,12 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	if p.opts.DryRun && p.opts.ArchiveDir == "" {
 		return r.result, nil
 	}
-	dir, err := os.MkdirTemp("", tempName)
+	dir, err := os.MkdirTemp("", archive.TempName)
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r.archiver = newArchiver(dir)
+	r.archiver = archive.NewArchiver(dir)
 
 	for i := range p.Stores {
 		p.Stores[i].Times = Times{Rewrite: p.Stores[i].Times.Rewrite}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
@@ -74,7 +75,7 @@ func (a *artifact) unzipped() int64 {
 	if a.zip {
 		return a.size()
 	}
-	z, err := zip.OpenReader(a.files[0].path)
+	z, err := zip.OpenReader(a.files[0].Path)
 	if err != nil {
 		return a.size()
 	}
@@ -92,8 +93,8 @@ func (a *artifact) unzipped() int64 {
 func (a *artifact) buildFolder() []error {
 	var names []string
 	for _, f := range a.files {
-		if f.placed {
-			names = append(names, f.name)
+		if f.HoldsFolder {
+			names = append(names, f.Name)
 		}
 	}
 	if len(names) == 0 {
@@ -107,7 +108,7 @@ func (a *artifact) buildFolder() []error {
 	}
 	r := a.refs[0]
 	e := r.Errorf("%q: %s%s the path of this build's folder: in another folder the same code has another key, and is deployed again", r.Local, names[0], more)
-	e.Hint = "keep such files out with --exclude or " + ignoreFile
+	e.Hint = "keep such files out with --exclude or " + archive.IgnoreFile
 	return []error{e}
 }
 

@@ -1,4 +1,4 @@
-package packager
+package archive
 
 import (
 	"archive/zip"
@@ -126,10 +126,10 @@ func (z *zipWriter) close() error {
 	return z.write(b)
 }
 
-// isZip tells whether a file is a zip already: it begins like one (APPNOTE
+// IsZip tells whether a file is a zip already: it begins like one (APPNOTE
 // 4.3.7, 4.3.16, 8.5.3), or ends like one, as a jar with a script before it
 // does.
-func isZip(path string) (bool, error) {
+func IsZip(path string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return false, err

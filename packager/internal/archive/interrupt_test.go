@@ -1,4 +1,4 @@
-package packager
+package archive
 
 import (
 	"bufio"
@@ -23,13 +23,13 @@ func TestReadingEndsWithContext(t *testing.T) {
 	if err := os.WriteFile(path, noise, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := &file{name: "model.bin", path: path, size: int64(len(noise)), sum: sha256.Sum256(noise)}
-	a := newArchiver(dir)
+	f := &File{Name: "model.bin", Path: path, Size: int64(len(noise)), SHA256: sha256.Sum256(noise)}
+	a := NewArchiver(dir)
 	for name, err := range map[string]error{
-		"storing in the archive":     (&writer{ctx: ctx, buffered: bufio.NewWriter(io.Discard), zip: zipWriter{w: io.Discard}}).storeLarge(&entry{size: f.size}, f),
-		"keeping in --archive-dir":   keep(ctx, path, dir, "kept.zip"),
-		"copying":                    func() error { _, err := a.copy(ctx, f); return err }(),
-		"the archive with all of it": func() error { _, err := a.archive(ctx, []*file{f}); return err }(),
+		"storing in the archive":     (&writer{ctx: ctx, buffered: bufio.NewWriter(io.Discard), zip: zipWriter{w: io.Discard}}).storeLarge(&entry{size: f.Size}, f),
+		"keeping in --archive-dir":   Keep(ctx, path, dir, "kept.zip"),
+		"copying":                    func() error { _, err := a.Copy(ctx, f); return err }(),
+		"the archive with all of it": func() error { _, err := a.Archive(ctx, []*File{f}); return err }(),
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)

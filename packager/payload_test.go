@@ -10,28 +10,27 @@ import (
 
 // The checksums of parts are those of the file's pieces, and each is computed
 // once for all stores.
-func TestPartsOfSpool(t *testing.T) {
+func TestPartsOfPayload(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), (2*partSize+16)/16)
-	path := filepath.Join(t.TempDir(), "spool")
+	path := filepath.Join(t.TempDir(), "payload")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := newSpool(path, int64(len(content)), sha256.Sum256(content))
-	if len(s.parts) != 3 {
-		t.Fatalf("%d parts", len(s.parts))
+	sum := sha256.Sum256(content)
+	p := filePayload("", path, int64(len(content)), sum[:])
+	if len(p.parts) != 3 {
+		t.Fatalf("%d parts", len(p.parts))
 	}
 	for range 2 {
-		for i, part := range s.parts {
+		for i, part := range p.parts {
 			want := sha256.Sum256(content[i*partSize : min((i+1)*partSize, len(content))])
 			if got, err := part(); err != nil || !bytes.Equal(got, want[:]) {
 				t.Errorf("part %d: %x, %v", i+1, got, err)
 			}
 		}
-		if err := s.remove(); err != nil { // nothing can be read again
-			t.Fatal(err)
-		}
+		_ = os.Remove(path) // nothing can be read again
 	}
-	if small := newSpool(path, partSize, [sha256.Size]byte{}); small.parts != nil {
+	if small := filePayload("", path, partSize, nil); small.parts != nil {
 		t.Error("what goes in one request has parts")
 	}
 }

@@ -1,4 +1,4 @@
-package packager
+package archive
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ const (
 
 // A block is a file, or a piece of a large one, on its way into an archive.
 type block struct {
-	file               *file
+	file               *File
 	first, last, whole bool // of its file
 	dictionary         []byte
 	data               []byte
@@ -60,12 +60,12 @@ type compressor struct{ w *flate.Writer }
 // bytes follow from its content and dictionary alone.
 func (c *compressor) compress(b *block) (err error) {
 	if b.whole {
-		n, err := readFile(b.file.path, b.room()[:b.file.size+1])
+		n, err := readFile(b.file.Path, b.room()[:b.file.Size+1])
 		if err != nil {
-			return fmt.Errorf("reading %s: %s", b.file.path, problem.Cause(err))
+			return fmt.Errorf("reading %s: %s", b.file.Path, problem.Cause(err))
 		}
 		b.data, b.dictionary = b.room()[:n], b.dictionary[:0]
-		if int64(n) != b.file.size || checksum(0, b.data) != b.file.crc {
+		if int64(n) != b.file.Size || checksum(0, b.data) != b.file.crc {
 			return b.file.changed()
 		}
 	}
@@ -83,7 +83,7 @@ func (c *compressor) compress(b *block) (err error) {
 		err = c.w.Flush() // ends on a whole byte, so that the next block can follow
 	}
 	if err != nil {
-		return fmt.Errorf("compressing %s: %w", b.file.name, err)
+		return fmt.Errorf("compressing %s: %w", b.file.Name, err)
 	}
 	close(b.ready)
 	return nil

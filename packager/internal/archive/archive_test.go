@@ -1,4 +1,4 @@
-package packager
+package archive
 
 import (
 	"archive/zip"
@@ -55,15 +55,15 @@ func tree(t *testing.T) string {
 	return dir
 }
 
-func hashed(t *testing.T, dir string) []*file {
+func hashed(t *testing.T, dir string) []*File {
 	t.Helper()
-	x, err := newExcluder(nil, nil)
+	x, err := NewExcluder(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, _, errs := list(t.Context(), dir, x, func(*file) {})
+	files, _, errs := List(t.Context(), dir, x, func(*File) {})
 	for _, f := range files {
-		errs = append(errs, f.hash(t.Context(), nil, make([]byte, blockSize+1)))
+		errs = append(errs, NewHasher(nil).Hash(t.Context(), f))
 	}
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
@@ -84,23 +84,23 @@ func TestArchiveBytes(t *testing.T) {
 		wantSum    = "d19328f29d54374d15d472f2e1a01a18b9a817d5db95bd25275a7ff001732cc5"
 	)
 	files := hashed(t, tree(t))
-	if got := digestOf(files); got != wantDigest {
+	if got := Digest(files); got != wantDigest {
 		t.Errorf("digest is %s, want %s", got, wantDigest)
 	}
 	for _, workers := range []int{1, 2, 7} {
 		a := newArchiverWith(t.TempDir(), workers)
-		s, err := a.archive(t.Context(), files)
+		s, err := a.Archive(t.Context(), files)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := hex.EncodeToString(s.sum[:]); got != wantSum {
+		if got := hex.EncodeToString(s.SHA256[:]); got != wantSum {
 			t.Errorf("with %d workers the archive's SHA-256 is %s, want %s", workers, got, wantSum)
 		}
-		stored, err := os.ReadFile(s.path)
+		stored, err := os.ReadFile(s.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sha256.Sum256(stored) != s.sum || int64(len(stored)) != s.size {
+		if sha256.Sum256(stored) != s.SHA256 || int64(len(stored)) != s.Size {
 			t.Error("size or sum is not that of the file")
 		}
 	}
@@ -109,11 +109,11 @@ func TestArchiveBytes(t *testing.T) {
 // What the package comment says of an archive, entry by entry.
 func TestArchiveEntries(t *testing.T) {
 	dir := tree(t)
-	s, err := newArchiver(t.TempDir()).archive(t.Context(), hashed(t, dir))
+	s, err := NewArchiver(t.TempDir()).Archive(t.Context(), hashed(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	z, err := zip.OpenReader(s.path)
+	z, err := zip.OpenReader(s.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestArchiveOfChangedFile(t *testing.T) {
 			if err := os.WriteFile(path, []byte(change), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := newArchiver(spool).archive(t.Context(), files)
+			_, err := NewArchiver(spool).Archive(t.Context(), files)
 			if err == nil || !strings.Contains(err.Error(), filepath.Base(path)+" changed while it was read") {
 				t.Errorf("archiving: %v", err)
 			}
@@ -190,16 +190,16 @@ func TestArchiveOfChangedFile(t *testing.T) {
 func TestCopyOfChangedFile(t *testing.T) {
 	dir := tree(t)
 	files := hashed(t, dir)
-	i := slices.IndexFunc(files, func(f *file) bool { return f.name == "lib/large-noise" })
-	a := newArchiver(t.TempDir())
-	s, err := a.copy(t.Context(), files[i])
-	if err != nil || s.sum != files[i].sum || s.size != files[i].size {
+	i := slices.IndexFunc(files, func(f *File) bool { return f.Name == "lib/large-noise" })
+	a := NewArchiver(t.TempDir())
+	s, err := a.Copy(t.Context(), files[i])
+	if err != nil || s.SHA256 != files[i].SHA256 || s.Size != files[i].Size {
 		t.Fatalf("copying: %v", err)
 	}
-	if err := os.Truncate(files[i].path, files[i].size-1); err != nil {
+	if err := os.Truncate(files[i].Path, files[i].Size-1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.copy(t.Context(), files[i]); err == nil || !strings.Contains(err.Error(), "changed while it was read") {
+	if _, err := a.Copy(t.Context(), files[i]); err == nil || !strings.Contains(err.Error(), "changed while it was read") {
 		t.Errorf("copying: %v", err)
 	}
 }
@@ -209,7 +209,7 @@ func TestArchiveEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	spool := t.TempDir()
-	if _, err := newArchiver(spool).archive(ctx, files); !errors.Is(err, context.Canceled) {
+	if _, err := NewArchiver(spool).Archive(ctx, files); !errors.Is(err, context.Canceled) {
 		t.Errorf("archiving: %v", err)
 	}
 	if left, err := filepath.Glob(filepath.Join(spool, "archive*")); err != nil || len(left) > 0 {
@@ -234,19 +234,19 @@ func TestArchiveBlocks(t *testing.T) {
 	}
 	files := hashed(t, dir)
 	a := newArchiverWith(t.TempDir(), 3)
-	var first *spool
+	var first *Spool
 	for range 5 {
-		s, err := a.archive(t.Context(), files)
+		s, err := a.Archive(t.Context(), files)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if first == nil {
 			first = s
-		} else if s.sum != first.sum {
+		} else if s.SHA256 != first.SHA256 {
 			t.Error("a used compressor makes other bytes")
 		}
 	}
-	z, err := zip.OpenReader(first.path)
+	z, err := zip.OpenReader(first.Path)
 	if err != nil {
 		t.Fatal(err)
 	}

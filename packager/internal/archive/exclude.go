@@ -1,4 +1,4 @@
-package packager
+package archive
 
 import (
 	"bytes"
@@ -17,24 +17,20 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 )
 
-// ignoreFile holds patterns in an artifact's root, in .dockerignore's syntax
+// IgnoreFile holds patterns in an artifact's root, in .dockerignore's syntax
 // (docs.docker.com, "Dockerfile reference", .dockerignore file).
-const ignoreFile = ".mrpackageignore"
+const IgnoreFile = ".mrpackageignore"
 
-// tempName is the pattern of every temporary name that mrpackage makes, so
+// TempName is the pattern of every temporary name that mrpackage makes, so
 // that what a killed run left is known and never packaged.
-const tempName = ".mrpackage-*.tmp"
-
-// TempName returns the pattern, as os.CreateTemp takes it, of temporary files
-// beside the outputs. Files of such names never enter an archive.
-func TempName() string { return tempName }
+const TempName = ".mrpackage-*.tmp"
 
 // OutputsFile lists, a name on each line, files of its folder that mrpackage
 // wrote there and whose names do not tell: a report, templates of a pattern of
 // the user's own. The walk of an artifact leaves them out, and the list too.
 const OutputsFile = ".mrpackage-outputs"
 
-// written returns the names in a folder's OutputsFile, none where there is no
+// written returns the names in a folder's outputsFile, none where there is no
 // such file.
 func written(dir string) ([]string, error) {
 	text, err := readList(filepath.Join(dir, OutputsFile))
@@ -44,20 +40,20 @@ func written(dir string) ([]string, error) {
 	return strings.Split(string(text), "\n"), err
 }
 
-// An excluder knows what never enters an archive.
-type excluder struct {
+// An Excluder knows what never enters an archive.
+type Excluder struct {
 	patterns []string         // of Options.Exclude
 	paths    []string         // outputs of this run, absolute and free of links
 	outputs  []*regexp.Regexp // absolute paths of outputs for any region
 	names    []*regexp.Regexp // base names of outputs for any region
 }
 
-// newExcluder takes output paths, which may hold {region}. Such a pattern
+// NewExcluder takes output paths, which may hold {region}. Such a pattern
 // stands for every region, so that outputs of an earlier run for other
 // regions stay out too. Files that have the default output's name stay out
 // wherever they are.
-func newExcluder(patterns, outputs []string) (*excluder, error) {
-	x := &excluder{patterns: patterns}
+func NewExcluder(patterns, outputs []string) (*Excluder, error) {
+	x := &Excluder{patterns: patterns}
 	if !utf8.ValidString(strings.Join(patterns, "")) {
 		return nil, fmt.Errorf("the exclude patterns %q are not UTF-8", patterns)
 	}
@@ -73,7 +69,7 @@ func newExcluder(patterns, outputs []string) (*excluder, error) {
 		if err != nil {
 			return nil, fmt.Errorf("finding the output %s: %w", out, err)
 		}
-		real := realPath(abs)
+		real := RealPath(abs)
 		if !strings.Contains(out, "{region}") {
 			x.paths = append(x.paths, real)
 			continue
@@ -86,8 +82,8 @@ func newExcluder(patterns, outputs []string) (*excluder, error) {
 	return x, nil
 }
 
-// realPath resolves links in as much of the path as there is.
-func realPath(path string) string {
+// RealPath resolves links in as much of the path as there is.
+func RealPath(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}
@@ -95,7 +91,13 @@ func realPath(path string) string {
 	if parent == path {
 		return path
 	}
-	return filepath.Join(realPath(parent), filepath.Base(path))
+	return filepath.Join(RealPath(parent), filepath.Base(path))
+}
+
+// Within tells whether path is folder or lies in it; both are real paths.
+func Within(path, folder string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // readList reads a list beside an artifact's files; none is an empty one.
@@ -115,31 +117,31 @@ func readList(path string) ([]byte, error) {
 }
 
 // output tells whether this run may write to the path.
-func (x *excluder) output(real string) bool {
+func (x *Excluder) output(real string) bool {
 	return slices.Contains(x.paths, real) || slices.ContainsFunc(x.outputs, func(r *regexp.Regexp) bool { return r.MatchString(real) })
 }
 
 // never tells whether an entry stays out of every archive: version control,
 // outputs, temporary files, the ignore file itself.
-func (x *excluder) never(name, real string) bool {
-	if name == ".git" || name == ignoreFile || name == OutputsFile || x.output(real) {
+func (x *Excluder) never(name, real string) bool {
+	if name == ".git" || name == IgnoreFile || name == OutputsFile || x.output(real) {
 		return true
 	}
-	if temp, _ := filepath.Match(tempName, name); temp {
+	if temp, _ := filepath.Match(TempName, name); temp {
 		return true
 	}
 	return x.named(name)
 }
 
 // named tells whether a file has the default output's name.
-func (x *excluder) named(name string) bool {
+func (x *Excluder) named(name string) bool {
 	return slices.ContainsFunc(x.names, func(r *regexp.Regexp) bool { return r.MatchString(name) })
 }
 
 // rules returns the matcher for one artifact: its ignore file's patterns, then
 // those of the run, so that the run has the last word.
-func (x *excluder) rules(root string) (*patternmatcher.PatternMatcher, error) {
-	path := filepath.Join(root, ignoreFile)
+func (x *Excluder) rules(root string) (*patternmatcher.PatternMatcher, error) {
+	path := filepath.Join(root, IgnoreFile)
 	text, err := readList(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)

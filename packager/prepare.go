@@ -1,0 +1,87 @@
+package packager
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
+)
+
+// payload makes an artifact ready to be sent. release gives its temporary file
+// back.
+func (r *run) payload(ctx context.Context, a *artifact) (load payload, release func() error, err error) {
+	if a.zip {
+		began := time.Now()
+		s, err := r.archiver.Archive(ctx, a.files)
+		if err != nil {
+			return payload{}, nil, a.explain(err)
+		}
+		r.archived(a, s.Size, began)
+		load = filePayload(a.digest, s.Path, s.Size, s.SHA256[:])
+		release = s.Remove
+	} else {
+		// What is sent is a copy that was held against the digest: the file
+		// may change before the last region has it.
+		s, err := r.archiver.Copy(ctx, a.files[0])
+		if err != nil {
+			return payload{}, nil, a.explain(err)
+		}
+		load = filePayload(a.digest, s.Path, s.Size, s.SHA256[:])
+		release = s.Remove
+	}
+	if r.opts.ArchiveDir != "" {
+		if err := r.keep(ctx, load.path, a.name); err != nil {
+			return payload{}, nil, errors.Join(err, release())
+		}
+	}
+	return load, release, nil
+}
+
+func (r *run) archived(a *artifact, size int64, began time.Time) {
+	now := time.Now()
+	r.mu.Lock()
+	r.result.Times.Archive.add(began, now)
+	r.mu.Unlock()
+	r.tell(Event{Kind: Archived, Object: Object{Key: a.name, Artifact: a.view, Size: size}, Took: now.Sub(began)})
+}
+
+// explain names the reference whose artifact could not be archived.
+func (a *artifact) explain(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return &problem.Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let TMPDIR name a folder on a larger one"}
+	}
+	r := a.refs[0]
+	e := r.Errorf("%q: %v", r.Local, err)
+	e.Err = err
+	return e
+}
+
+func plainPayload(a *artifact) payload {
+	f := a.files[0]
+	return payload{digest: a.digest, size: f.Size, sum: f.SHA256[:]}
+}
+
+func nestedPayload(o object) payload {
+	sum := sha256.Sum256(o.body)
+	return payload{digest: hex.EncodeToString(sum[:]), size: int64(len(o.body)), sum: sum[:], body: o.body}
+}
+
+// keep puts a stored file into the folder for archives. A run that sends
+// nothing needs it nowhere else.
+func (r *run) keep(ctx context.Context, path, name string) error {
+	if r.opts.DryRun && os.MkdirAll(r.opts.ArchiveDir, 0o777) == nil && os.Chmod(path, 0o644) == nil && //nolint:gosec // what is kept is for others to read
+		os.Rename(path, filepath.Join(r.opts.ArchiveDir, name)) == nil {
+		return nil
+	}
+	return archive.Keep(ctx, path, r.opts.ArchiveDir, name)
+}
