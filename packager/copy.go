@@ -1,17 +1,11 @@
 package packager
 
 import (
-	"context"
-	"encoding/base64"
-	"errors"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
 // Copy says when an archive that one store has reaches the others by S3's own
@@ -85,7 +79,7 @@ func (c *copier) first(stores []Contents, wants []want, size int64) int {
 
 // may tells whether a copy can work: never between partitions, and not where
 // one was refused before.
-func (c *copier) may(buckets []*bucket, from, to want) bool {
+func (c *copier) may(buckets []*s3store.Bucket, from, to want) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return region.Partition(buckets[from.store].Region) == region.Partition(buckets[to.store].Region) && !c.refused[[2]int{from.store, to.store}]
@@ -100,7 +94,7 @@ func (c *copier) refuse(from, to want) {
 // A holding is an object that a store has and was proved.
 type holding struct {
 	want
-	load payload
+	load s3store.Payload
 }
 
 // sourceOf is a store that has an artifact's object already, where the others
@@ -111,17 +105,17 @@ func (r *run) sourceOf(c *copier, a *artifact, wants []want) (from holding, ok b
 		return from, false
 	}
 	j := wants[0].object // the stores list the same artifacts, in the same order
-	for i := range r.found {
-		f := r.found[i][j]
-		if f.presence == proved && c.worth(f.size, len(wants)) && (!ok || r.Stores[i].Region == c.home) {
-			from, ok = holding{want{store: i, object: j}, payload{digest: a.digest, size: f.size, sum: f.recorded}}, true
+	for i := range r.states {
+		f := r.states[i][j]
+		if f.presence == s3store.Proved && c.worth(f.size, len(wants)) && (!ok || r.Stores[i].Region == c.home) {
+			from, ok = holding{want{store: i, object: j}, s3store.Payload{Digest: a.digest, Size: f.size, SHA256: f.sum}}, true
 		}
 	}
 	return from, ok
 }
 
 // copy has S3 copy an object from one store to another.
-func (r *run) copy(c *copier, from, to want, load payload) bool {
+func (r *run) copy(c *copier, from, to want, load s3store.Payload) bool {
 	source, b, began := r.buckets[from.store], r.buckets[to.store], time.Now()
 	if r.ctx.Err() != nil || r.failed(to.store) {
 		return true // nobody wants it any more
@@ -129,40 +123,13 @@ func (r *run) copy(c *copier, from, to want, load payload) bool {
 	if !c.may(r.buckets, from, to) {
 		return false
 	}
-	version, err := b.copyFrom(r.ctx, source, r.objects[from.store][from.object].key, r.objects[to.store][to.object].key, load)
+	version, err := b.CopyFrom(r.ctx, source, r.objects[from.store][from.object].key, r.objects[to.store][to.object].key, load)
 	if err != nil {
 		if r.ctx.Err() == nil {
 			c.refuse(from, to)
 		}
 		return false
 	}
-	r.finished(to, Copied, load.size, version, began)
+	r.finished(to, Copied, load.Size, version, began)
 	return true
-}
-
-// copyFrom stores a payload by copying it from another bucket, in which it is
-// stored under the same name.
-func (b *bucket) copyFrom(ctx context.Context, from *bucket, fromKey, key string, p payload) (version string, err error) {
-	if p.size > maxCopy || b.options.copyPart > 0 && p.size > b.options.copyPart {
-		return b.copyParts(ctx, from, fromKey, key, p)
-	}
-	input := &s3.CopyObjectInput{
-		Bucket: &b.Bucket, Key: &key, CopySource: aws.String(copySource(from.Bucket, fromKey)),
-		MetadataDirective: types.MetadataDirectiveReplace, Metadata: b.metadataOf(p),
-		TaggingDirective: types.TaggingDirectiveReplace, Tagging: b.tagging(),
-		ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
-	}
-	input.ServerSideEncryption, input.SSEKMSKeyId = b.encryption()
-	if from.Owner != "" {
-		input.ExpectedSourceBucketOwner = &from.Owner
-	}
-	out, err := b.client.CopyObject(ctx, input)
-	if err != nil {
-		return "", err
-	}
-	// S3 computes the copy's checksum from what it copied: proof enough.
-	if out.CopyObjectResult == nil || aws.ToString(out.CopyObjectResult.ChecksumSHA256) != base64.StdEncoding.EncodeToString(p.sum) {
-		return "", errors.New("the copy is not what was to be copied")
-	}
-	return aws.ToString(out.VersionId), nil
 }

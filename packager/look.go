@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
 // check asks for every bucket at once, and reports every one that is not as
@@ -17,7 +19,7 @@ func (r *run) check() error {
 	group.SetLimit(r.opts.questions())
 	for i, b := range r.buckets {
 		group.Go(func() error {
-			errs[i] = b.check(r.ctx)
+			errs[i] = b.Check(r.ctx)
 			return nil
 		})
 	}
@@ -54,13 +56,13 @@ func (r *run) look(decide func(decision)) error {
 // says whether it may be used.
 func (r *run) lookForAll(ctx context.Context, decide func(decision), counts func() bool) {
 	began := time.Now()
-	r.found = make([][]found, len(r.buckets))
+	r.states = make([][]state, len(r.buckets))
 	missing, pending := make([]atomic.Int64, len(r.buckets)), make([]atomic.Int64, len(r.buckets))
 	most := 0
 	for i := range r.buckets {
 		n := len(r.objects[i])
 		most = max(most, n)
-		r.found[i] = make([]found, n)
+		r.states[i] = make([]state, n)
 		pending[i].Store(int64(n))
 	}
 	// Unanswered counts, for each object, the stores that have not answered. They
@@ -69,18 +71,18 @@ func (r *run) lookForAll(ctx context.Context, decide func(decision), counts func
 	ask := func(i, j int) {
 		b, o, asked := r.buckets[i], r.objects[i][j], time.Now()
 		wanted := !r.opts.ForceUpload && !r.failed(i)
-		var f found
+		var f s3store.Found
 		var err error
 		if wanted {
-			f, err = b.look(ctx, o.key, o.expected())
+			f, err = b.Look(ctx, o.key, o.expected())
 		}
 		if !counts() {
 			return
 		}
 		if wanted {
-			r.found[i][j] = r.answered(i, j, f, err, asked)
+			r.states[i][j] = r.answered(i, j, f, err, asked)
 		}
-		if r.found[i][j].presence != proved {
+		if r.states[i][j].presence != s3store.Proved {
 			missing[i].Add(1)
 			if o.artifact == nil {
 				decide(decision{wants: []want{r.want(i, j)}})
@@ -134,13 +136,13 @@ func (r *run) looked(began time.Time, i, missing int) {
 }
 
 // want is what becomes of an object that was not found.
-func (r *run) want(i, j int) want { return want{i, j, r.found[i][j].presence == unknown} }
+func (r *run) want(i, j int) want { return want{i, j, r.states[i][j].presence == s3store.Unknown} }
 
 // decision is which stores want an artifact, which may be none.
 func (r *run) decision(j int) decision {
 	d := decision{artifact: r.objects[0][j].artifact}
-	for i := range r.found {
-		if r.found[i][j].presence != proved {
+	for i := range r.states {
+		if r.states[i][j].presence != s3store.Proved {
 			d.wants = append(d.wants, r.want(i, j))
 		}
 	}
@@ -160,37 +162,36 @@ func (r *run) keepAll(decide func(decision)) error {
 
 // expected is what an object should be, as far as that is known before it is
 // archived.
-func (o object) expected() payload {
+func (o object) expected() s3store.Payload {
 	switch {
 	case o.artifact == nil:
 		return nestedPayload(o)
 	case o.artifact.zip:
-		return payload{digest: o.artifact.digest, size: -1}
+		return s3store.Payload{Digest: o.artifact.digest, Size: -1}
 	}
 	return plainPayload(o.artifact)
 }
 
 // answered takes in what a store has said of an object, and refreshes one that
 // is old. What it returns is what is known then.
-func (r *run) answered(i, j int, f found, err error, asked time.Time) found {
+func (r *run) answered(i, j int, f s3store.Found, err error, asked time.Time) state {
 	b, key := r.buckets[i], r.objects[i][j].key
 	if err != nil {
 		r.fail(i, err)
 	}
-	switch f.presence {
-	case proved:
+	switch f.Presence {
+	case s3store.Proved:
 		action, version := Reused, ""
-		if b.old(f) {
-			if version, err = b.refresh(r.ctx, key, f); err != nil {
-				f.presence = different // it may not be copied, or changed meanwhile: a new put makes it young too
+		if b.Old(f) {
+			if version, err = b.Refresh(r.ctx, key, f); err != nil {
+				f.Presence = s3store.Different // it may not be copied, or changed meanwhile: a new put makes it young too
 				break
 			}
 			action = Refreshed
 		}
-		r.finished(want{store: i, object: j}, action, f.size, version, asked)
-	case foreign:
-		b.replaced(key, f.size)
+		r.finished(want{store: i, object: j}, action, f.Size, version, asked)
+	case s3store.Foreign:
+		r.tell(Event{Kind: Replaced, Region: b.Region, Bucket: b.Bucket, Object: Object{Key: key, Size: f.Size}})
 	}
-	f.head = nil
-	return f
+	return state{f.Presence, f.Size, f.SHA256}
 }

@@ -71,6 +71,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -140,6 +141,33 @@ type Options struct {
 	backoff  time.Duration // how long a retry waits at most
 	copyPart int64         // what is larger is copied in parts of this size
 }
+
+// A Store is a bucket in a region: what CodePipeline calls an artifact store.
+type Store struct {
+	Region string
+	// Bucket is the bucket's name. Empty means the value of the environment
+	// variable that [BucketVariable] names.
+	Bucket string
+	// Prefix stands before every key, a slash between them. Empty means none.
+	Prefix string
+	// Owner is the account ID that the bucket must belong to; every request
+	// says so. Empty means any.
+	Owner string
+	// KMSKey is the KMS key that objects are encrypted with: its ID, its ARN,
+	// or an alias. Empty means what Options.SSE says.
+	KMSKey string
+}
+
+// SSE is the encryption that S3 stores objects under.
+type SSE string
+
+// The encryptions that S3 knows for a bucket's objects (S3 API reference,
+// x-amz-server-side-encryption), and none to be asked for.
+const (
+	BucketSSE SSE = ""        // the bucket's own default
+	AES256    SSE = "AES256"  // S3's keys
+	KMS       SSE = "aws:kms" // a KMS key
+)
 
 // A Plan is what a run will store and the templates that it leads to. All of
 // it follows from the input alone.
@@ -313,10 +341,6 @@ type Event struct {
 	Err     error
 }
 
-// defaultRefresh is well before the 90 days after which the pipeline's artifact
-// buckets delete objects.
-const defaultRefresh = 30 * 24 * time.Hour
-
 // Package plans, archives, uploads and rewrites. Where it returns an error no
 // packaged template is returned. The error joins all problems: of the input,
 // in the template's order, or else of the stores, in their order; see [problem.Errors].
@@ -351,8 +375,8 @@ func (p *Plan) describe(artifacts []*artifact) {
 }
 
 // contents is the public view of what a store must hold.
-func contents(s Store, objects []object) Contents {
-	c := Contents{Store: s, Objects: make([]Object, len(objects))}
+func contents(s s3store.Store, objects []object) Contents {
+	c := Contents{Store: Store(s), Objects: make([]Object, len(objects))}
 	for i, o := range objects {
 		c.Objects[i] = Object{Key: o.key, Action: Planned, Size: int64(len(o.body))}
 		if o.artifact != nil {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
@@ -62,9 +63,7 @@ type artifactID struct {
 // in the order of the template, see [problem.Errors].
 func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	began := time.Now()
-	stores, storeErrs := complete(opts.Stores)
-	storeErrs = append(storeErrs, checkKeys(stores, opts.SSE)...)
-	opts.Stores = stores
+	stores, storeErrs := opts.stores()
 	if err := opts.Shard.check(); err != nil {
 		return nil, err
 	}
@@ -374,7 +373,7 @@ type object struct {
 // packageFor rewrites the templates for one store, nested ones first, since
 // their packaged form holds the store's bucket and so decides their key. It
 // returns the root's bytes and all that the store must hold, each key once.
-func (p *planner) packageFor(s Store, root *template.Template) ([]byte, []object, error) {
+func (p *planner) packageFor(s s3store.Store, root *template.Template) ([]byte, []object, error) {
 	var objects []object
 	keys := make(map[string]bool)
 	add := func(o object) string {
@@ -385,7 +384,7 @@ func (p *planner) packageFor(s Store, root *template.Template) ([]byte, []object
 		return o.key
 	}
 	for _, a := range p.distinct {
-		add(object{key: s.key(a.name), artifact: a})
+		add(object{key: s.Key(a.name), artifact: a})
 	}
 	stored := make(map[*template.Template]string) // the keys of nested templates
 	var rewrite func(t *template.Template) ([]byte, error)
@@ -400,7 +399,7 @@ func (p *planner) packageFor(s Store, root *template.Template) ([]byte, []object
 				return nil, err
 			}
 			sum := sha256.Sum256(body)
-			stored[nested] = add(object{key: s.key(hex.EncodeToString(sum[:]) + ".template"), nested: nested, body: body})
+			stored[nested] = add(object{key: s.Key(hex.EncodeToString(sum[:]) + ".template"), nested: nested, body: body})
 		}
 		return t.Rewrite(t == root && p.opts.UseJSON, func(r *template.Reference) template.Location {
 			l := template.Location{Region: s.Region, Bucket: s.Bucket}
@@ -410,7 +409,7 @@ func (p *planner) packageFor(s Store, root *template.Template) ([]byte, []object
 			case p.nested[r] != nil:
 				l.Key = stored[p.nested[r]]
 			default:
-				l.Key = s.key(p.targets[r].name)
+				l.Key = s.Key(p.targets[r].name)
 			}
 			return l
 		})

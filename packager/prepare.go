@@ -11,34 +11,35 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // payload makes an artifact ready to be sent. release gives its temporary file
 // back.
-func (r *run) payload(ctx context.Context, a *artifact) (load payload, release func() error, err error) {
+func (r *run) payload(ctx context.Context, a *artifact) (load s3store.Payload, release func() error, err error) {
 	if a.zip {
 		began := time.Now()
 		s, err := r.archiver.Archive(ctx, a.files)
 		if err != nil {
-			return payload{}, nil, a.explain(err)
+			return s3store.Payload{}, nil, a.explain(err)
 		}
 		r.archived(a, s.Size, began)
-		load = filePayload(a.digest, s.Path, s.Size, s.SHA256[:])
+		load = s3store.FilePayload(a.digest, s.Path, s.Size, s.SHA256[:])
 		release = s.Remove
 	} else {
 		// What is sent is a copy that was held against the digest: the file
 		// may change before the last region has it.
 		s, err := r.archiver.Copy(ctx, a.files[0])
 		if err != nil {
-			return payload{}, nil, a.explain(err)
+			return s3store.Payload{}, nil, a.explain(err)
 		}
-		load = filePayload(a.digest, s.Path, s.Size, s.SHA256[:])
+		load = s3store.FilePayload(a.digest, s.Path, s.Size, s.SHA256[:])
 		release = s.Remove
 	}
 	if r.opts.ArchiveDir != "" {
-		if err := r.keep(ctx, load.path, a.name); err != nil {
-			return payload{}, nil, errors.Join(err, release())
+		if err := r.keep(ctx, load.Path, a.name); err != nil {
+			return s3store.Payload{}, nil, errors.Join(err, release())
 		}
 	}
 	return load, release, nil
@@ -66,14 +67,14 @@ func (a *artifact) explain(err error) error {
 	return e
 }
 
-func plainPayload(a *artifact) payload {
+func plainPayload(a *artifact) s3store.Payload {
 	f := a.files[0]
-	return payload{digest: a.digest, size: f.Size, sum: f.SHA256[:]}
+	return s3store.Payload{Digest: a.digest, Size: f.Size, SHA256: f.SHA256[:]}
 }
 
-func nestedPayload(o object) payload {
+func nestedPayload(o object) s3store.Payload {
 	sum := sha256.Sum256(o.body)
-	return payload{digest: hex.EncodeToString(sum[:]), size: int64(len(o.body)), sum: sum[:], body: o.body}
+	return s3store.Payload{Digest: hex.EncodeToString(sum[:]), Size: int64(len(o.body)), SHA256: sum[:], Body: o.body}
 }
 
 // keep puts a stored file into the folder for archives. A run that sends

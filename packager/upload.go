@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
 // A run is one upload of a plan.
@@ -21,7 +22,7 @@ type run struct {
 	*Plan
 	ctx      context.Context
 	result   *Result
-	buckets  []*bucket
+	buckets  []*s3store.Bucket
 	home     string // the region that this machine is in, "" where nobody knows
 	archiver *archive.Archiver
 
@@ -30,7 +31,14 @@ type run struct {
 	mu       sync.Mutex
 	failures []error // the first of each store
 
-	found [][]found // by store and object
+	states [][]state // by store and object
+}
+
+// A state is what is known of an object in a store.
+type state struct {
+	presence s3store.Presence
+	size     int64
+	sum      []byte // the recorded SHA-256 of the object's bytes
 }
 
 // A want is an object that a store lacks.
@@ -60,11 +68,11 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	}
 	look := r.keepAll
 	if !p.opts.DryRun {
-		t := newTransport(p.opts.stall)
-		defer t.close()
-		if r.buckets, r.home, err = openBuckets(ctx, p.opts, t, r.tell); err != nil {
+		connections, err := r.connect()
+		if err != nil {
 			return nil, err
 		}
+		defer connections.Close()
 		look = r.look
 	}
 	uncopied, err := r.transfer(look, p.opts.Copy)
@@ -77,6 +85,54 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		}, CopyNever)
 	}
 	return r.result, joined(ctx, append([]error{err}, r.failures...)...)
+}
+
+// connect opens the buckets of the plan's stores.
+func (r *run) connect() (*s3store.Connections, error) {
+	config := r.opts.storeConfig()
+	if r.opts.AWS == nil {
+		var err error
+		if config.AWS, err = s3store.LoadAWS(r.ctx); err != nil {
+			return nil, err
+		}
+	}
+	r.home = config.AWS.Region
+	c := s3store.Connect(config, len(r.Stores))
+	r.buckets = make([]*s3store.Bucket, len(r.Stores))
+	for i, s := range r.Stores {
+		event := Event{Region: s.Region, Bucket: s.Bucket}
+		r.buckets[i] = c.Bucket(s3store.Store(s.Store), s3store.Told{
+			Sent: func(key string, bytes int64) {
+				e := event
+				e.Kind, e.Object.Key, e.Bytes = Sent, key, bytes
+				r.tell(e)
+			},
+			Replaced: func(key string, size int64) {
+				e := event
+				e.Kind, e.Object.Key, e.Object.Size = Replaced, key, size
+				r.tell(e)
+			},
+			Retrying: func(err error, delay time.Duration) {
+				e := event
+				e.Kind, e.Err, e.Took = Retrying, err, delay
+				r.tell(e)
+			},
+		})
+	}
+	return c, nil
+}
+
+// storeConfig is what of the options is a bucket's matter.
+func (o Options) storeConfig() s3store.Config {
+	config := s3store.Config{
+		Metadata: o.Metadata, Provenance: o.Provenance, Tags: o.Tags, SSE: s3store.SSE(o.SSE), RefreshAfter: o.RefreshAfter,
+		Jobs: o.jobs(), Questions: o.questions(), EndpointURL: o.EndpointURL,
+		Stall: o.stall, Backoff: o.backoff, CopyPart: o.copyPart,
+	}
+	if o.AWS != nil {
+		config.AWS = *o.AWS
+	}
+	return config
 }
 
 // A decision is which stores want an artifact, or a nested template where there
@@ -110,7 +166,7 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 	archives.SetLimit(runtime.GOMAXPROCS(0))
 	spools, uploads := make(chan struct{}, r.opts.jobs()), make(chan struct{}, r.opts.jobs())
 	copies := make(chan struct{}, r.opts.questions())
-	upload := func(w want, load payload, done func(stored bool) error) {
+	upload := func(w want, load s3store.Payload, done func(stored bool) error) {
 		transfers.Go(func() error {
 			uploads <- struct{}{}
 			defer func() { <-uploads }()
@@ -118,7 +174,7 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 		})
 	}
 	c := &copier{mode: mode, home: r.home, refused: make(map[[2]int]bool)}
-	copyTo := func(from, to want, load payload, done func(copied bool) error) {
+	copyTo := func(from, to want, load s3store.Payload, done func(copied bool) error) {
 		copies <- struct{}{}
 		transfers.Go(func() error {
 			defer func() { <-copies }()
@@ -127,7 +183,7 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 	}
 	// send brings what is on disk to the stores, at once or by way of the first,
 	// and calls sent when all have it.
-	send := func(to []want, load payload, sent func() error) error {
+	send := func(to []want, load s3store.Payload, sent func() error) error {
 		if len(to) == 0 {
 			return sent()
 		}
@@ -139,7 +195,7 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 			}
 			return nil
 		}
-		first := c.first(r.Stores, to, load.size)
+		first := c.first(r.Stores, to, load.Size)
 		if first < 0 {
 			for _, w := range to {
 				upload(w, load, done)
@@ -225,22 +281,22 @@ func (o Options) questions() int { return 4 * o.jobs() }
 
 // put stores one object in one store, unless that store has failed before, and
 // tells whether it is there for sure, so that others may copy it.
-func (r *run) put(w want, load payload) bool {
+func (r *run) put(w want, load s3store.Payload) bool {
 	if r.failed(w.store) || r.ctx.Err() != nil {
 		return false
 	}
 	b, began := r.buckets[w.store], time.Now()
-	was, version, err := b.put(r.ctx, r.objects[w.store][w.object].key, load, w.ifAbsent)
+	was, version, err := b.Put(r.ctx, r.objects[w.store][w.object].key, load, w.ifAbsent)
 	if err != nil {
 		r.fail(w.store, err)
 		return false
 	}
 	action := Uploaded
-	if was != absent {
+	if was != s3store.Absent {
 		action = Reused
 	}
-	r.finished(w, action, load.size, version, began)
-	return was != unknown
+	r.finished(w, action, load.Size, version, began)
+	return was != s3store.Unknown
 }
 
 func (r *run) fail(store int, err error) {

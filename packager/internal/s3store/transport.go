@@ -1,4 +1,4 @@
-package packager
+package s3store
 
 import (
 	"context"
@@ -16,8 +16,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go/middleware"
 )
@@ -191,50 +189,4 @@ func (t *transport) close() {
 	for _, c := range open {
 		_ = c.Close()
 	}
-}
-
-// A retryer is the SDK's, with jitter, and tells of every retry. Each region
-// has its own.
-type retryer struct {
-	aws.RetryerV2
-	tell func(err error, delay time.Duration)
-}
-
-func newRetryer(cfg aws.Config, longest time.Duration, tell func(error, time.Duration)) aws.Retryer {
-	return retryer{retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = attempts
-		if cfg.RetryMaxAttempts > 0 {
-			o.MaxAttempts = cfg.RetryMaxAttempts
-		}
-		if longest > 0 {
-			o.MaxBackoff = longest
-		}
-		// The SDK's quota is made for a client that sends one request at a
-		// time; here a whole run shares it, and many requests that fail at
-		// once would use it up.
-		o.RateLimiter = ratelimit.None
-		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-			return renew(cfg.Credentials, err)
-		}))
-	}), tell}
-}
-
-// RetryDelay returns how long to wait before the next try.
-func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
-	delay, derr := r.RetryerV2.RetryDelay(attempt, err)
-	if derr == nil {
-		r.tell(err, delay)
-	}
-	return delay, derr
-}
-
-// renew has credentials fetched again that AWS no longer takes: a provider may
-// have newer ones before the old ones' time is over.
-func renew(provider aws.CredentialsProvider, err error) aws.Ternary {
-	cache, ok := provider.(*aws.CredentialsCache)
-	if c := code(err); !ok || c != "ExpiredToken" && c != "ExpiredTokenException" && c != "RequestExpired" {
-		return aws.UnknownTernary
-	}
-	cache.Invalidate()
-	return aws.TrueTernary
 }

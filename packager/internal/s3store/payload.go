@@ -1,4 +1,4 @@
-package packager
+package s3store
 
 import (
 	"crypto/sha256"
@@ -8,21 +8,21 @@ import (
 	"sync"
 )
 
-// A payload is what is to be stored under a key.
-type payload struct {
-	digest string // what it is made of, lower-case hex
-	size   int64  // -1 before an archive is made
-	sum    []byte // SHA-256 of the bytes
-	body   []byte
-	path   string // the file that holds the bytes; "" where body does
+// A Payload is what is to be stored under a key.
+type Payload struct {
+	Digest string // what it is made of, lower-case hex
+	Size   int64  // -1 before an archive is made
+	SHA256 []byte // SHA-256 of the bytes
+	Body   []byte
+	Path   string // the file that holds the bytes; "" where body does
 	// parts has the SHA-256 of each part of a multipart upload, which is computed
 	// when it is first asked for: once, however many stores get the part.
 	parts []func() ([]byte, error)
 }
 
-// filePayload is the content of a file.
-func filePayload(digest, path string, size int64, sum []byte) payload {
-	p := payload{digest: digest, size: size, sum: sum, path: path}
+// FilePayload is the content of a file.
+func FilePayload(digest, path string, size int64, sum []byte) Payload {
+	p := Payload{Digest: digest, Size: size, SHA256: sum, Path: path}
 	for at := int64(0); at < size && size > partSize; at += partSize {
 		p.parts = append(p.parts, sync.OnceValues(func() ([]byte, error) { return sumOfPart(path, at) }))
 	}

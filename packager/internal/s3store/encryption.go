@@ -1,4 +1,4 @@
-package packager
+package s3store
 
 import (
 	"fmt"
@@ -12,11 +12,11 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// SSE is the encryption that S3 stores objects under.
+// SSE is the encryption that S3 stores objects under: the value of its header
+// x-amz-server-side-encryption (S3 API reference).
 type SSE string
 
-// The encryptions that S3 knows for a bucket's objects (S3 API reference,
-// x-amz-server-side-encryption), and none to be asked for.
+// The encryptions that S3 knows for a bucket's objects, and none to be asked for.
 const (
 	BucketSSE SSE = ""        // the bucket's own default
 	AES256    SSE = "AES256"  // S3's keys
@@ -24,19 +24,19 @@ const (
 )
 
 // encryption is what a put asks for.
-func (b *bucket) encryption() (types.ServerSideEncryption, *string) {
+func (b *Bucket) encryption() (types.ServerSideEncryption, *string) {
 	switch {
 	case b.KMSKey != "":
 		return types.ServerSideEncryptionAwsKms, &b.KMSKey
-	case b.options.SSE != BucketSSE:
-		return types.ServerSideEncryption(b.options.SSE), nil
+	case b.config.SSE != BucketSSE:
+		return types.ServerSideEncryption(b.config.SSE), nil
 	}
 	return "", nil
 }
 
 // encrypted tells whether an object is stored under the encryption that is
 // asked for. Only an alias does not tell whose key it is.
-func (b *bucket) encrypted(out *s3.HeadObjectOutput) bool {
+func (b *Bucket) encrypted(out *s3.HeadObjectOutput) bool {
 	want, key := b.encryption()
 	if want == "" {
 		return true
@@ -56,11 +56,11 @@ func isAlias(key string) bool {
 	return strings.HasPrefix(key, "alias/") || strings.Contains(key, ":alias/")
 }
 
-// checkKeys finds keys that cannot be right. A KMS key is of one region; an
+// CheckKeys finds keys that cannot be right. A KMS key is of one region; an
 // alias is a name that each region gives to a key of its own, and a
 // multi-Region key has one ID in all its regions (KMS guide, "Multi-Region
 // keys").
-func checkKeys(stores []Store, sse SSE) (errs []error) {
+func CheckKeys(stores []Store, sse SSE) (errs []error) {
 	arn := regexp.MustCompile(`^arn:aws[a-z-]*:kms:([a-z0-9-]+):[0-9]{12}:(?:key|alias)/[A-Za-z0-9/_-]+$`)
 	id := regexp.MustCompile(`^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
 	alias := regexp.MustCompile(`^alias/[A-Za-z0-9/_-]+$`)

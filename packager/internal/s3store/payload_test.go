@@ -1,4 +1,4 @@
-package packager
+package s3store
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ func TestPartsOfPayload(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(content)
-	p := filePayload("", path, int64(len(content)), sum[:])
+	p := FilePayload("", path, int64(len(content)), sum[:])
 	if len(p.parts) != 3 {
 		t.Fatalf("%d parts", len(p.parts))
 	}
@@ -30,7 +30,7 @@ func TestPartsOfPayload(t *testing.T) {
 		}
 		_ = os.Remove(path) // nothing can be read again
 	}
-	if small := filePayload("", path, partSize, nil); small.parts != nil {
+	if small := FilePayload("", path, partSize, nil); small.parts != nil {
 		t.Error("what goes in one request has parts")
 	}
 }

@@ -1,8 +1,7 @@
-package packager
+package s3store
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -18,37 +17,33 @@ type statement struct {
 	Condition map[string]map[string]string `json:",omitempty"`
 }
 
-// Policy returns, as JSON, the least IAM policy with which a run with these
-// options can do all that it does: store, prove what is stored, refresh it, and
-// clean up after an interrupted upload. What each request needs is said in the
-// S3 guide, "Required permissions for Amazon S3 API operations".
-func Policy(opts Options) ([]byte, error) {
-	stores, errs := complete(opts.Stores)
-	if errs = append(errs, checkKeys(stores, opts.SSE)...); len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
+// Policy returns, as JSON, the least IAM policy with which all can be done that this
+// package does: store, prove what is stored, refresh it, and clean up after an
+// interrupted upload. What each request needs is said in the S3 guide, "Required
+// permissions for Amazon S3 API operations". tags tells whether objects get tags.
+func Policy(stores []Store, tags bool) ([]byte, error) {
 	objects := statement{
 		Sid: "StoreAndProveObjects", Effect: "Allow",
 		Action: []string{"s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"},
 	}
-	if len(opts.Tags) > 0 {
+	if tags {
 		objects.Action = append(objects.Action, "s3:PutObjectTagging", "s3:GetObjectTagging")
 	}
 	buckets := statement{Sid: "TellMissingFromForbidden", Effect: "Allow", Action: []string{"s3:ListBucket"}}
-	policy := struct {
+	document := struct {
 		Version   string
 		Statement []statement
 	}{Version: "2012-10-17"}
 	var keys []statement
 	for _, s := range stores {
-		objects.Resource = append(objects.Resource, s.arn(s.key("*")))
+		objects.Resource = append(objects.Resource, s.arn(s.Key("*")))
 		buckets.Resource = append(buckets.Resource, s.arn(""))
 		if s.KMSKey != "" {
 			keys = append(keys, s.keyStatement(len(keys)+1))
 		}
 	}
-	policy.Statement = append([]statement{objects, buckets}, keys...)
-	text, err := json.MarshalIndent(policy, "", "  ")
+	document.Statement = append([]statement{objects, buckets}, keys...)
+	text, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the policy: %w", err)
 	}

@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package packager
+package s3store
 
 import "net"
 

@@ -1,4 +1,4 @@
-package packager
+package s3store
 
 import (
 	"context"
@@ -16,13 +16,14 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // explain turns an answer of AWS into an Error that names region, bucket, key,
 // AWS's code and request id, and says what to do. action is the IAM action
 // that the request needs.
-func (b *bucket) explain(action, doing, key string, err error) error {
+func (b *Bucket) explain(action, doing, key string, err error) error {
 	var explained *problem.Error
 	if errors.As(err, &explained) {
 		return explained
@@ -58,8 +59,8 @@ func (b *bucket) explain(action, doing, key string, err error) error {
 
 // remedy says what to do about an error code of S3 (API reference, "Error
 // responses") or a request that got no answer.
-func (b *bucket) remedy(action, code string, err error) string {
-	variable := BucketVariable(b.Region)
+func (b *Bucket) remedy(action, code string, err error) string {
+	variable := region.BucketVariable(b.Region)
 	switch code {
 	case "NoSuchBucket", "NotFound":
 		return fmt.Sprintf("there is no bucket %s: create it in %s, or correct --s3-bucket or %s", b.Bucket, b.Region, variable)
@@ -106,7 +107,7 @@ func unreachable(region string) string {
 // one it is, which may be another than the request's own: tags need one more,
 // and KMS keys have actions of their own (IAM guide, "Troubleshoot access denied
 // error messages").
-func (b *bucket) denied(action, message string) string {
+func (b *Bucket) denied(action, message string) string {
 	told := regexp.MustCompile(`not authorized to perform: ((?:s3|kms):[A-Za-z]+)(?: on resource: "?(arn:[A-Za-z0-9:/_-]+))?`).FindStringSubmatch(message)
 	switch {
 	case strings.Contains(message, "with an explicit deny"):
@@ -120,13 +121,13 @@ func (b *bucket) denied(action, message string) string {
 }
 
 // statement is the IAM statement that allows an action here.
-func (b *bucket) statement(action string) string {
-	resource := b.arn(b.key("*"))
+func (b *Bucket) statement(action string) string {
+	resource := b.arn(b.Key("*"))
 	if action == "s3:ListBucket" {
 		resource = b.arn("")
 	}
 	actions := strconv.Quote(action)
-	if action == "s3:PutObject" && len(b.options.Tags) > 0 {
+	if action == "s3:PutObject" && len(b.config.Tags) > 0 {
 		actions = `["s3:PutObject", "s3:PutObjectTagging"]`
 	}
 	return fmt.Sprintf(`{"Effect": "Allow", "Action": %s, "Resource": %q}`, actions, resource)

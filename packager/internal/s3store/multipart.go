@@ -1,4 +1,4 @@
-package packager
+package s3store
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // multipartClient is what the manager uploads parts with.
 type multipartClient struct {
 	*s3.Client
-	bucket *bucket
+	bucket *Bucket
 	key    string
 	sums   []func() ([]byte, error) // of the parts; none where they are copied
 	grace  context.Context          //nolint:containedctx // the manager passes on another one
@@ -31,7 +31,7 @@ func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput,
 	}
 	out, err := c.Client.UploadPart(ctx, in, opts...)
 	if size, serr := in.Body.(io.Seeker).Seek(0, io.SeekEnd); err == nil && serr == nil {
-		c.bucket.sent(c.key, size)
+		c.bucket.told.Sent(c.key, size)
 	}
 	return out, err
 }
@@ -49,6 +49,7 @@ func (c multipartClient) CreateMultipartUpload(ctx context.Context, in *s3.Creat
 // the manager passes on the context that has ended, and they would be stored,
 // and paid for, until a lifecycle rule removes them.
 func (c multipartClient) AbortMultipartUpload(_ context.Context, in *s3.AbortMultipartUploadInput, opts ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
+	in.ExpectedBucketOwner = c.bucket.owner() // which the manager leaves out
 	ctx, cancel := context.WithTimeout(c.grace, abortTimeout)
 	defer cancel()
 	return c.Client.AbortMultipartUpload(ctx, in, opts...)

@@ -1,4 +1,4 @@
-package packager
+package s3store
 
 import (
 	"cmp"
@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
@@ -17,7 +16,7 @@ import (
 type Store struct {
 	Region string
 	// Bucket is the bucket's name. Empty means the value of the environment
-	// variable that [BucketVariable] names.
+	// variable that [region.BucketVariable] names.
 	Bucket string
 	// Prefix stands before every key, a slash between them. Empty means none.
 	Prefix string
@@ -25,39 +24,18 @@ type Store struct {
 	// says so. Empty means any.
 	Owner string
 	// KMSKey is the KMS key that objects are encrypted with: its ID, its ARN,
-	// or an alias. Empty means what Options.SSE says.
+	// or an alias. Empty means what Config.SSE says.
 	KMSKey string
 }
 
-// ValidRegion tells whether name has the form of an AWS region's name.
-func ValidRegion(name string) bool { return region.Valid(name) }
-
-// BucketVariable returns the name of the environment variable that holds a
-// region's bucket: US_EAST_1_ARTIFACT_BUCKET for us-east-1.
-func BucketVariable(name string) string { return region.BucketVariable(name) }
-
-// RegionsOf returns the regions, sorted, whose bucket variable is set in
-// environ, a list of the form of os.Environ. One that is set and empty counts:
-// a region must not vanish because a value got lost.
-func RegionsOf(environ []string) []string { return region.OfVariables(environ) }
-
-// TempName returns the pattern, as os.CreateTemp takes it, of temporary files
-// beside the outputs. Files of such names never enter an archive.
-func TempName() string { return archive.TempName }
-
-// OutputsFile lists, a name on each line, files of its folder that mrpackage
-// wrote there and whose names do not tell: a report, templates of a pattern of
-// the user's own. The walk of an artifact leaves them out, and the list too.
-const OutputsFile = archive.OutputsFile
-
-// complete returns the stores with their buckets filled in, and every problem.
-func complete(stores []Store) ([]Store, []error) {
+// Complete returns the stores with their buckets filled in, and every problem.
+func Complete(stores []Store) ([]Store, []error) {
 	var errs []error
-	fail := func(region, hint, format string, args ...any) {
-		errs = append(errs, &problem.Error{Subject: region, Message: fmt.Sprintf(format, args...), Hint: hint})
+	fail := func(subject, hint, format string, args ...any) {
+		errs = append(errs, &problem.Error{Subject: subject, Message: fmt.Sprintf(format, args...), Hint: hint})
 	}
 	if len(stores) == 0 {
-		fail("", "name them with --regions us-east-1,us-west-2, or set "+BucketVariable("us-east-1")+" and the like", "no region is given")
+		fail("", "name them with --regions us-east-1,us-west-2, or set "+region.BucketVariable("us-east-1")+" and the like", "no region is given")
 	}
 	stores = slices.Clone(stores)
 	account := regexp.MustCompile(`^[0-9]{12}$`)
@@ -67,13 +45,13 @@ func complete(stores []Store) ([]Store, []error) {
 	for i := range stores {
 		s := &stores[i]
 		s.Prefix = strings.TrimRight(s.Prefix, "/")
-		variable := BucketVariable(s.Region)
+		variable := region.BucketVariable(s.Region)
 		fromVariable := s.Bucket == ""
 		if fromVariable {
 			s.Bucket = os.Getenv(variable)
 		}
 		switch {
-		case !ValidRegion(s.Region):
+		case !region.Valid(s.Region):
 			fail(cmp.Or(s.Region, `""`), "a region's name is like us-east-1", "this is not the name of a region")
 		case seen[s.Region]:
 			fail(s.Region, "", "this region is given twice")
@@ -126,7 +104,8 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-func (s Store) key(name string) string {
+// Key is the key of an object of that name.
+func (s Store) Key(name string) string {
 	if s.Prefix == "" {
 		return name
 	}

@@ -1,0 +1,111 @@
+// Package s3store is one bucket of Amazon S3 and what can be done with it: check that
+// it is the right one, look for an object and prove it, put, copy and refresh. It
+// explains what S3 answers, and says which permissions all that needs.
+//
+// It knows nothing of templates and archives: an object is a [Payload] under a key.
+// Each bucket of a run has a client of its own; they share the connections, and the
+// number of requests under way.
+package s3store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
+)
+
+// A Config says how objects are stored, in whichever bucket.
+type Config struct {
+	// Metadata goes with every object; an object that is stored without it is
+	// different. Provenance goes with it, too, and is no reason to store one anew.
+	Metadata, Provenance map[string]string
+	Tags                 map[string]string
+	SSE                  SSE
+	RefreshAfter         time.Duration // the age of an object that is old; 0 means 30 days, less never
+	Jobs                 int           // how many requests are under way at once that send an object or a part
+	Questions            int           // and how many of the others
+	EndpointURL          string        // in the place of S3's own endpoints; "" means those
+	AWS                  aws.Config    // of which a bucket's region replaces its own
+
+	// For tests; 0 means the defaults.
+	Stall    time.Duration // how long a transfer may stand still
+	Backoff  time.Duration // how long a retry waits at most
+	CopyPart int64         // what is larger is copied in parts of this size
+}
+
+// Told is what a bucket tells while a request is under way. It may be told by
+// several goroutines at once.
+type Told struct {
+	Sent     func(key string, bytes int64)        // a part of an upload has arrived
+	Replaced func(key string, size int64)         // what is stored under the key is something else
+	Retrying func(err error, delay time.Duration) // a request failed, and is sent again after the delay
+}
+
+// Connections are what the buckets of a run share: one HTTP client, whose connections
+// end with it, and how many requests may be under way at once.
+type Connections struct {
+	config             Config
+	transport          *transport
+	uploads, questions chan struct{}
+}
+
+// Connect returns the connections for so many buckets. close ends them.
+func Connect(config Config, buckets int) *Connections {
+	c := &Connections{
+		config: config, transport: newTransport(config.Stall),
+		uploads: make(chan struct{}, config.Jobs), questions: make(chan struct{}, config.Questions),
+	}
+	c.config.AWS = config.AWS.Copy()
+	c.config.AWS.Logger = logging.Nop{} // what matters comes back as an error
+	c.config.AWS.HTTPClient = c.transport.client(config.AWS.HTTPClient, config.Jobs+config.Questions, buckets)
+	return c
+}
+
+// Close closes what is open. All requests must be over.
+func (c *Connections) Close() { c.transport.close() }
+
+// LoadAWS returns the AWS SDK's default configuration.
+func LoadAWS(ctx context.Context) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	if err != nil {
+		return cfg, fmt.Errorf("loading the AWS configuration: %w", err)
+	}
+	return cfg, nil
+}
+
+// A Bucket is one store's client. It is safe for concurrent use.
+type Bucket struct {
+	Store
+	config Config
+	client *s3.Client
+	told   Told
+}
+
+// Bucket returns the client of a store.
+func (c *Connections) Bucket(store Store, told Told) *Bucket {
+	client := s3.NewFromConfig(c.config.AWS, func(o *s3.Options) {
+		o.Region = store.Region
+		if c.config.EndpointURL != "" {
+			o.BaseEndpoint = aws.String(c.config.EndpointURL)
+		}
+		// Servers other than S3 rarely have a DNS name per bucket.
+		o.UsePathStyle = o.BaseEndpoint != nil
+		o.Retryer = newRetryer(c.config.AWS, c.config.Backoff, told.Retrying)
+		o.DisableLogOutputChecksumValidationSkipped = true
+		o.APIOptions = append(o.APIOptions, limited(c.uploads, c.questions))
+	})
+	return &Bucket{store, c.config, client, told}
+}
+
+// owner is the account that every request says the bucket must belong to; nil where
+// any will do.
+func (b *Bucket) owner() *string {
+	if b.Owner == "" {
+		return nil
+	}
+	return &b.Owner
+}
