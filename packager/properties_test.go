@@ -49,11 +49,18 @@ func TestPackagedProperties(t *testing.T) {
 		{"AWS::StepFunctions::StateMachine", "DefinitionS3Location", "a.js", "{Bucket: code, Key: KEY}"},
 		{"AWS::CodeCommit::Repository", "Code.S3", "a.js", "{Bucket: code, Key: ZIP}"},
 	}
+	page, err := os.ReadFile("PROPERTIES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	write(t, dir, "a.js", "exports.handler = async () => 'hello'\n")
 	write(t, dir, "child.yaml", "Resources: {T: {Type: AWS::SNS::Topic}}\n")
 	for _, test := range tests {
 		t.Run(test.typ+"."+test.property, func(t *testing.T) {
+			if !documented(string(page), test.typ, test.property) {
+				t.Errorf("PROPERTIES.md does not name it")
+			}
 			var text strings.Builder
 			text.WriteString("Resources:\n  R:\n    Type: " + test.typ + "\n    Properties:\n")
 			indent := "      "
@@ -91,6 +98,18 @@ func TestPackagedProperties(t *testing.T) {
 			}
 		})
 	}
+}
+
+// documented tells whether the page's table names the last step of a property
+// in a row of its type.
+func documented(page, typ, property string) bool {
+	for line := range strings.Lines(page) {
+		columns := strings.Split(line, "|")
+		if len(columns) > 2 && strings.Contains(columns[1], "`"+typ+"`") && strings.Contains(columns[2], property[strings.LastIndex(property, ".")+1:]) {
+			return true
+		}
+	}
+	return false
 }
 
 func write(t *testing.T, dir, name, content string) {
