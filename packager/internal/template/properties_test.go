@@ -67,6 +67,10 @@ func TestPackagedProperties(t *testing.T) {
 			t.Errorf("the row %s, %s.%s has no case here", section, typ, name)
 		}
 	}
+	page, err := os.ReadFile("../../PROPERTIES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	write := func(name, content string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o666); err != nil {
@@ -77,6 +81,9 @@ func TestPackagedProperties(t *testing.T) {
 	write("child.yaml", "Resources: {T: {Type: AWS::SNS::Topic}}\n")
 	for _, test := range tests {
 		t.Run(test.section+"/"+test.typ+"."+test.property, func(t *testing.T) {
+			if !documented(string(page), test.section, test.typ, test.property) {
+				t.Errorf("PROPERTIES.md does not name it")
+			}
 			var text strings.Builder
 			head, indent := test.section+":\n  "+test.typ+":\n", "    "
 			if test.section == "Resources" {
@@ -117,4 +124,20 @@ func TestPackagedProperties(t *testing.T) {
 			}
 		})
 	}
+}
+
+// documented tells whether the page's table names a property: its last step in
+// a row of its type, or in the row of Globals with the type before it.
+func documented(page, section, typ, property string) bool {
+	name, property := "`"+typ+"`", property[strings.LastIndex(property, ".")+1:]
+	if section == "Globals" {
+		name, property = section, typ+"."+property
+	}
+	for line := range strings.Lines(page) {
+		columns := strings.Split(line, "|")
+		if len(columns) > 2 && strings.Contains(columns[1], name) && strings.Contains(columns[2], property) {
+			return true
+		}
+	}
+	return false
 }
