@@ -22,7 +22,7 @@ const (
 const (
 	// worthCopying is how many bytes copies must keep off the link, in one run.
 	// They cost some round trips, which are under way together: half a second over
-	// a network of 100 ms (go run ./bench -network). A link of 1 Gbit/s carries 60
+	// a network of 100 ms (go run ./cmd/bench -network). A link of 1 Gbit/s carries 60
 	// MB in that time and one of 100 Mbit/s 6 MB; this is about the middle.
 	worthCopying = 16 << 20
 	// smallestCopy is below what it is worth to ask S3 for a copy of, where a

@@ -239,7 +239,7 @@ func overTLS(t *testing.T, server *s3test.Server) (endpoint string, cfg *aws.Con
 	t.Cleanup(plain.CloseIdleConnections)
 	front := httptest.NewTLSServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: plain})
 	t.Cleanup(front.Close)
-	trusted := front.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs //nolint:errcheck,forcetypeassert // as httptest says
+	trusted := front.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	return front.URL, &aws.Config{
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(h *http.Transport) {

@@ -2,32 +2,51 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
 )
 
-// TestDocs keeps what the documents show usable: links lead somewhere, YAML is
-// YAML, and a buildspec fits this repository's pipeline.
-func TestDocs(t *testing.T) {
-	root := filepath.Join("..", "..")
-	buildspecs := 0
-	for _, name := range []string{"README.md", "CONTRIBUTING.md", "deployment-pipeline/README.md"} {
-		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, link := range regexp.MustCompile(`\]\(([^):#]+)\)`).FindAllStringSubmatch(string(text), -1) {
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), filepath.FromSlash(link[1]))); err != nil {
+const repository = "../.."
+
+// TestDocsLinks follows every link between the pages, to the heading that it
+// names.
+func TestDocsLinks(t *testing.T) {
+	pages := markdown(t)
+	for _, name := range slices.Sorted(maps.Keys(pages)) {
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(pages[name], -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			path, heading, _ := strings.Cut(link[1], "#")
+			target := name
+			if path != "" {
+				target = filepath.Join(filepath.Dir(name), filepath.FromSlash(path))
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s links to %s: %v", name, link[1], err)
+			} else if heading != "" && !slices.Contains(headings(pages[target]), heading) {
+				t.Errorf("%s links to %s: there is no such heading", name, link[1])
 			}
 		}
-		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-			line := strings.Count(string(text[:strings.Index(string(text), block[1])]), "\n") + 1
+	}
+}
+
+// TestDocsYAML keeps the YAML of the pages usable: it can be read, and a
+// buildspec fits this repository's pipeline.
+func TestDocsYAML(t *testing.T) {
+	buildspecs := 0
+	for name, text := range markdown(t) {
+		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(text, -1) {
+			line := strings.Count(text[:strings.Index(text, block[1])], "\n") + 1
 			if _, err := parseDocument(name, []byte(block[1])); err != nil {
 				t.Errorf("the block at %s:%d: %v", name, line, err)
 			}
@@ -39,7 +58,7 @@ func TestDocs(t *testing.T) {
 			if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			problems, warnings := checkPipeline(t.Context(), filepath.Join(root, "deployment-pipeline", "pipeline.yaml"), file)
+			problems, warnings := checkPipeline(t.Context(), filepath.Join(repository, "deployment-pipeline", "pipeline.yaml"), file)
 			if !strings.Contains(block[1], "\nbatch:") { // of which check says that it cannot see it
 				problems = append(problems, warnings...)
 			}
@@ -49,7 +68,7 @@ func TestDocs(t *testing.T) {
 		}
 	}
 	if buildspecs < 2 {
-		t.Errorf("%d buildspecs in the documents", buildspecs)
+		t.Errorf("%d buildspecs in the pages", buildspecs)
 	}
 }
 
@@ -97,4 +116,60 @@ func TestHelp(t *testing.T) {
 	if named < 10 {
 		t.Errorf("README names %d flags", named)
 	}
+}
+
+// TestDocsFlags holds the README's chapter on flags against --help: each flag
+// stands there, and no other.
+func TestDocsFlags(t *testing.T) {
+	var help strings.Builder
+	if code := run(t.Context(), []string{"--help"}, &help, io.Discard); code != exitDone {
+		t.Fatalf("--help ends with %d", code)
+	}
+	flags := make(map[string]bool)
+	for _, m := range regexp.MustCompile(`(?m)^ +(?:-\w, )?(--[a-z0-9-]+)`).FindAllStringSubmatch(help.String(), -1) {
+		flags[m[1]] = true
+	}
+	_, chapter, _ := strings.Cut(markdown(t)[filepath.Join(repository, "README.md")], "\n## Flags\n")
+	chapter, _, _ = strings.Cut(chapter, "\n## ")
+	named := make(map[string]bool)
+	for _, m := range regexp.MustCompile("`(--[a-z0-9-]+)").FindAllStringSubmatch(chapter, -1) {
+		named[m[1]] = true
+	}
+	if !maps.Equal(flags, named) {
+		t.Errorf("README.md names the flags\n%q, and --help\n%q", slices.Sorted(maps.Keys(named)), slices.Sorted(maps.Keys(flags)))
+	}
+}
+
+// markdown returns the text of the repository's pages by path.
+func markdown(t *testing.T) map[string]string {
+	t.Helper()
+	pages := make(map[string]string)
+	err := filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && path != repository):
+			return fs.SkipDir
+		case d.IsDir() || filepath.Ext(path) != ".md":
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		pages[filepath.Clean(path)] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages
+}
+
+// headings returns the names by which a page's headings are linked to on
+// GitHub.
+func headings(page string) (names []string) {
+	page = regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(page, "")
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(page, -1) {
+		name := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
 }

@@ -73,7 +73,7 @@ type soak struct {
 
 func newSoak(t *testing.T, seed int) *soak {
 	s := &soak{
-		t: t, seed: seed, rand: rand.New(rand.NewPCG(uint64(seed), 0)), //nolint:gosec // a seed
+		t: t, seed: seed, rand: rand.New(rand.NewPCG(uint64(seed), 0)),
 		s3: s3test.New(), dir: t.TempDir(), files: make(map[string]string),
 	}
 	s.s3.CreateBucket("us-east-1", "soak-us-east-1", "")
@@ -82,7 +82,7 @@ func newSoak(t *testing.T, seed int) *soak {
 	if s.rand.IntN(20) == 0 { // it goes in parts
 		noise := make([]byte, 17<<20)
 		for i := range noise {
-			noise[i] = byte(s.rand.Uint32()) //nolint:gosec // any byte will do
+			noise[i] = byte(s.rand.Uint32())
 		}
 		s.files["model.bin"] = string(noise)
 	}

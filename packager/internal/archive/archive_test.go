@@ -221,7 +221,7 @@ func TestArchiveEndsWithItsContext(t *testing.T) {
 // compressor had its blocks, and what that had compressed before.
 func TestArchiveBlocks(t *testing.T) {
 	dir := t.TempDir()
-	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // no secret
+	random := rand.New(rand.NewPCG(3, 4))
 	text := make([]byte, 3*blockSize+window)
 	for i := range text { // it compresses, with matches across the ends of blocks
 		text[i] = byte('a' + random.IntN(4))

@@ -67,11 +67,11 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.network.roundTrips(r)
-	size, err := io.Copy(io.Discard, s.network.body(r.Body))
+	received, err := io.Copy(io.Discard, s.network.body(r.Body))
 	if err != nil {
 		return // the client is gone
 	}
-	received := size
+	size := received
 	if decoded, err := strconv.ParseInt(r.Header.Get("X-Amz-Decoded-Content-Length"), 10, 64); err == nil {
 		size = decoded
 	}
@@ -89,13 +89,7 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Amz-Bucket-Region", scope[2])
 		}
 	case r.Method == http.MethodHead:
-		o, ok := s.objects[r.URL.Path]
-		if !ok {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		maps.Copy(w.Header(), o.header)
-		w.Header().Set("Content-Length", strconv.FormatInt(o.size, 10))
+		s.head(w, r)
 	case r.Method == http.MethodPost && query.Has("uploads"):
 		id := strconv.Itoa(len(s.uploads))
 		s.uploads[id] = object{header: stored(r.Header)}
@@ -109,27 +103,44 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.uploads[query.Get("uploadId")] = o
 		maps.Copy(w.Header(), checksums(r.Header))
 	case r.Header.Get("X-Amz-Copy-Source") != "":
-		from := s.objects["/"+r.Header.Get("X-Amz-Copy-Source")]
-		s.mu.Unlock()
-		s.network.copied(from.size)
-		s.mu.Lock()
-		header := stored(r.Header)
-		// S3 computes a copy's checksum; a sink has nothing to compute it from but
-		// what the object is said to be.
-		sum, err := hex.DecodeString(from.header.Get("X-Amz-Meta-Mrpackage-Sha256"))
-		if err != nil {
-			w.WriteHeader(http.StatusNotImplemented)
-			return
-		}
-		encoded := base64.StdEncoding.EncodeToString(sum)
-		header.Set("X-Amz-Checksum-Sha256", encoded)
-		header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
-		s.objects[r.URL.Path] = object{header, from.size}
-		_, _ = fmt.Fprintf(w, "<CopyObjectResult><ETag>\"0\"</ETag><ChecksumSHA256>%s</ChecksumSHA256></CopyObjectResult>", encoded)
+		s.copy(w, r)
 	default:
 		s.objects[r.URL.Path] = object{stored(r.Header), size}
 		maps.Copy(w.Header(), checksums(r.Header))
 	}
+}
+
+// head answers a HEAD; s.mu is locked.
+func (s *sink) head(w http.ResponseWriter, r *http.Request) {
+	o, ok := s.objects[r.URL.Path]
+	if !ok {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	maps.Copy(w.Header(), o.header)
+	w.Header().Set("Content-Length", strconv.FormatInt(o.size, 10))
+}
+
+// copy answers a CopyObject. s.mu is locked, and unlocked for the time that S3
+// would copy.
+func (s *sink) copy(w http.ResponseWriter, r *http.Request) {
+	from := s.objects["/"+r.Header.Get("X-Amz-Copy-Source")]
+	s.mu.Unlock()
+	s.network.copied(from.size)
+	s.mu.Lock()
+	// S3 computes a copy's checksum. A sink has no bytes to compute it from, and
+	// takes the digest that the object was stored with.
+	sum, err := hex.DecodeString(from.header.Get("X-Amz-Meta-Mrpackage-Sha256"))
+	if err != nil {
+		w.WriteHeader(http.StatusNotImplemented)
+		return
+	}
+	encoded := base64.StdEncoding.EncodeToString(sum)
+	header := stored(r.Header)
+	header.Set("X-Amz-Checksum-Sha256", encoded)
+	header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+	s.objects[r.URL.Path] = object{header, from.size}
+	_, _ = fmt.Fprintf(w, "<CopyObjectResult><ETag>\"0\"</ETag><ChecksumSHA256>%s</ChecksumSHA256></CopyObjectResult>", encoded)
 }
 
 // stored is what an object keeps of a request's header.

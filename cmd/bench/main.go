@@ -1,18 +1,19 @@
 // Command bench measures mrpackage beside what else packages code on this
 // machine: the AWS CLI once per region, Info-ZIP, and Python's zipfile. All of
-// them store into one S3 on loopback, in a process of its own, or archive into
-// files; every figure is a median of several runs, each ratio is of one run of
-// this program.
+// them store into one S3 on loopback, which runs in a process of its own, or
+// archive into files. Every figure is a median of several runs, and both sides
+// of a ratio were measured by the same run of this program.
 //
-//	go run ./bench
-//	go run ./bench -network
-//	go run ./bench -scale
+//	go run ./cmd/bench
+//	go run ./cmd/bench -network
+//	go run ./cmd/bench -scale
 //
-// What is not on the PATH is left out. The application is eight functions with
-// up to 69 MB of Go's source, or with -app a folder of one's own, which holds a
-// template.yaml and, for each function, a folder beside it. With -network, the way to S3 takes time, as it does in life.
-// With -scale, other applications are packaged, which are large in one way or
-// another: it takes 20 GB of disk and some minutes.
+// It leaves out what is not on the PATH. The application is eight functions
+// with up to 69 MB of Go's source; -app names a folder of one's own instead,
+// which holds a template.yaml and a folder for each function. With -network,
+// requests take as long to reach S3 as they do in life. With -scale, it packages
+// applications that are large in one way or another, which takes 20 GB of disk
+// and some minutes. README.md has the method and the figures.
 package main
 
 import (
