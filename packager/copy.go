@@ -8,17 +8,6 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
-// Copy says when an archive that one store has reaches the others by S3's own
-// copy, server to server, and not through this machine's link once more.
-type Copy string
-
-// The ways to choose.
-const (
-	CopyAuto   Copy = ""       // where it saves the link enough
-	CopyAlways Copy = "always" // wherever S3 can
-	CopyNever  Copy = "never"
-)
-
 const (
 	// worthCopying is how many bytes copies must keep off the link, in one run.
 	// They cost some round trips, which are under way together: half a second over
@@ -100,36 +89,40 @@ type holding struct {
 // sourceOf is a store that has an artifact's object already, where the others
 // should copy it from there; then it need not be archived. One in this machine's
 // own region is the first choice.
-func (r *run) sourceOf(c *copier, a *artifact, wants []want) (from holding, ok bool) {
+func (t *transfer) sourceOf(a *artifact, wants []want) (from holding, ok bool) {
 	if len(wants) == 0 {
 		return from, false
 	}
 	j := wants[0].object // the stores list the same artifacts, in the same order
-	for i := range r.states {
-		f := r.states[i][j]
-		if f.presence == s3store.Proved && c.worth(f.size, len(wants)) && (!ok || r.Stores[i].Region == c.home) {
+	for i := range t.states {
+		f := t.states[i][j]
+		if f.presence == s3store.Proved && t.copier.worth(f.size, len(wants)) && (!ok || t.Stores[i].Region == t.home) {
 			from, ok = holding{want{store: i, object: j}, s3store.Payload{Digest: a.digest, Size: f.size, SHA256: f.sum}}, true
 		}
 	}
 	return from, ok
 }
 
-// copy has S3 copy an object from one store to another.
-func (r *run) copy(c *copier, from, to want, load s3store.Payload) bool {
-	source, b, began := r.buckets[from.store], r.buckets[to.store], time.Now()
-	if r.ctx.Err() != nil || r.failed(to.store) {
+// copy has S3 copy an object from one store to another, and tells whether nobody
+// needs to upload it there.
+func (t *transfer) copy(from, to want, load s3store.Payload) bool {
+	t.copies.take()
+	defer t.copies.free()
+	began := time.Now()
+	if t.ctx.Err() != nil || t.failed(to.store) {
 		return true // nobody wants it any more
 	}
-	if !c.may(r.buckets, from, to) {
+	if !t.copier.may(t.buckets, from, to) {
 		return false
 	}
-	version, err := b.CopyFrom(r.ctx, source, r.objects[from.store][from.object].key, r.objects[to.store][to.object].key, load)
+	fromKey, key := t.objects[from.store][from.object].key, t.objects[to.store][to.object].key
+	version, err := t.buckets[to.store].CopyFrom(t.ctx, t.buckets[from.store], fromKey, key, load)
 	if err != nil {
-		if r.ctx.Err() == nil {
-			c.refuse(from, to)
+		if t.ctx.Err() == nil {
+			t.copier.refuse(from, to)
 		}
 		return false
 	}
-	r.finished(to, Copied, load.Size, version, began)
+	t.finished(to, Copied, load.Size, version, began)
 	return true
 }

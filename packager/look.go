@@ -3,6 +3,7 @@ package packager
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,19 @@ func (r *run) check() error {
 	return joined(r.ctx, append(errs, group.Wait())...)
 }
 
+// A gate is shut until all buckets were checked. Then it opens, or stays shut for good
+// where one is not as it should be.
+type gate struct {
+	checked chan struct{} // closed when they were
+	wrong   error
+}
+
+// pass waits for the checks, and tells whether the gate is open.
+func (g *gate) pass() bool {
+	<-g.checked
+	return g.wrong == nil
+}
+
 // look checks the buckets, asks every store for every object, and passes on
 // which stores want an artifact as soon as all have answered for it: while it
 // asks for the next one, the first is archived.
@@ -36,92 +50,110 @@ func (r *run) check() error {
 func (r *run) look(decide func(decision)) error {
 	ctx, stop := context.WithCancel(r.ctx)
 	defer stop()
-	var wrong error
-	checks, checked := new(errgroup.Group), make(chan struct{})
+	g := &gate{checked: make(chan struct{})}
+	checks := new(errgroup.Group)
 	checks.Go(func() error {
-		defer close(checked)
-		if wrong = r.check(); wrong != nil {
+		defer close(g.checked)
+		if g.wrong = r.check(); g.wrong != nil {
 			stop() // the answers are wanted no longer
 		}
 		return nil
 	})
-	r.lookForAll(ctx, decide, func() bool {
-		<-checked
-		return wrong == nil
-	})
-	return errors.Join(checks.Wait(), wrong)
+	r.newInquiry(g, decide).askAll(ctx)
+	return errors.Join(checks.Wait(), g.wrong)
 }
 
-// lookForAll asks every store for every object. An answer waits for counts, which
-// says whether it may be used.
-func (r *run) lookForAll(ctx context.Context, decide func(decision), counts func() bool) {
-	began := time.Now()
-	r.states = make([][]state, len(r.buckets))
-	missing, pending := make([]atomic.Int64, len(r.buckets)), make([]atomic.Int64, len(r.buckets))
-	most := 0
-	for i := range r.buckets {
-		n := len(r.objects[i])
-		most = max(most, n)
-		r.states[i] = make([]state, n)
-		pending[i].Store(int64(n))
-	}
-	// Unanswered counts, for each object, the stores that have not answered. They
+// An inquiry asks every store for every object.
+type inquiry struct {
+	*run
+	gate   *gate
+	decide func(decision)
+	began  time.Time
+	stores []storeTally
+	// unanswered counts, for each object, the stores that have not answered. They
 	// list the same artifacts, in the same order, and then nested templates.
-	unanswered := make([]atomic.Int64, most)
-	ask := func(i, j int) {
-		b, o, asked := r.buckets[i], r.objects[i][j], time.Now()
-		wanted := !r.opts.ForceUpload && !r.failed(i)
-		var f s3store.Found
-		var err error
-		if wanted {
-			f, err = b.Look(ctx, o.key, o.expected())
-		}
-		if !counts() {
-			return
-		}
-		if wanted {
-			r.states[i][j] = r.answered(i, j, f, err, asked)
-		}
-		if r.states[i][j].presence != s3store.Proved {
-			missing[i].Add(1)
-			if o.artifact == nil {
-				decide(decision{wants: []want{r.want(i, j)}})
-			}
-		}
-		if pending[i].Add(-1) == 0 {
-			r.looked(began, i, int(missing[i].Load()))
-		}
-		if unanswered[j].Add(-1) == 0 && o.artifact != nil {
-			decide(r.decision(j))
+	unanswered []atomic.Int64
+}
+
+// A storeTally counts a store's objects: those for which it has not answered, and
+// those that it lacks.
+type storeTally struct{ unanswered, missing atomic.Int64 }
+
+func (r *run) newInquiry(g *gate, decide func(decision)) *inquiry {
+	q := &inquiry{run: r, gate: g, decide: decide, began: time.Now(), stores: make([]storeTally, len(r.buckets))}
+	most := 0
+	r.states = make([][]state, len(r.buckets))
+	for i, objects := range r.objects {
+		r.states[i] = make([]state, len(objects))
+		q.stores[i].unanswered.Store(int64(len(objects)))
+		most = max(most, len(objects))
+	}
+	q.unanswered = make([]atomic.Int64, most)
+	for _, objects := range r.objects {
+		for j := range objects {
+			q.unanswered[j].Add(1)
 		}
 	}
-	// As many goroutines ask as questions may be under way, each one after the
-	// other, and not a new one for each question: to make room for the SDK's deep
-	// stack is 5 to 8 % of its cost.
+	return q
+}
+
+// askAll returns when all stores have answered.
+//
+// As many goroutines ask as questions may be under way, each one after the
+// other, and not a new one for each question: to make room for the SDK's deep
+// stack is 5 to 8 % of its cost.
+func (q *inquiry) askAll(ctx context.Context) {
 	questions := make(chan [2]int)
-	group := new(errgroup.Group)
-	for range r.opts.questions() {
-		group.Go(func() error {
-			for q := range questions {
-				ask(q[0], q[1])
+	var askers sync.WaitGroup
+	for range q.opts.questions() {
+		askers.Go(func() {
+			for at := range questions {
+				q.ask(ctx, at[0], at[1])
 			}
-			return nil
 		})
 	}
-	for j := range most {
-		unanswered[j].Store(int64(len(r.buckets)))
-		for i := range r.buckets {
-			if j < len(r.objects[i]) {
+	for j := range q.unanswered {
+		for i, objects := range q.objects {
+			if j < len(objects) {
 				questions <- [2]int{i, j}
 			}
 		}
 	}
 	close(questions)
-	_ = group.Wait() // no function returns an error: failures are the stores'
-	for i := range r.buckets {
-		if len(r.objects[i]) == 0 && counts() {
-			r.looked(began, i, 0)
+	askers.Wait()
+	for i, objects := range q.objects {
+		if len(objects) == 0 && q.gate.pass() {
+			q.looked(q.began, i, 0)
 		}
+	}
+}
+
+// ask asks the store i for the object j, and takes in the answer.
+func (q *inquiry) ask(ctx context.Context, i, j int) {
+	o, asked := q.objects[i][j], time.Now()
+	wanted := !q.opts.ForceUpload && !q.failed(i)
+	var found s3store.Found
+	var err error
+	if wanted {
+		found, err = q.buckets[i].Look(ctx, o.key, o.expected())
+	}
+	if !q.gate.pass() {
+		return
+	}
+	if wanted {
+		q.states[i][j] = q.answered(i, j, found, err, asked)
+	}
+	if q.states[i][j].presence != s3store.Proved {
+		q.stores[i].missing.Add(1)
+		if o.artifact == nil {
+			q.decide(decision{wants: []want{q.want(i, j)}})
+		}
+	}
+	if q.stores[i].unanswered.Add(-1) == 0 {
+		q.looked(q.began, i, int(q.stores[i].missing.Load()))
+	}
+	if q.unanswered[j].Add(-1) == 0 && o.artifact != nil {
+		q.decide(q.decision(j))
 	}
 }
 

@@ -5,13 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
@@ -77,6 +72,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	}
 	uncopied, err := r.transfer(look, p.opts.Copy)
 	if err == nil && len(uncopied) > 0 {
+		// The stores that have these do not let them be copied.
 		_, err = r.transfer(func(decide func(decision)) error {
 			for a, wants := range uncopied {
 				decide(decision{a, wants})
@@ -121,163 +117,6 @@ func (r *run) connect() (*s3store.Connections, error) {
 	}
 	return c, nil
 }
-
-// storeConfig is what of the options is a bucket's matter.
-func (o Options) storeConfig() s3store.Config {
-	config := s3store.Config{
-		Metadata: o.Metadata, Provenance: o.Provenance, Tags: o.Tags, SSE: s3store.SSE(o.SSE), RefreshAfter: o.RefreshAfter,
-		Jobs: o.jobs(), Questions: o.questions(), EndpointURL: o.EndpointURL,
-		Stall: o.stall, Backoff: o.backoff, CopyPart: o.copyPart,
-	}
-	if o.AWS != nil {
-		config.AWS = *o.AWS
-	}
-	return config
-}
-
-// A decision is which stores want an artifact, or a nested template where there
-// is no artifact.
-type decision struct {
-	artifact *artifact
-	wants    []want
-}
-
-// transfer archives and uploads what is wanted as soon as that is known, or has
-// S3 copy it. It returns what could not be copied and was not archived.
-//
-// All concurrency of the upload is here: look, which asks many things at once (see
-// there), archives, and transfers, which are uploads and copies. As many archives
-// are made at once as there are processors, and no more are on disk than there are
-// uploads at once: archiving waits for uploads only where they are far behind. A
-// place on disk is held while waiting for one of an upload, and that while waiting
-// for one of a copy, never the other way round; look waits for none.
-func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncopied map[*artifact][]want, err error) {
-	most := 0
-	for _, objects := range r.objects {
-		most += len(objects)
-	}
-	decisions := make(chan decision, most)
-	looks := new(errgroup.Group)
-	looks.Go(func() error {
-		defer close(decisions)
-		return look(func(d decision) { decisions <- d })
-	})
-	archives, transfers := new(errgroup.Group), new(errgroup.Group)
-	archives.SetLimit(runtime.GOMAXPROCS(0))
-	spools, uploads := make(chan struct{}, r.opts.jobs()), make(chan struct{}, r.opts.jobs())
-	copies := make(chan struct{}, r.opts.questions())
-	upload := func(w want, load s3store.Payload, done func(stored bool) error) {
-		transfers.Go(func() error {
-			uploads <- struct{}{}
-			defer func() { <-uploads }()
-			return done(r.put(w, load))
-		})
-	}
-	c := &copier{mode: mode, home: r.home, refused: make(map[[2]int]bool)}
-	copyTo := func(from, to want, load s3store.Payload, done func(copied bool) error) {
-		copies <- struct{}{}
-		transfers.Go(func() error {
-			defer func() { <-copies }()
-			return done(r.copy(c, from, to, load))
-		})
-	}
-	// send brings what is on disk to the stores, at once or by way of the first,
-	// and calls sent when all have it.
-	send := func(to []want, load s3store.Payload, sent func() error) error {
-		if len(to) == 0 {
-			return sent()
-		}
-		left := &atomic.Int64{}
-		left.Store(int64(len(to)))
-		done := func(bool) error {
-			if left.Add(-1) == 0 {
-				return sent()
-			}
-			return nil
-		}
-		first := c.first(r.Stores, to, load.Size)
-		if first < 0 {
-			for _, w := range to {
-				upload(w, load, done)
-			}
-			return nil
-		}
-		from, others := to[first], slices.Delete(slices.Clone(to), first, first+1)
-		upload(from, load, func(stored bool) error {
-			for _, w := range others {
-				if !stored || !c.may(r.buckets, from, w) {
-					upload(w, load, done)
-					continue
-				}
-				copyTo(from, w, load, func(copied bool) error {
-					if !copied {
-						upload(w, load, done)
-						return nil
-					}
-					return done(true)
-				})
-			}
-			return done(stored)
-		})
-		return nil
-	}
-	var mu sync.Mutex
-	uncopied = make(map[*artifact][]want)
-	archiving, stop := context.WithCancelCause(r.ctx)
-	defer stop(nil)
-	for d := range decisions {
-		a, to := d.artifact, d.wants
-		if a == nil {
-			upload(to[0], nestedPayload(r.objects[to[0].store][to[0].object]), func(bool) error { return nil })
-			continue
-		}
-		if len(to) == 0 && r.opts.ArchiveDir == "" {
-			continue
-		}
-		c.wanted(a, len(to))
-		if from, ok := r.sourceOf(c, a, to); ok && r.opts.ArchiveDir == "" {
-			for _, w := range to {
-				copyTo(from.want, w, from.load, func(copied bool) error {
-					if !copied {
-						mu.Lock()
-						defer mu.Unlock()
-						uncopied[a] = append(uncopied[a], w)
-					}
-					return nil
-				})
-			}
-			continue
-		}
-		spools <- struct{}{}
-		archives.Go(func() error {
-			load, remove, err := r.payload(archiving, a)
-			if err != nil {
-				<-spools
-				// The input is broken: the other archives are in vain. The first
-				// to stop them says why, whoever is the first to end.
-				stop(err)
-				return nil
-			}
-			return send(to, load, func() error {
-				defer func() { <-spools }()
-				return remove()
-			})
-		})
-	}
-	err = errors.Join(looks.Wait(), archives.Wait(), transfers.Wait())
-	return uncopied, errors.Join(err, context.Cause(archiving))
-}
-
-func (o Options) jobs() int {
-	if o.Jobs > 0 {
-		return o.Jobs
-	}
-	return 32
-}
-
-// questions is how many requests are under way at once that send next to
-// nothing: those whose answer takes a way round the world.
-func (o Options) questions() int { return 4 * o.jobs() }
 
 // put stores one object in one store, unless that store has failed before, and
 // tells whether it is there for sure, so that others may copy it.

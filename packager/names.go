@@ -1,11 +1,8 @@
 package packager
 
 import (
-	"errors"
-
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
 // ValidRegion tells whether name has the form of an AWS region's name.
@@ -28,24 +25,3 @@ func TempName() string { return archive.TempName }
 // wrote there and whose names do not tell: a report, templates of a pattern of
 // the user's own. The walk of an artifact leaves them out, and the list too.
 const OutputsFile = archive.OutputsFile
-
-// stores returns the stores with all that was left to defaults, and every problem.
-func (o Options) stores() ([]s3store.Store, []error) {
-	given := make([]s3store.Store, len(o.Stores))
-	for i, s := range o.Stores {
-		given[i] = s3store.Store(s)
-	}
-	stores, errs := s3store.Complete(given)
-	return stores, append(errs, s3store.CheckKeys(stores, s3store.SSE(o.SSE))...)
-}
-
-// Policy returns, as JSON, the least IAM policy with which a run with these
-// options can do all that it does: store, prove what is stored, refresh it, and
-// clean up after an interrupted upload.
-func Policy(opts Options) ([]byte, error) {
-	stores, errs := opts.stores()
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return s3store.Policy(stores, len(opts.Tags) > 0)
-}

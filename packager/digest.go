@@ -1,0 +1,95 @@
+package packager
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"path/filepath"
+	"regexp"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+)
+
+// digest walks the folders of the artifacts and reads every file, in parallel,
+// and gives the artifacts their digests and names.
+//
+// All concurrency of the plan is here, in two limited groups: some walk folders,
+// and some read files as soon as they are found.
+func (p *planner) digest(ctx context.Context, folders [][]byte) error {
+	walks, reads := new(errgroup.Group), new(errgroup.Group)
+	walks.SetLimit(runtime.GOMAXPROCS(0))
+	found := make(chan *archive.File, 1024)
+	for range 2 * runtime.GOMAXPROCS(0) {
+		reads.Go(func() error {
+			h := archive.NewHasher(folders)
+			for f := range found {
+				if ctx.Err() == nil {
+					f.Err = h.Hash(ctx, f)
+				}
+			}
+			return nil
+		})
+	}
+	problems := make([][]error, len(p.distinct))
+	for i, a := range p.distinct {
+		walks.Go(func() error {
+			for _, f := range a.files {
+				found <- f
+			}
+			if a.folder != "" {
+				problems[i] = p.walk(a, func(f *archive.File) { found <- f })
+			}
+			return nil
+		})
+	}
+	err := walks.Wait()
+	close(found)
+	if err := errors.Join(err, reads.Wait(), ctx.Err()); err != nil {
+		return err
+	}
+	for i, a := range p.distinct {
+		first := a.refs[0]
+		p.errs[first.Template] = append(p.errs[first.Template], append(problems[i], a.unreadable()...)...)
+		a.identify()
+	}
+	return nil
+}
+
+// unreadable returns what kept files from being read.
+func (a *artifact) unreadable() (errs []error) {
+	first := a.refs[0]
+	for _, f := range a.files {
+		if f.Err != nil {
+			e := first.Errorf("%q: %v", first.Local, f.Err)
+			e.Err = f.Err
+			errs = append(errs, e)
+		}
+	}
+	return errs
+}
+
+// identify gives an artifact its digest and name, which follow from what its files hold.
+func (a *artifact) identify() {
+	if a.zip {
+		a.digest = archive.Digest(a.files)
+		a.name = a.digest + ".zip"
+	} else if len(a.files) == 1 {
+		a.digest = hex.EncodeToString(a.files[0].SHA256[:])
+		a.name = a.digest + extension(a.path, a.refs[0].WantsZip())
+	}
+}
+
+// extension is a file's extension as far as it is fit for a key.
+func extension(path string, isZip bool) string {
+	ext := filepath.Ext(path)
+	if !regexp.MustCompile(`^\.[A-Za-z0-9_-]{1,16}$`).MatchString(ext) {
+		ext = ""
+	}
+	if ext == "" && isZip {
+		return ".zip"
+	}
+	return ext
+}

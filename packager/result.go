@@ -1,0 +1,156 @@
+package packager
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
+)
+
+// A Plan is what a run will store and the templates that it leads to. All of
+// it follows from the input alone.
+type Plan struct {
+	TemplateFile string
+	Artifacts    []Artifact // each distinct local artifact, in the template's order
+	Stores       []Contents // what each store must hold, in the order of Options.Stores
+	Templates    []Template // the packaged template for each store
+	Warnings     []error    // what would go wrong later; each an *problem.Error
+
+	opts    Options
+	objects [][]object
+	reads   map[string]bool
+	times   Times
+}
+
+// Reads tells whether path is one of the templates or local artifacts, so that
+// nothing may be written there. Of files inside an artifact's folder, NewPlan
+// itself makes sure that no output replaces one.
+func (p *Plan) Reads(path string) bool {
+	abs, err := filepath.Abs(path)
+	if err != nil || p.reads[archive.RealPath(abs)] {
+		return err == nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	for read := range p.reads { // where case does not count, a file has many paths
+		if other, err := os.Stat(read); err == nil && os.SameFile(info, other) {
+			return true
+		}
+	}
+	return false
+}
+
+// An Artifact is one local file or folder.
+type Artifact struct {
+	Path       string // absolute
+	References []Reference
+	Digest     string // lower-case hex
+	Name       string // the key without a store's prefix
+	Archive    bool   // it is archived, rather than stored as it is
+	Files      int
+	Size       int64 // bytes of the files together
+	LeftOut    int   // entries that are excluded
+}
+
+// Holds tells whether the artifact is a folder and dir is that folder, or lies
+// in it.
+func (a Artifact) Holds(dir string) bool {
+	return a.Archive && archive.Within(archive.RealPath(dir), a.Path)
+}
+
+// A Reference is one occurrence of an artifact in a template.
+type Reference struct {
+	Template     string
+	Line, Column int // 1-based
+	LogicalID    string
+	Property     string
+}
+
+// String returns the logical ID and property, "MyFunction.CodeUri".
+func (r Reference) String() string {
+	if r.LogicalID == "" {
+		return problem.OneLine(r.Property)
+	}
+	return problem.OneLine(r.LogicalID + "." + r.Property)
+}
+
+// Contents is what one store must hold.
+type Contents struct {
+	Store
+	Objects []Object
+	Took    time.Duration // from the beginning of Upload to the last object
+	Times   Times
+}
+
+// Action is what became of an object.
+type Action string
+
+// The actions.
+const (
+	Planned  Action = "planned"  // nothing was sent
+	Uploaded Action = "uploaded" // it is stored now
+	Copied   Action = "copied"   // it is stored now: S3 copied it from another store
+	Reused   Action = "reused"   // it was stored already
+	// Refreshed objects were stored already, and old: they are young now.
+	Refreshed Action = "refreshed"
+)
+
+// An Object is one object of a store.
+type Object struct {
+	Key       string
+	Artifact  *Artifact // nil for a nested template
+	Template  string    // the nested template's file
+	Action    Action
+	Size      int64  // bytes as stored; 0 where they were not needed
+	VersionID string // "" where the bucket has no versions, or the object was reused
+}
+
+// A Template is a packaged template.
+type Template struct {
+	Region string
+	Body   []byte
+	JSON   bool
+}
+
+// A Result tells of a run that succeeded, or how far one came.
+type Result struct {
+	*Plan
+	Times Times
+}
+
+// describe fills in the plan's public view of what was planned.
+func (p *Plan) describe(artifacts []*artifact) {
+	p.Artifacts = make([]Artifact, len(artifacts))
+	for i, a := range artifacts {
+		view := Artifact{
+			Path: a.path, Digest: a.digest, Name: a.name, Archive: a.zip,
+			Files: len(a.files), Size: a.size(), LeftOut: a.left,
+		}
+		for _, r := range a.refs {
+			line, column := r.Where()
+			view.References = append(view.References, Reference{r.Template.Path, line, column, r.LogicalID, r.Name})
+		}
+		p.Artifacts[i] = view
+		a.view = &p.Artifacts[i]
+	}
+}
+
+// contents is the public view of what a store must hold.
+func contents(s s3store.Store, objects []object) Contents {
+	c := Contents{Store: Store(s), Objects: make([]Object, len(objects))}
+	for i, o := range objects {
+		c.Objects[i] = Object{Key: o.key, Action: Planned, Size: int64(len(o.body))}
+		if o.artifact != nil {
+			c.Objects[i].Artifact = o.artifact.view
+		}
+		if o.nested != nil {
+			c.Objects[i].Template = o.nested.Path
+		}
+	}
+	return c
+}

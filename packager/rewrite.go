@@ -1,0 +1,94 @@
+package packager
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+)
+
+// An object is what one store must hold.
+type object struct {
+	key      string
+	artifact *artifact // nil: body is a nested template
+	nested   *template.Template
+	body     []byte
+}
+
+// rewrite fills in the plan's packaged templates and what each store must hold, for all
+// stores in parallel.
+func (p *planner) rewrite(ctx context.Context, plan *Plan, stores []s3store.Store, root *template.Template) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, s := range stores {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			began := time.Now()
+			body, objects, err := p.packageFor(s, root)
+			objects = slices.DeleteFunc(objects, func(o object) bool { return !p.opts.Shard.stores(o) })
+			plan.objects[i] = objects
+			plan.Stores[i] = contents(s, objects)
+			plan.Stores[i].Times.Rewrite.add(began, time.Now())
+			plan.Templates[i] = Template{Region: s.Region, Body: body, JSON: root.IsJSON() || p.opts.UseJSON}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// packageFor rewrites the templates for one store, nested ones first, since
+// their packaged form holds the store's bucket and so decides their key. It
+// returns the root's bytes and all that the store must hold, each key once.
+func (p *planner) packageFor(s s3store.Store, root *template.Template) ([]byte, []object, error) {
+	var objects []object
+	keys := make(map[string]bool)
+	add := func(o object) string {
+		if !keys[o.key] {
+			keys[o.key] = true
+			objects = append(objects, o)
+		}
+		return o.key
+	}
+	for _, a := range p.distinct {
+		add(object{key: s.Key(a.name), artifact: a})
+	}
+	stored := make(map[*template.Template]string) // the keys of nested templates
+	var rewrite func(t *template.Template) ([]byte, error)
+	rewrite = func(t *template.Template) ([]byte, error) {
+		for _, r := range t.References() {
+			nested := p.nested[r]
+			if nested == nil || stored[nested] != "" {
+				continue
+			}
+			body, err := rewrite(nested)
+			if err != nil {
+				return nil, err
+			}
+			sum := sha256.Sum256(body)
+			stored[nested] = add(object{key: s.Key(hex.EncodeToString(sum[:]) + ".template"), nested: nested, body: body})
+		}
+		return t.Rewrite(t == root && p.opts.UseJSON, func(r *template.Reference) template.Location {
+			l := template.Location{Region: s.Region, Bucket: s.Bucket}
+			switch {
+			case r.Stored != nil:
+				return *r.Stored
+			case p.nested[r] != nil:
+				l.Key = stored[p.nested[r]]
+			default:
+				l.Key = s.Key(p.targets[r].name)
+			}
+			return l
+		})
+	}
+	body, err := rewrite(root)
+	return body, objects, err
+}
