@@ -17,27 +17,41 @@ func (b *bench) uploads(title string, counts []int, server ...string) error {
 		}
 		var one measure
 		for _, n := range counts {
-			for _, mode := range []string{"auto", "never"} {
-				if n == 1 && mode == "never" {
-					continue // there is nothing to copy
-				}
-				m, err := b.measure(n, func() []string { return append(b.fresh(), "--copy", mode) })
-				if err != nil {
-					return err
-				}
-				if n == 1 {
-					one = m
-				}
-				row{regionsAnd(n, mode), m, loop, n, one}.print()
-			}
-			again, err := b.measure(n, b.same)
+			m, err := b.forRegions(n, loop, one)
 			if err != nil {
 				return err
 			}
-			row{regionsAnd(n, "auto") + ", unchanged", again, loop, n, measure{}}.print()
+			if n == 1 {
+				one = m
+			}
 		}
 		return nil
 	})
+}
+
+// forRegions prints the rows of so many regions: of a first run, with and without
+// copies, and of one that finds nothing changed. It returns the first row's
+// measure.
+func (b *bench) forRegions(n int, loop time.Duration, one measure) (first measure, err error) {
+	for _, mode := range []string{"auto", "never"} {
+		if n == 1 && mode == "never" {
+			continue // there is nothing to copy
+		}
+		m, err := b.measure(n, func() []string { return append(b.fresh(), "--copy", mode) })
+		if err != nil {
+			return first, err
+		}
+		if mode == "auto" {
+			first = m
+		}
+		row{regionsAnd(n, mode), m, loop, n, one}.print()
+	}
+	again, err := b.measure(n, b.same)
+	if err != nil {
+		return first, err
+	}
+	row{regionsAnd(n, "auto") + ", unchanged", again, loop, n, measure{}}.print()
+	return first, nil
 }
 
 // loop prints the table's head, and what the AWS CLI takes for each region; 0
