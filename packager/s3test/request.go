@@ -54,39 +54,42 @@ func (c *call) findOperation() string {
 	}
 	has := func(required ...string) bool { return only(required...) && len(names) == len(required) }
 
+	if c.key == "" {
+		return c.bucketOperation(has, only)
+	}
+	copies := c.Header.Get("X-Amz-Copy-Source") != ""
+	for _, o := range []struct {
+		method, name string
+		fits         bool
+	}{
+		{http.MethodHead, "HeadObject", only("versionId")},
+		{http.MethodGet, "GetObject", only("versionId")},
+		{http.MethodPut, "CopyObject", copies && has()},
+		{http.MethodPut, "UploadPartCopy", copies && has("partNumber", "uploadId")},
+		{http.MethodPut, "PutObject", !copies && has()},
+		{http.MethodPut, "UploadPart", !copies && has("partNumber", "uploadId")},
+		{http.MethodPost, "CreateMultipartUpload", has("uploads")},
+		{http.MethodPost, "CompleteMultipartUpload", has("uploadId")},
+		{http.MethodDelete, "AbortMultipartUpload", has("uploadId")},
+	} {
+		if c.Method == o.method && o.fits {
+			return o.name
+		}
+	}
+	return c.Method
+}
+
+// bucketOperation is findOperation for a request without a key.
+func (c *call) bucketOperation(has, only func(...string) bool) string {
 	switch {
 	case c.bucket == "":
-	case c.key == "":
-		switch {
-		case c.Method == http.MethodHead && has():
-			return "HeadBucket"
-		case c.Method == http.MethodGet && has("location"):
-			return "GetBucketLocation"
-		case c.Method == http.MethodGet && c.query.Get("list-type") == "2" &&
-			only("list-type", "prefix", "max-keys", "start-after", "continuation-token"):
-			return "ListObjectsV2"
-		}
-	case c.Method == http.MethodHead && only("versionId"):
-		return "HeadObject"
-	case c.Method == http.MethodGet && only("versionId"):
-		return "GetObject"
-	case c.Method == http.MethodPut && c.Header.Get("X-Amz-Copy-Source") != "":
-		if has() {
-			return "CopyObject"
-		}
-		if has("partNumber", "uploadId") {
-			return "UploadPartCopy"
-		}
-	case c.Method == http.MethodPut && has():
-		return "PutObject"
-	case c.Method == http.MethodPut && has("partNumber", "uploadId"):
-		return "UploadPart"
-	case c.Method == http.MethodPost && has("uploads"):
-		return "CreateMultipartUpload"
-	case c.Method == http.MethodPost && has("uploadId"):
-		return "CompleteMultipartUpload"
-	case c.Method == http.MethodDelete && has("uploadId"):
-		return "AbortMultipartUpload"
+	case c.Method == http.MethodHead && has():
+		return "HeadBucket"
+	case c.Method == http.MethodGet && has("location"):
+		return "GetBucketLocation"
+	case c.Method == http.MethodGet && c.query.Get("list-type") == "2" &&
+		only("list-type", "prefix", "max-keys", "start-after", "continuation-token"):
+		return "ListObjectsV2"
 	}
 	return c.Method
 }

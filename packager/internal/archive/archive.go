@@ -171,6 +171,9 @@ func (a *Archiver) read(ctx context.Context, f *File, queue, work chan<- *block)
 
 // take waits for a block.
 func (a *Archiver) take(ctx context.Context, f *File) (*block, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // select would take a block that is free, too
+	}
 	blocks := a.large
 	if f.Size <= smallBlock {
 		blocks = a.small

@@ -107,27 +107,11 @@ func (w *walker) visit(entry os.DirEntry, path, real, name string, above []os.Fi
 		return
 	}
 	info, err := entry.Info()
-	link := err == nil && info.Mode()&os.ModeSymlink != 0
-	if link {
-		target, lerr := os.Readlink(path)
-		if lerr != nil {
-			w.fail("reading the link %s: %s", path, problem.Cause(lerr))
+	if err == nil && info.Mode()&os.ModeSymlink != 0 {
+		if info = w.follow(path, above); info == nil {
 			return
 		}
-		if info, err = os.Stat(path); err != nil {
-			reason := "which is not there"
-			if !errors.Is(err, os.ErrNotExist) {
-				reason = problem.Cause(err)
-			}
-			w.fail("the link %s leads to %s: %s", path, target, reason)
-			return
-		}
-		real = RealPath(path)
-		if info.IsDir() && slices.ContainsFunc(above, func(a os.FileInfo) bool { return os.SameFile(a, info) }) {
-			w.fail("the link %s leads to %s, a folder that it is in itself: without an end", path, target)
-			return
-		}
-		if w.never(filepath.Base(real), real) {
+		if real = RealPath(path); w.never(filepath.Base(real), real) {
 			w.left++
 			return
 		}
@@ -148,4 +132,28 @@ func (w *walker) visit(entry os.DirEntry, path, real, name string, above []os.Fi
 		w.files = append(w.files, f)
 		w.found(f)
 	}
+}
+
+// follow returns what a link leads to; nil where that cannot be archived, of which it
+// tells.
+func (w *walker) follow(path string, above []os.FileInfo) os.FileInfo {
+	target, err := os.Readlink(path)
+	if err != nil {
+		w.fail("reading the link %s: %s", path, problem.Cause(err))
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		reason := "which is not there"
+		if !errors.Is(err, os.ErrNotExist) {
+			reason = problem.Cause(err)
+		}
+		w.fail("the link %s leads to %s: %s", path, target, reason)
+		return nil
+	}
+	if info.IsDir() && slices.ContainsFunc(above, func(a os.FileInfo) bool { return os.SameFile(a, info) }) {
+		w.fail("the link %s leads to %s, a folder that it is in itself: without an end", path, target)
+		return nil
+	}
+	return info
 }

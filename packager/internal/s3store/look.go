@@ -17,12 +17,13 @@ import (
 // Presence is what a look at a key found.
 type Presence uint8
 
+// What there may be under a key.
 const (
-	Absent    Presence = iota
-	Proved             // the object is what it should be
-	Foreign            // there is another object
-	Different          // it is what it should be, under other metadata or encryption, or archived
-	Unknown            // S3 does not tell this caller
+	Absent    Presence = iota // nothing
+	Proved                    // the object is what it should be
+	Foreign                   // there is another object
+	Different                 // it is what it should be, under other metadata or encryption, or archived
+	Unknown                   // S3 does not tell this caller
 )
 
 // A Found object, as far as S3 tells.

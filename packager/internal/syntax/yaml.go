@@ -137,17 +137,23 @@ func skipProperties(src []byte, at int) (end, next int) {
 				return end, end
 			}
 		}
-		for next = end; next < len(src) && strings.ContainsRune(" \t\r\n#", rune(src[next])); next++ {
-			if src[next] != '#' {
-				continue
-			}
-			for next+1 < len(src) && src[next+1] != '\n' && src[next+1] != '\r' {
-				next++ // a comment between them
-			}
-		}
+		next = skipBlanks(src, end)
 	}
 	if next == len(src) {
 		return end, end
 	}
 	return end, next
+}
+
+// skipBlanks returns the offset behind white space and comments.
+func skipBlanks(src []byte, at int) int {
+	for ; at < len(src) && strings.ContainsRune(" \t\r\n#", rune(src[at])); at++ {
+		if src[at] != '#' {
+			continue
+		}
+		for at+1 < len(src) && src[at+1] != '\n' && src[at+1] != '\r' {
+			at++
+		}
+	}
+	return at
 }

@@ -138,34 +138,47 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 // absent adds a reference for a property that is not there and means the
 // template's folder, unless the resource says where its code is otherwise.
 func (c *collector) absent(row Row, id string, n *syntax.Node, path []int, at placement) {
-	if (at == replaceValue || at == replaceProperties) && n.Plain && n.Value == "" && n.Start == n.Offset {
-		before := bytes.TrimRight(c.t.doc.Source.Text[:n.Start], " \t\r\n")
-		if !bytes.HasSuffix(before, []byte(":")) && !bytes.HasSuffix(before, []byte("-")) {
-			c.fail(n, syntax.Dotted(id, row.path), "this key has no value and no colon to put one behind: write the colon")
-			return
-		}
+	if (at == replaceValue || at == replaceProperties) && c.lacksColon(n) {
+		c.fail(n, syntax.Dotted(id, row.path), "this key has no value and no colon to put one behind: write the colon")
+		return
 	}
-	if row.typ == "AWS::Serverless::Function" || row.typ == "AWS::Lambda::Function" {
-		own := n
-		if at == insertProperties {
-			own = nil
-		}
-		for _, props := range []*syntax.Node{own, c.t.doc.Root.Get("Globals").Get("Function")} {
-			if props.Get("InlineCode") != nil || props.Get("ImageUri") != nil ||
-				props.Get("PackageType") != nil && props.Get("PackageType").Value == "Image" {
-				return
-			}
-			if row.typ != "AWS::Serverless::Function" {
-				break // Globals are SAM's
-			}
-			if code := props.Get("CodeUri"); code != nil && !code.IsNull() {
-				return
-			}
-		}
+	if c.codeElsewhere(row, n, at) {
+		return
 	}
 	c.t.refs = append(c.t.refs, &Reference{
 		Template: c.t, row: row, LogicalID: id, Name: row.path,
 		node: n, path: path, place: at, Local: ".", Absent: true, keyNode: c.keyNode,
+	})
+}
+
+// lacksColon tells an empty value that has no place in the text, since no colon stands
+// before it: {CodeUri, Handler: a.b}.
+func (c *collector) lacksColon(n *syntax.Node) bool {
+	if !n.Plain || n.Value != "" || n.Start != n.Offset {
+		return false
+	}
+	before := bytes.TrimRight(c.t.doc.Source.Text[:n.Start], " \t\r\n")
+	return !bytes.HasSuffix(before, []byte(":")) && !bytes.HasSuffix(before, []byte("-"))
+}
+
+// codeElsewhere tells whether a function says in another way where its code is: as
+// text, as an image, or in Globals, which are SAM's.
+func (c *collector) codeElsewhere(row Row, n *syntax.Node, at placement) bool {
+	serverless := row.typ == "AWS::Serverless::Function"
+	if !serverless && row.typ != "AWS::Lambda::Function" {
+		return false
+	}
+	var says []*syntax.Node
+	if at != insertProperties {
+		says = append(says, n)
+	}
+	if serverless {
+		says = append(says, c.t.doc.Root.Get("Globals").Get("Function"))
+	}
+	return slices.ContainsFunc(says, func(props *syntax.Node) bool {
+		code, kind := props.Get("CodeUri"), props.Get("PackageType")
+		return props.Get("InlineCode") != nil || props.Get("ImageUri") != nil || kind != nil && kind.Value == "Image" ||
+			serverless && code != nil && !code.IsNull()
 	})
 }
 
@@ -217,41 +230,46 @@ func isIf(n *syntax.Node) bool {
 // includes finds the AWS::Include transform wherever it may stand: at the top
 // of the template, or as Fn::Transform inside any section.
 func (c *collector) includes(n *syntax.Node, path []int) {
-	row := Row{section: "Transform", typ: "AWS::Include", path: "Parameters.Location"}
-	transform := func(n *syntax.Node, path []int) {
-		name, i := n.Get("Name"), n.Index("Parameters")
-		if name == nil || name.Value != "AWS::Include" || i < 0 {
-			return
-		}
-		j := n.Values[i].Index("Location")
-		if j < 0 {
-			return
-		}
-		before := len(c.t.refs)
-		c.value(row, c.owner(path), "Fn::Transform.Parameters.Location", n.Values[i].Values[j], join(path, i, j))
-		for _, r := range c.t.refs[before:] {
-			r.FileOnly = true
-		}
-	}
-	each := func(n *syntax.Node, path []int) {
-		transform(n, path)
-		if n.Kind == syntax.Sequence {
-			for i, v := range n.Values {
-				if v.Tag != "!Transform" { // it is visited by itself
-					transform(v, join(path, i))
-				}
-			}
-		}
-	}
 	if n.Tag == "!Transform" {
-		each(n, path)
+		c.transforms(n, path)
 	}
 	for i, v := range n.Values {
 		at := join(path, i)
 		if n.Kind == syntax.Mapping && v.Tag != "!Transform" && (n.Keys[i].Value == "Fn::Transform" || len(path) == 0 && n.Keys[i].Value == "Transform") {
-			each(v, at)
+			c.transforms(v, at)
 		}
 		c.includes(v, at)
+	}
+}
+
+// transforms looks into one transform, or a list of them.
+func (c *collector) transforms(n *syntax.Node, path []int) {
+	c.transform(n, path)
+	if n.Kind != syntax.Sequence {
+		return
+	}
+	for i, v := range n.Values {
+		if v.Tag != "!Transform" { // it is visited by itself
+			c.transform(v, join(path, i))
+		}
+	}
+}
+
+// transform adds a reference for the file that AWS::Include includes.
+func (c *collector) transform(n *syntax.Node, path []int) {
+	name, i := n.Get("Name"), n.Index("Parameters")
+	if name == nil || name.Value != "AWS::Include" || i < 0 {
+		return
+	}
+	j := n.Values[i].Index("Location")
+	if j < 0 {
+		return
+	}
+	row := Row{section: "Transform", typ: "AWS::Include", path: "Parameters.Location"}
+	before := len(c.t.refs)
+	c.value(row, c.owner(path), "Fn::Transform.Parameters.Location", n.Values[i].Values[j], join(path, i, j))
+	for _, r := range c.t.refs[before:] {
+		r.FileOnly = true
 	}
 }
 

@@ -55,15 +55,7 @@ func (x *expander) tree(n *syntax.Node, inText bool) *syntax.Node {
 		return &syntax.Node{}
 	}
 	if n.Kind == syntax.Alias {
-		if n.Target == nil || x.open[n.Target] {
-			x.fail(n, "the alias *%s stands inside what it refers to", n.Value)
-			return &syntax.Node{}
-		}
-		copied := x.tree(n.Target, false)
-		if inText {
-			x.edits = append(x.edits, syntax.Edit{Start: n.Offset, End: n.Offset + 1 + len(n.Value), Text: x.t.doc.FlowText(copied)})
-		}
-		return copied
+		return x.alias(n, inText)
 	}
 	if n.Anchor != "" {
 		x.open[n] = true
@@ -74,12 +66,32 @@ func (x *expander) tree(n *syntax.Node, inText bool) *syntax.Node {
 	if !inText {
 		out.Anchor = ""
 	}
-	if n.Kind != syntax.Mapping {
-		for _, v := range n.Values {
-			out.Values = append(out.Values, x.tree(v, inText))
-		}
+	if n.Kind == syntax.Mapping {
+		x.entries(&out, n, inText)
 		return &out
 	}
+	for _, v := range n.Values {
+		out.Values = append(out.Values, x.tree(v, inText))
+	}
+	return &out
+}
+
+// alias returns what an alias stands for.
+func (x *expander) alias(n *syntax.Node, inText bool) *syntax.Node {
+	if n.Target == nil || x.open[n.Target] {
+		x.fail(n, "the alias *%s stands inside what it refers to", n.Value)
+		return &syntax.Node{}
+	}
+	copied := x.tree(n.Target, false)
+	if inText {
+		x.edits = append(x.edits, syntax.Edit{Start: n.Offset, End: n.Offset + 1 + len(n.Value), Text: x.t.doc.FlowText(copied)})
+	}
+	return copied
+}
+
+// entries adds to out the entries of the mapping n, each key once, and what merge keys
+// bring in.
+func (x *expander) entries(out, n *syntax.Node, inText bool) {
 	own := make(map[string]int, len(n.Keys)) // where a key stands last
 	for i, k := range n.Keys {
 		if k.Kind == syntax.Scalar && !k.IsMerge() {
@@ -107,7 +119,6 @@ func (x *expander) tree(n *syntax.Node, inText bool) *syntax.Node {
 			out.Values = append(out.Values, x.tree(n.Values[i], inText))
 		}
 	}
-	return &out
 }
 
 // merges returns what each merge key of a mapping stands for, by its index:

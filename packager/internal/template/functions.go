@@ -29,32 +29,36 @@ func (t *Template) Functions() (all []Function) {
 	if resources == nil {
 		return nil
 	}
-	globals := t.doc.Root.Get("Globals").Get("Function")
 	for i, key := range resources.Keys {
-		resource := resources.Values[i]
-		typ, props := resource.Get("Type"), resource.Get("Properties")
-		if typ == nil || typ.Value != "AWS::Serverless::Function" && typ.Value != "AWS::Lambda::Function" {
-			continue
+		if f := t.function(key.Value, resources.Values[i], code); f.Code != nil {
+			all = append(all, f)
 		}
-		f := Function{LogicalID: key.Value, Code: code[key.Value]}
-		layers := refsIn(props.Get("Layers"))
-		if typ.Value == "AWS::Serverless::Function" {
-			if f.Code == nil && props.Get("CodeUri") == nil {
-				f.Code = code["Globals.Function"]
-			}
-			layers = append(layers, refsIn(globals.Get("Layers"))...)
-		}
-		if f.Code == nil {
-			continue
-		}
-		for _, name := range layers {
-			if layer := code[name]; layer != nil {
-				f.Layers = append(f.Layers, layer)
-			}
-		}
-		all = append(all, f)
 	}
 	return all
+}
+
+// function returns a resource as a function. It has no code where it is none, or its
+// code is not packaged.
+func (t *Template) function(id string, resource *syntax.Node, code map[string]*Reference) Function {
+	f := Function{LogicalID: id}
+	typ, props := resource.Get("Type"), resource.Get("Properties")
+	if typ == nil || typ.Value != "AWS::Serverless::Function" && typ.Value != "AWS::Lambda::Function" {
+		return f
+	}
+	f.Code = code[id]
+	layers := refsIn(props.Get("Layers"))
+	if typ.Value == "AWS::Serverless::Function" {
+		if f.Code == nil && props.Get("CodeUri") == nil {
+			f.Code = code["Globals.Function"]
+		}
+		layers = append(layers, refsIn(t.doc.Root.Get("Globals").Get("Function").Get("Layers"))...)
+	}
+	for _, name := range layers {
+		if layer := code[name]; layer != nil {
+			f.Layers = append(f.Layers, layer)
+		}
+	}
+	return f
 }
 
 // refsIn returns the logical IDs that a list refers to.

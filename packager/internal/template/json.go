@@ -73,14 +73,7 @@ func (w *jsonWriter) close(bracket, indent string) {
 
 func (w *jsonWriter) untagged(n *syntax.Node, indent string) {
 	if n.Kind == syntax.Scalar {
-		text := syntax.QuoteJSON(n.Value)
-		if n.Plain && n.Tag == "" {
-			var err error
-			if text, err = w.r.JSON(n.Value); err != nil {
-				w.fail(n, "%v", err)
-			}
-		}
-		w.out.WriteString(text)
+		w.scalar(n)
 		return
 	}
 	brackets := "{}"
@@ -98,17 +91,32 @@ func (w *jsonWriter) untagged(n *syntax.Node, indent string) {
 			w.out.WriteString(",\n" + indent + "    ")
 		}
 		if n.Kind == syntax.Mapping {
-			k := n.Keys[i]
-			if k.Kind != syntax.Scalar || k.Plain && k.Value == "<<" {
-				w.fail(k, "this key has no form in JSON")
-			}
-			if seen[k.Value] {
-				w.fail(k, "the key %q is another one's text, and JSON knows only text", k.Value)
-			}
-			seen[k.Value] = true
-			w.out.WriteString(syntax.QuoteJSON(k.Value) + ": ")
+			w.key(n.Keys[i], seen)
 		}
 		w.node(v, indent+"    ")
 	}
 	w.close(brackets[1:], indent)
+}
+
+func (w *jsonWriter) scalar(n *syntax.Node) {
+	text := syntax.QuoteJSON(n.Value)
+	if n.Plain && n.Tag == "" {
+		var err error
+		if text, err = w.r.JSON(n.Value); err != nil {
+			w.fail(n, "%v", err)
+		}
+	}
+	w.out.WriteString(text)
+}
+
+// key writes a mapping's key, which may not be the text of one that was seen.
+func (w *jsonWriter) key(k *syntax.Node, seen map[string]bool) {
+	if k.Kind != syntax.Scalar || k.Plain && k.Value == "<<" {
+		w.fail(k, "this key has no form in JSON")
+	}
+	if seen[k.Value] {
+		w.fail(k, "the key %q is another one's text, and JSON knows only text", k.Value)
+	}
+	seen[k.Value] = true
+	w.out.WriteString(syntax.QuoteJSON(k.Value) + ": ")
 }
