@@ -1,6 +1,9 @@
 package problem
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Similar tells whether one name is the other with a slip of the finger: one
 // character more or less, another one, or two neighbours exchanged. Upper and lower
@@ -16,4 +19,17 @@ func Similar(a, b string) bool {
 	}
 	exchanged := len(x) == 2 && len(y) == 2 && x[0] == y[1] && x[1] == y[0]
 	return len(x) <= 1 && len(y) <= 1 && long || exchanged
+}
+
+// SameLetters tells whether two names are spelled with the same letters and digits,
+// in whatever order and case, and with whatever - and _ between them. That is
+// narrower than [Similar]: build-1.sh is not meant where build-2.sh is written, nor
+// is US_WEST_1 where US_WEST_2 is.
+func SameLetters(a, b string) bool {
+	letters := func(name string) string {
+		sorted := []rune(strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name)))
+		slices.Sort(sorted)
+		return string(sorted)
+	}
+	return letters(a) == letters(b)
 }
