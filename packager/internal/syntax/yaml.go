@@ -17,6 +17,12 @@ import (
 // stay far below; a stranger's text must not exhaust the stack.
 const maxDepth = 1000
 
+// What lies behind errors of ReadYAML, for callers whose text is no template.
+var (
+	ErrEmpty          = errors.New("there is no YAML document")
+	ErrSecondDocument = errors.New("there is a second YAML document")
+)
+
 // ReadYAML reads one YAML document with the reader whose positions are
 // trusted. src must be valid UTF-8.
 func ReadYAML(src *problem.Source) (*Node, error) {
@@ -27,18 +33,18 @@ func ReadYAML(src *problem.Source) (*Node, error) {
 	var doc, next yaml.Node
 	if err := loader.Load(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, &problem.Error{Line: 1, Column: 1, Message: "the template is empty"}
+			return nil, &problem.Error{Line: 1, Column: 1, Message: "the template is empty", Err: ErrEmpty}
 		}
 		return nil, yamlError(err)
 	}
 	switch err := loader.Load(&next); {
 	case err == nil:
-		return nil, &problem.Error{Line: next.Line, Column: next.Column, Message: "a template is one YAML document, and a second one begins here"}
+		return nil, &problem.Error{Line: next.Line, Column: next.Column, Message: "a template is one YAML document, and a second one begins here", Err: ErrSecondDocument}
 	case !errors.Is(err, io.EOF):
 		return nil, yamlError(err)
 	}
 	if len(doc.Content) != 1 {
-		return nil, &problem.Error{Line: 1, Column: 1, Message: "the template is empty"}
+		return nil, &problem.Error{Line: 1, Column: 1, Message: "the template is empty", Err: ErrEmpty}
 	}
 	c := converter{src: src, nodes: make(map[*yaml.Node]*Node)}
 	return c.convert(doc.Content[0], false, 0)
