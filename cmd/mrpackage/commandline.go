@@ -7,25 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-)
 
-// A commandLine is what check needs to know of a command line of mrpackage.
-type commandLine struct {
-	// Packages is false where it packages nothing: --version, --help,
-	// --print-iam-policy and mrpackage check.
-	Packages bool
-	// Regions are those that are named; nil means those whose bucket variables
-	// are set. One may hold anyText.
-	Regions []string
-	// Buckets are those that are named; of a region without one, its variable
-	// says which.
-	Buckets byRegion
-	// Output is where the packaged templates go, with slashes and a {region},
-	// and maybe with anyText; noFile where none is written, "" where it is not
-	// known.
-	Output string
-	DryRun bool
-}
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check"
+)
 
 // noFile is the output of a command line that writes no file: the template goes
 // to standard output, or is left to a later run.
@@ -35,12 +19,12 @@ const noFile = "-"
 const anyText = "*"
 
 // parseCommandLine reads the arguments of mrpackage as they stand in a
-// buildspec or script. A flag's value that holds anyText is not held against
+// buildspec or script, for check. A flag's value that holds anyText is not held against
 // what the flag takes. Beside an error all that is not known holds anyText or
 // is "".
-func parseCommandLine(args []string) (commandLine, error) {
+func parseCommandLine(args []string) (check.Command, error) {
 	if len(args) > 0 && args[0] == checkName {
-		return commandLine{}, nil
+		return check.Command{}, nil
 	}
 	var f flags
 	fs := pflag.NewFlagSet("mrpackage", pflag.ContinueOnError)
@@ -64,18 +48,18 @@ func parseCommandLine(args []string) (commandLine, error) {
 		err = f.check()
 	}
 	if err != nil {
-		return commandLine{Packages: true, Regions: []string{anyText}, Buckets: byRegion{all: anyText}}, flagError(err)
+		return check.Command{Packages: true, Regions: []string{anyText}, Buckets: map[string]string{"": anyText}}, flagError(err)
 	}
-	c := commandLine{
+	c := check.Command{
 		Packages: !f.version && !f.printPolicy && !fs.Changed("help"),
-		Regions:  f.regions, Buckets: f.buckets, DryRun: f.dryRun, Output: noFile,
+		Regions:  f.regions, Buckets: f.buckets.named(), DryRun: f.dryRun, Output: noFile,
 	}
 	if paths := f.templatePaths([]string{"{region}"}, f.useJSON || strings.HasSuffix(f.templateFile, ".json")); len(paths) > 0 {
 		c.Output = filepath.ToSlash(paths[0])
 	}
 	if slices.Contains(args, anyText) { // which may be any flag
 		if len(c.Regions) == 0 {
-			c.Regions, c.Buckets = []string{anyText}, byRegion{all: anyText}
+			c.Regions, c.Buckets = []string{anyText}, map[string]string{"": anyText}
 		}
 		if f.outputPattern == "" {
 			c.Output = ""

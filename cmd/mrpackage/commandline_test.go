@@ -6,17 +6,19 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check"
 )
 
 // What check learns of a command line.
 func TestParseCommandLine(t *testing.T) {
 	const standard = "target/packaged-template-{region}.yaml"
-	unknown := byRegion{all: anyText}
-	for args, want := range map[string]commandLine{
+	unknown := map[string]string{"": anyText}
+	for args, want := range map[string]check.Command{
 		"":                                     {Packages: true, Output: standard},
 		"-r a,b --region b,c":                  {Packages: true, Regions: []string{"a", "b", "c"}, Output: standard},
-		"--s3-bucket x-{region}":               {Packages: true, Buckets: byRegion{all: "x-{region}", own: map[string]string{}}, Output: standard},
-		"--s3-bucket us-east-1=x":              {Packages: true, Buckets: byRegion{own: map[string]string{"us-east-1": "x"}}, Output: standard},
+		"--s3-bucket x-{region}":               {Packages: true, Buckets: map[string]string{"": "x-{region}"}, Output: standard},
+		"--s3-bucket us-east-1=x":              {Packages: true, Buckets: map[string]string{"us-east-1": "x"}, Output: standard},
 		"--dry-run -t a.json":                  {Packages: true, DryRun: true, Output: "target/packaged-template-{region}.json"},
 		"--use-json":                           {Packages: true, Output: "target/packaged-template-{region}.json"},
 		"--output-template-file -":             {Packages: true, Output: noFile},

@@ -22,13 +22,13 @@ func TestCorpus(t *testing.T) {
 		t.Skip("MRPACKAGE_CORPUS names no corpus")
 	}
 	corpus, err := filepath.Abs(corpus)
-	check(t, err)
+	must(t, err)
 	if err := exec.Command("python3", "-c", "import yaml").Run(); err != nil {
 		t.Skip("there is no Python with PyYAML: ", err)
 	}
 	reasons := make(map[string]string)
 	table, err := os.ReadFile("../../testdata/corpus.txt")
-	check(t, err)
+	must(t, err)
 	for line := range strings.Lines(string(table)) {
 		if id, reason, ok := strings.Cut(strings.TrimSpace(line), "  "); ok && !strings.HasPrefix(line, "#") {
 			reasons[id] = strings.TrimSpace(reason)
@@ -45,15 +45,15 @@ func TestCorpus(t *testing.T) {
 	}
 	candidate := t.TempDir()
 	cases, err := os.ReadDir(filepath.Join(corpus, "cases"))
-	check(t, err)
+	must(t, err)
 	for _, c := range cases {
 		packageCase(t, filepath.Join(corpus, "cases", c.Name()), filepath.Join(candidate, c.Name()))
 	}
 	objects := filepath.Join(candidate, "objects", "candidate")
-	check(t, os.MkdirAll(objects, 0o777))
+	must(t, os.MkdirAll(objects, 0o777))
 	for _, key := range server.Keys("candidate") {
 		o, _ := server.Object("candidate", key)
-		check(t, os.WriteFile(filepath.Join(objects, key), o.Body, 0o666))
+		must(t, os.WriteFile(filepath.Join(objects, key), o.Body, 0o666))
 	}
 
 	out := filepath.Join(t.TempDir(), "result.json")
@@ -66,7 +66,7 @@ func TestCorpus(t *testing.T) {
 	var result struct {
 		Cases []struct{ ID, Status, Why string }
 	}
-	check(t, json.Unmarshal(text, &result))
+	must(t, json.Unmarshal(text, &result))
 	for _, c := range result.Cases {
 		same := c.Status == "same" || c.Status == "both-error"
 		switch reason := reasons[c.ID]; {
@@ -83,12 +83,12 @@ func TestCorpus(t *testing.T) {
 func packageCase(t *testing.T, from, to string) {
 	var info struct{ Template, Cwd string }
 	text, err := os.ReadFile(filepath.Join(from, "case.json"))
-	check(t, err)
-	check(t, json.Unmarshal(text, &info))
+	must(t, err)
+	must(t, json.Unmarshal(text, &info))
 	dir := t.TempDir()
-	check(t, os.CopyFS(dir, os.DirFS(from)))
+	must(t, os.CopyFS(dir, os.DirFS(from)))
 	restoreLinks(t, dir)
-	check(t, os.MkdirAll(to, 0o777))
+	must(t, os.MkdirAll(to, 0o777))
 	t.Chdir(filepath.Join(dir, info.Cwd))
 	var stdout, stderr strings.Builder
 	exit := run(t.Context(), []string{
@@ -97,7 +97,7 @@ func packageCase(t *testing.T, from, to string) {
 		"--output-template-file", filepath.Join(to, "packaged.yaml"),
 	}, &stdout, &stderr)
 	if exit != exitDone {
-		check(t, os.WriteFile(filepath.Join(to, "error"), []byte(stderr.String()), 0o666))
+		must(t, os.WriteFile(filepath.Join(to, "error"), []byte(stderr.String()), 0o666))
 	}
 }
 
@@ -105,7 +105,7 @@ func packageCase(t *testing.T, from, to string) {
 // file or folder beside them: what became of links where the corpus was copied
 // by something that knows none.
 func restoreLinks(t *testing.T, dir string) {
-	check(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -127,7 +127,7 @@ func restoreLinks(t *testing.T, dir string) {
 	}))
 }
 
-func check(t *testing.T, err error) {
+func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

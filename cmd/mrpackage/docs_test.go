@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check"
 )
 
 // root is the top of the repository.
@@ -60,7 +62,9 @@ func TestDocsYAML(t *testing.T) {
 			if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			problems, warnings := checkPipeline(t.Context(), filepath.Join(root, "deployment-pipeline", "pipeline.yaml"), file)
+			problems, warnings := check.Run(t.Context(), check.Options{
+				Pipeline: filepath.Join(root, "deployment-pipeline", "pipeline.yaml"), Buildspec: file, Parse: parseCommandLine,
+			})
 			if !strings.Contains(block[1], "\nbatch:") { // of which check says that it cannot see it
 				problems = append(problems, warnings...)
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -110,6 +111,18 @@ func (v byRegion) of(region string) string {
 		return own
 	}
 	return v.all
+}
+
+// named are all values by their regions; "" has that of all other regions.
+func (v byRegion) named() map[string]string {
+	all := maps.Clone(v.own)
+	if v.all != "" {
+		if all == nil {
+			all = make(map[string]string)
+		}
+		all[""] = v.all
+	}
+	return all
 }
 
 // add takes in a list of values. what is "a bucket's name", for messages.

@@ -1,0 +1,134 @@
+package check
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/buildspec"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/codepipeline"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/shell"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+)
+
+// A buildCheck holds one build action against its project, its buildspec, and the
+// deploy actions that take its output.
+type buildCheck struct {
+	*checker
+	action    codepipeline.Action
+	project   *codepipeline.Project
+	variables []codepipeline.Variable
+	build     *buildspec.Build // nil where the buildspec cannot be read here
+	templates []buildspec.Template
+}
+
+// checkBuild does nothing where the project is not in the template.
+func (c *checker) checkBuild(a codepipeline.Action) {
+	b := buildCheck{checker: c, action: a, project: c.ProjectOf(a)}
+	if b.project == nil {
+		return
+	}
+	b.variables = c.Variables(b.project, a)
+	if spec := b.findBuildspec(); spec != nil {
+		b.build = buildspec.Read(spec, buildspec.Options{
+			Root: c.root, Environ: environ(b.variables), Windows: b.project.Windows, Parse: parser(c.options.Parse),
+		})
+	}
+	b.checkVariables()
+	if b.build == nil {
+		return
+	}
+	c.problems, c.warnings = append(c.problems, b.build.Problems...), append(c.warnings, b.build.Warnings...)
+	var set []string
+	for name := range b.build.Environ {
+		set = append(set, name+"=")
+	}
+	b.templates = b.build.Templates(region.OfVariables(set))
+	b.checkReads()
+	b.checkPackagings()
+	b.checkDeploys()
+}
+
+// environ is what a build knows of its variables; what only a deployment knows of
+// them is unknown.
+func environ(variables []codepipeline.Variable) map[string]shell.Text {
+	all := make(map[string]shell.Text)
+	for _, v := range variables {
+		all[v.Name] = shell.Unknown()
+		if v.Value.Readable() {
+			all[v.Name] = shell.Pattern(v.Value.Masked(shell.Unknown().String()))
+		}
+	}
+	return all
+}
+
+// parser is the caller's; without one, nothing is known of a command.
+func parser(parse func([]string) (Command, error)) buildspec.Parse {
+	return func(args []string) (buildspec.Command, error) {
+		if parse == nil {
+			unknown := shell.Unknown().String()
+			return buildspec.Command{Packages: true, Regions: []string{unknown}, Buckets: map[string]string{"": unknown}}, nil
+		}
+		c, err := parse(args)
+		return buildspec.Command(c), err
+	}
+}
+
+// isWanted tells whether a deploy action takes a file from the build that nothing is
+// seen to make.
+func (b *buildCheck) isWanted() bool {
+	return b.someDeploy(func(d codepipeline.Action) bool {
+		artifact, file, ok := b.Default(d.Config.Get("TemplatePath")).Cut("::")
+		return ok && file.Readable() && file.Fixed() && slices.Contains(b.action.Outputs, artifact.String()) &&
+			!b.build.Makes(file.String()) && !b.build.Artifact(artifact.String()).FromSource(file.String())
+	})
+}
+
+// checkPackagings holds the commands that package against the variables.
+func (b *buildCheck) checkPackagings() {
+	stored := false
+	for _, p := range b.build.Packagings {
+		stored = stored || !p.DryRun
+		b.checkBuckets(p)
+	}
+	switch {
+	case len(b.build.Packagings) == 0 && b.isWanted():
+		if o := b.build.Opaque; o != nil {
+			b.warn(o.Place.Problem("", "", "check cannot see what %s does, so it does not know which templates the build writes", o.Command))
+		} else {
+			b.fail(b.build.Spec.Root.Get("phases").Problem("phases", "run mrpackage after the build", "no command packages the template"))
+		}
+	case len(b.build.Packagings) > 0 && !stored && b.build.Opaque == nil:
+		b.fail(b.build.Packagings[0].Place.Problem("", "", "with --dry-run nothing is stored, and no stack can be deployed"))
+	}
+}
+
+// checkBuckets tells whether each region of a packaging has a bucket, and one of its
+// own.
+func (b *buildCheck) checkBuckets(p buildspec.Packaging) {
+	if all := p.Buckets[""]; len(p.Regions) > 1 && len(p.Buckets) == 1 && all != "" &&
+		!strings.Contains(all, "{region}") && shell.Pattern(all).Known() {
+		b.fail(p.Place.Problem("", oneRegion+": write --s3-bucket NAME-{region}", "%s have one bucket: %s", list(names(p.Regions)), all))
+	}
+	for _, to := range p.Regions {
+		name := to.String()
+		_, set := b.build.Environ[region.BucketVariable(name)]
+		switch {
+		case !to.Known():
+		case !region.Valid(name):
+			b.fail(p.Place.Problem("", regionHint, noRegion, name))
+		case p.Bucket(name) == "" && !set:
+			tell := b.fail
+			if p.Maybe || b.build.SetsMore {
+				tell = b.warn
+			}
+			tell(p.Place.Problem(name, b.variableHint(name), "no bucket: %s is not among the variables of %s", region.BucketVariable(name), b.project.LogicalID))
+		}
+	}
+}
+
+func names(texts []shell.Text) (all []string) {
+	for _, t := range texts {
+		all = append(all, t.String())
+	}
+	return all
+}

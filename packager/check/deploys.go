@@ -1,0 +1,164 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/buildspec"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/codepipeline"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+)
+
+// built are the regions that the build packages for, sorted; all tells that it
+// packages for no others.
+func (b *buildCheck) built() (regions []string, all bool) {
+	all = len(b.templates) > 0
+	for _, t := range b.templates {
+		if t.Region.Known() {
+			regions = append(regions, t.Region.String())
+		} else {
+			all = false
+		}
+	}
+	slices.Sort(regions)
+	return slices.Compact(regions), all
+}
+
+// A delivery is one artifact of the build with the packaged templates in it.
+type delivery struct {
+	name     string
+	artifact buildspec.Artifact
+	held     []buildspec.Held
+}
+
+// templateFor says which template is a region's, as a hint; "" where there is none.
+func (d delivery) templateFor(region string) string {
+	for _, h := range d.held {
+		if h.Template.Region.String() == region {
+			return fmt.Sprintf("the template for %s is %s::%s", region, d.name, h.Name)
+		}
+	}
+	return ""
+}
+
+// checkDeploys holds the templates that the deploy actions ask for against those that
+// the build hands over.
+func (b *buildCheck) checkDeploys() {
+	deployed := make(map[string]bool)
+	anywhere := false // an action may deploy to any region, or any template
+	for _, name := range b.action.Outputs {
+		artifact := b.build.Artifact(name)
+		from := delivery{name, artifact, artifact.Holds(b.templates)}
+		b.checkPatterns(artifact)
+		b.checkNames(from)
+		for _, d := range b.Deploys {
+			of, file, ok := b.Default(d.Config.Get("TemplatePath")).Cut("::")
+			if !ok || of.String() != name {
+				continue
+			}
+			anywhere = anywhere || !d.Region.Fixed()
+			deployed[d.Region.String()] = true
+			if !file.Fixed() || file.VariesByExecution() {
+				anywhere = true
+				continue
+			}
+			found := slices.IndexFunc(from.held, func(h buildspec.Held) bool { return h.Name.Matches(file.String()) })
+			if found < 0 {
+				b.diagnose(d, from, file.String())
+				continue
+			}
+			deployed[from.held[found].Template.Region.String()] = true
+			b.checkTemplate(d, from, file.String(), from.held[found].Template)
+		}
+	}
+	if len(deployed) > 0 && !anywhere {
+		b.checkUndeployed(deployed)
+	}
+}
+
+// checkTemplate holds the region of the template that a deploy action asks for
+// against the action's.
+func (b *buildCheck) checkTemplate(d codepipeline.Action, from delivery, file string, t buildspec.Template) {
+	to := d.Region.String()
+	if !region.Valid(to) || t.Region.String() == to || !t.Region.Known() {
+		return
+	}
+	hint, tell := from.templateFor(to), b.fail
+	if hint == "" && len(region.In(file)) == 0 {
+		tell = b.warn // one template for all: without code it serves everywhere
+	}
+	tell(d.Config.Get("TemplatePath").Problem(d.Name, hint, "this is the template for %s, and the action deploys to %s", t.Region, to))
+}
+
+// checkPatterns finds files that are listed for a region which the build does not
+// package for: CodeBuild fails where a listed file is not there.
+func (b *buildCheck) checkPatterns(artifact buildspec.Artifact) {
+	regions, all := b.built()
+	if !all {
+		return
+	}
+	for _, pattern := range artifact.Patterns() {
+		name := strings.TrimPrefix(pattern.Text(), "./")
+		if b.build.Makes(name) {
+			continue
+		}
+		for _, t := range b.templates {
+			other := region.Other(name, t.Region.String())
+			if other == "" || slices.Contains(regions, other) || t.For(other) != name {
+				continue
+			}
+			b.fail(pattern.Problem("artifacts", b.builtHint(other),
+				"the build writes no template for %s, and fails where a listed file is missing", other))
+			break
+		}
+	}
+}
+
+// checkNames finds templates that would be one file in the artifact.
+func (b *buildCheck) checkNames(from delivery) {
+	paths := make(map[string]string)
+	for _, h := range from.held {
+		name, own := h.Name.String(), h.Template.Path.String()
+		if other := paths[name]; other != "" && other != own && h.Name.Known() {
+			b.fail(from.artifact.Files.Problem("artifacts", "give the templates names of their own: discard-paths keeps only those",
+				"%s and %s are both %s in the artifact", other, own, name))
+			return
+		}
+		paths[name] = own
+	}
+}
+
+// checkUndeployed finds regions that the build packages for, and no action deploys
+// to.
+func (b *buildCheck) checkUndeployed(deployed map[string]bool) {
+	for _, d := range b.Deploys {
+		deployed[d.Region.String()] = true
+	}
+	for _, t := range b.templates {
+		name := t.Region.String()
+		if deployed[name] || !region.Valid(name) {
+			continue
+		}
+		deployed[name] = true // once is enough
+		const hint = "add a deploy action, or take the region out of the build"
+		tell := b.fail
+		if t.Packaging.Maybe || b.Varies || b.Open || b.project.Used > 1 || b.isTakenElsewhere() {
+			tell = b.warn // another one may deploy there
+		}
+		of := slices.IndexFunc(b.variables, func(v codepipeline.Variable) bool { return v.Name == region.BucketVariable(name) })
+		if t.Packaging.Regions == nil && of >= 0 {
+			tell(b.variables[of].At.Problem(b.project.LogicalID, hint, "the build packages for %s, and no action deploys there", name))
+		} else {
+			tell(t.Packaging.Place.Problem(name, hint, "the build packages for this region, and no action deploys there"))
+		}
+	}
+}
+
+// isTakenElsewhere tells whether an action that is none of CloudFormation's takes
+// what the build hands over.
+func (b *buildCheck) isTakenElsewhere() bool {
+	return slices.ContainsFunc(slices.Concat(b.Others, b.Builds), func(a codepipeline.Action) bool {
+		return slices.ContainsFunc(a.Inputs, func(in string) bool { return slices.Contains(b.action.Outputs, in) })
+	})
+}

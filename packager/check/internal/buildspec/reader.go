@@ -1,0 +1,182 @@
+package buildspec
+
+import (
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/shell"
+)
+
+// A reader reads the commands of one build, in their order.
+type reader struct {
+	*Build
+	parse     Parse
+	following []string // the scripts that are being read, one called by the other
+	commands  int      // that were read
+	fetches   bool     // a command brings in files whose names are not known
+}
+
+// A script is one that a build runs.
+type script struct {
+	name    string // of which no script is read again while it is being read
+	read    *shell.Script
+	file    *document.File
+	above   int  // the lines of the file that stand before it
+	sourced bool // its variables stay when it ends
+	apart   bool // the folder that it changes to ends with it
+}
+
+// effects are what one call does to a build.
+type effects struct {
+	packaging *Packaging
+	runs      []script
+	reads     *document.File // a file that is none of the scripts' own
+	moves     bool           // it changes the working folder
+	setsMore  bool           // it may set variables whose names are not known
+	opaque    string         // what cannot be looked into, and may write a template; "" where all can
+	problem   error
+}
+
+// A call is one of a script, with what it was wrapped in taken off.
+type call struct {
+	shell.Call
+	script
+}
+
+// place is where the call stands: at its program.
+func (c call) place() document.Place {
+	return c.file.AtWord(c.above+c.Line, c.Words[0].String())
+}
+
+// command reads one command of the buildspec.
+func (r *reader) command(v document.Value) {
+	if r.commands >= maxCommands {
+		r.cannotSee("so long a buildspec", v.Place())
+		return
+	}
+	read, err := shell.Read(v.Text(), r.Environ)
+	if err != nil {
+		r.Warnings = append(r.Warnings, v.Problem("", "", "check cannot read this command as a shell does: %v", err))
+		r.cannotSee("this command", v.Place())
+		r.SetsMore, r.Moves = true, true
+		return
+	}
+	above := v.Line() - 1
+	if v.IsBlock() {
+		above++
+	}
+	r.script(script{read: read, file: v.File(), above: above, sourced: true})
+}
+
+// cannotSee notes the first command that cannot be looked into.
+func (r *reader) cannotSee(command string, at document.Place) {
+	if r.Opaque == nil {
+		r.Opaque = &Opaque{command, at}
+	}
+}
+
+// script reads a script.
+func (r *reader) script(s script) {
+	r.calls(s)
+	if s.sourced {
+		maps.Copy(r.Environ, s.read.Variables())
+	}
+}
+
+// calls reads the commands of a script.
+func (r *reader) calls(s script) {
+	calls := s.read.Calls()
+	if r.commands += max(1, len(calls)); r.commands > maxCommands {
+		r.cannotSee("so long a script", s.file.At(0, 0))
+		return
+	}
+	r.SetsMore = r.SetsMore || s.read.ExportsUnknown()
+	r.makes(s.read, calls)
+	for _, c := range calls {
+		c.Words = unwrapped(c.Words)
+		one := call{c, s}
+		r.fetches = r.fetches || fetches(c)
+		r.apply(r.effects(one), one)
+	}
+}
+
+// effects asks the reader of each kind of call; the first one that knows the call
+// says what it does.
+func (r *reader) effects(c call) effects {
+	for _, read := range []func(*reader, call) (effects, bool){
+		(*reader).changesFolder,
+		(*reader).inline,
+		(*reader).mrpackage,
+		(*reader).otherPackaging,
+		(*reader).scriptFile,
+		(*reader).function,
+		(*reader).npmScript,
+		(*reader).harmless,
+	} {
+		if e, ok := read(r, c); ok {
+			return e
+		}
+	}
+	return effects{opaque: c.Words[0].String(), setsMore: c.Program().Is("eval") || c.Program().Unknown()}
+}
+
+// apply does to the build what a call does.
+func (r *reader) apply(e effects, c call) {
+	packagings := len(r.Packagings)
+	r.Moves = r.Moves || e.moves
+	r.SetsMore = r.SetsMore || e.setsMore
+	if e.problem != nil {
+		r.Problems = append(r.Problems, e.problem)
+	}
+	if e.packaging != nil {
+		r.Packagings = append(r.Packagings, *e.packaging)
+	}
+	if e.reads != nil {
+		r.Files = append(r.Files, e.reads)
+	}
+	for _, s := range e.runs {
+		r.run(s)
+	}
+	if e.opaque != "" {
+		r.cannotSee(e.opaque, c.place())
+	}
+	for i := packagings; i < len(r.Packagings) && c.Maybe; i++ {
+		r.Packagings[i].Maybe = true
+	}
+}
+
+// maxScripts bounds how many scripts call each other.
+const maxScripts = 5
+
+// mayRun tells whether a script is to be followed: scripts run others, and
+// themselves.
+func (r *reader) mayRun(name string) bool {
+	return len(r.following) < maxScripts && !slices.Contains(r.following, name)
+}
+
+func (r *reader) run(s script) {
+	moves := r.Moves
+	r.following = append(r.following, s.name)
+	r.script(s)
+	r.following = r.following[:len(r.following)-1]
+	if s.apart {
+		r.Moves = moves
+	}
+}
+
+// makes notes the files that a script's commands may make.
+func (r *reader) makes(s *shell.Script, calls []shell.Call) {
+	for _, name := range s.Writes() {
+		r.made[path.Base(name.String())] = true
+	}
+	for _, c := range calls {
+		if c.Program().Is("chmod", "ls", "cat", "echo", "test", "[", "bash", "sh", "source", ".", "rm") || isOtherPackaging(c) {
+			continue // these make no file
+		}
+		for _, word := range c.Arguments() {
+			r.made[path.Base(word.String())] = true
+		}
+	}
+}

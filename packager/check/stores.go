@@ -1,0 +1,136 @@
+package check
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/codepipeline"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/shell"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+)
+
+const (
+	noRegion   = "%q is not the name of a region"
+	regionHint = "a region's name is like us-east-1"
+
+	asItStands = "this is taken as it stands here: %s"
+	subHint    = "write !Sub before it"
+
+	oneRegion = "a bucket is in one region"
+)
+
+// checkStores holds the artifact stores against the actions' regions, and against
+// each other.
+func (c *checker) checkStores() {
+	if c.Single.Exists() {
+		c.checkSingle()
+	}
+	regions := make(map[string]string) // by the store's bucket
+	for i, s := range c.Stores {
+		name := s.Region.String()
+		switch {
+		case !s.Region.Fixed():
+		case !region.Valid(name):
+			c.fail(s.At.Problem("ArtifactStores", regionHint, noRegion, name))
+		case c.store(name) != &c.Stores[i] && !c.Varies:
+			c.fail(s.At.Problem("ArtifactStores", "", "%s has two artifact stores", name))
+			continue
+		}
+		if !s.Location.Empty() {
+			c.checkLocation(s, regions)
+		}
+	}
+}
+
+// checkLocation holds a store's bucket against its region, and against the stores
+// before it.
+func (c *checker) checkLocation(s codepipeline.Store, regions map[string]string) {
+	own, bucket := s.Region.String(), s.Location.String()
+	if codepipeline.Unfilled(s.LocationAt) {
+		c.fail(s.LocationAt.Problem("ArtifactStores", subHint, asItStands, bucket))
+		return
+	}
+	if other := region.Other(bucket, own); other != "" {
+		c.fail(s.LocationAt.Problem("ArtifactStores", "the bucket must be in the store's own region",
+			"the artifact store of %s is a bucket of %s: %s", own, other, bucket))
+	} else if other := regions[bucket]; other != "" && s.Region.Fixed() && other != own && !c.Varies {
+		c.fail(s.LocationAt.Problem("ArtifactStores", oneRegion, "the artifact stores of %s and %s are one bucket: %s", other, own, bucket))
+	}
+	regions[bucket] = ""
+	if s.Region.Fixed() {
+		regions[bucket] = own
+	}
+}
+
+// checkSingle holds the artifact store of a pipeline that has one for all regions
+// against the actions.
+func (c *checker) checkSingle() {
+	regions := make(map[string]bool)
+	for _, a := range slices.Concat(c.Builds, c.Deploys) {
+		if a.Region.Fixed() {
+			regions[a.Region.String()] = true
+		}
+	}
+	inOwn := c.someDeploy(func(d codepipeline.Action) bool { return d.Region.Absent() })
+	named := list(slices.Sorted(maps.Keys(regions)))
+	const hint = "use ArtifactStores, with one for each region"
+	switch {
+	case len(regions) > 1:
+		c.fail(c.Single.Problem("ArtifactStore", hint, "there are actions in %s, and an artifact store for one region", named))
+	case len(regions) == 1 && inOwn:
+		c.warn(c.Single.Problem("ArtifactStore", hint,
+			"there are actions in %s and in the pipeline's own region; one artifact store is enough only if that is the same", named))
+	}
+}
+
+// someDeploy tells whether a deploy action is so.
+func (c *checker) someDeploy(so func(codepipeline.Action) bool) bool {
+	return slices.ContainsFunc(c.Deploys, so)
+}
+
+// checkBucketScript holds the script that creates the artifact stores' buckets, where
+// there is one that names its regions, against the artifact stores.
+func (c *checker) checkBucketScript() {
+	f, err := document.ReadText(filepath.Dir(filepath.FromSlash(c.File.Name)), "create-artifact-buckets.sh")
+	if err != nil {
+		return
+	}
+	s, err := shell.Read(f.Text(), nil)
+	if err != nil || c.Open {
+		return
+	}
+	created, line := createdIn(s)
+	if len(created) == 0 || created[shell.Unknown().String()] {
+		return
+	}
+	for _, s := range c.Stores {
+		if s.Region.Fixed() && !created[s.Region.String()] {
+			c.fail(f.At(line, 1).Problem("", "add it to the script's regions", "this creates buckets in %s, and %s has an artifact store in %s too",
+				list(slices.Sorted(maps.Keys(created))), c.File.Name, s.Region))
+		}
+	}
+}
+
+// createdIn are the regions that a script's calls of the AWS CLI name, and the line
+// of the last one.
+func createdIn(s *shell.Script) (regions map[string]bool, line int) {
+	regions = make(map[string]bool)
+	for _, call := range s.Calls() {
+		if !call.Program().Is("aws") {
+			continue
+		}
+		for i, word := range call.Words {
+			name, ok := strings.CutPrefix(word.String(), "--region=")
+			if word.Is("--region") && i+1 < len(call.Words) {
+				name, ok = call.Words[i+1].String(), true
+			}
+			if ok {
+				regions[name], line = true, call.Line
+			}
+		}
+	}
+	return regions, line
+}
