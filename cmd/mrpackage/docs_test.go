@@ -48,24 +48,24 @@ func TestDocsLinks(t *testing.T) {
 func TestDocsYAML(t *testing.T) {
 	buildspecs := 0
 	for name, text := range markdown(t) {
-		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(text, -1) {
-			line := strings.Count(text[:strings.Index(text, block[1])], "\n") + 1
+		for _, at := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatchIndex(text, -1) {
+			block, line := text[at[2]:at[3]], strings.Count(text[:at[2]], "\n")+1
 			var node yaml.Node
-			if err := yaml.Unmarshal([]byte(block[1]), &node); err != nil {
+			if err := yaml.Unmarshal([]byte(block), &node); err != nil {
 				t.Errorf("the block at %s:%d: %v", name, line, err)
 			}
-			if !strings.HasPrefix(block[1], "version: 0.2") {
+			if !strings.HasPrefix(block, "version: 0.2") {
 				continue
 			}
 			buildspecs++
 			file := filepath.Join(t.TempDir(), "buildspec.yaml")
-			if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			problems, warnings := check.Run(t.Context(), check.Options{
 				Pipeline: filepath.Join(root, "deployment-pipeline", "pipeline.yaml"), Buildspec: file, Parse: parseCommandLine,
 			})
-			if !strings.Contains(block[1], "\nbatch:") { // of which check says that it cannot see it
+			if !strings.Contains(block, "\nbatch:") { // of which check says that it cannot see it
 				problems = append(problems, warnings...)
 			}
 			for _, err := range problems {
