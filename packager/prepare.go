@@ -22,7 +22,7 @@ func (r *run) payload(ctx context.Context, a *artifact) (load s3store.Payload, r
 		began := time.Now()
 		s, err := r.archiver.Archive(ctx, a.files)
 		if err != nil {
-			return s3store.Payload{}, nil, a.explain(err)
+			return s3store.Payload{}, nil, a.failed(err)
 		}
 		r.archived(a, s.Size, began)
 		load = s3store.FilePayload(a.digest, s.Path, s.Size, s.SHA256[:])
@@ -32,7 +32,7 @@ func (r *run) payload(ctx context.Context, a *artifact) (load s3store.Payload, r
 		// may change before the last region has it.
 		s, err := r.archiver.Copy(ctx, a.files[0])
 		if err != nil {
-			return s3store.Payload{}, nil, a.explain(err)
+			return s3store.Payload{}, nil, a.failed(err)
 		}
 		load = s3store.FilePayload(a.digest, s.Path, s.Size, s.SHA256[:])
 		release = s.Remove
@@ -53,8 +53,8 @@ func (r *run) archived(a *artifact, size int64, began time.Time) {
 	r.tell(Event{Kind: Archived, Object: Object{Key: a.name, Artifact: a.view, Size: size}, Took: now.Sub(began)})
 }
 
-// explain names the reference whose artifact could not be archived.
-func (a *artifact) explain(err error) error {
+// failed names the reference whose artifact could not be archived.
+func (a *artifact) failed(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
