@@ -104,25 +104,26 @@ func (t *transfer) sourceOf(a *artifact, wants []want) (from holding, ok bool) {
 }
 
 // copy has S3 copy an object from one store to another, and tells whether nobody
-// needs to upload it there.
-func (t *transfer) copy(from, to want, load s3store.Payload) bool {
+// needs to upload it there. Otherwise it returns what is wanted now.
+func (t *transfer) copy(from, to want, load s3store.Payload) (left want, done bool) {
 	t.copies.take()
 	defer t.copies.free()
 	began := time.Now()
 	if t.ctx.Err() != nil || t.failed(to.store) {
-		return true // nobody wants it any more
+		return to, true // nobody wants it any more
 	}
 	if !t.copier.may(t.buckets, from, to) {
-		return false
+		return to, false
 	}
 	fromKey, key := t.objects[from.store][from.object].key, t.objects[to.store][to.object].key
-	version, err := t.buckets[to.store].CopyFrom(t.ctx, t.buckets[from.store], fromKey, key, load)
+	version, made, err := t.buckets[to.store].CopyFrom(t.ctx, t.buckets[from.store], fromKey, key, load)
 	if err != nil {
 		if t.ctx.Err() == nil {
 			t.copier.refuse(from, to)
 		}
-		return false
+		to.ifAbsent = to.ifAbsent && !made // what is there now is not what somebody proved
+		return to, false
 	}
 	t.finished(to, Copied, load.Size, version, began)
-	return true
+	return to, true
 }

@@ -28,7 +28,7 @@ type Options struct {
 	// UseJSON makes packaged templates JSON where the template is YAML.
 	UseJSON bool
 	// Metadata goes with every object that is uploaded. An object that is
-	// stored without it is stored anew.
+	// stored without it is stored anew. [CheckMetadata] says what it may hold.
 	Metadata map[string]string
 	// Provenance is metadata that tells of the upload, such as a commit. It
 	// goes with objects that are uploaded, and is no reason to upload one.

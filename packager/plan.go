@@ -35,7 +35,7 @@ type artifactID struct {
 }
 
 func newPlanner(ctx context.Context, opts Options) (*planner, error) {
-	if err := opts.Shard.check(); err != nil {
+	if err := errors.Join(opts.Shard.check(), opts.checkObjects()); err != nil {
 		return nil, err
 	}
 	x, err := archive.NewExcluder(opts.Exclude, opts.Outputs)

@@ -3,6 +3,7 @@ package packager
 import (
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
@@ -23,6 +24,7 @@ type Plan struct {
 	objects [][]object
 	reads   map[string]bool
 	times   Times
+	active  atomic.Bool // an Upload is under way
 }
 
 // Reads tells whether path is one of the templates or local artifacts, so that

@@ -95,10 +95,10 @@ func (t *transfer) begin(d decision) {
 	if from, ok := t.sourceOf(a, to); ok && t.opts.ArchiveDir == "" {
 		for _, w := range to {
 			t.reuses.Go(func() error {
-				if !t.copy(from.want, w, from.load) {
+				if left, done := t.copy(from.want, w, from.load); !done {
 					t.mu.Lock()
 					defer t.mu.Unlock()
-					t.uncopied[a] = append(t.uncopied[a], w)
+					t.uncopied[a] = append(t.uncopied[a], left)
 				}
 				return nil
 			})
@@ -138,7 +138,11 @@ func (t *transfer) deliver(to []want, load s3store.Payload) {
 	stored := t.upload(from, load)
 	for _, w := range slices.Delete(slices.Clone(to), first, first+1) {
 		all.Go(func() {
-			if !stored || !t.copy(from, w, load) {
+			done := false
+			if stored {
+				w, done = t.copy(from, w, load)
+			}
+			if !done {
 				t.upload(w, load)
 			}
 		})

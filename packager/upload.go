@@ -45,8 +45,13 @@ type want struct {
 // Upload looks into every store, archives what one of them lacks, and uploads
 // it there. A store that fails does not stop the others. Where it returns an
 // error, the Result tells what was done until then; nothing may be deployed
-// from it.
+// from it. A plan may be uploaded again, but not twice at the same time: that is an
+// error.
 func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
+	if !p.active.CompareAndSwap(false, true) {
+		return nil, errors.New("this plan is being uploaded already")
+	}
+	defer p.active.Store(false)
 	r := &run{Plan: p, ctx: ctx, began: time.Now(), failures: make([]error, len(p.Stores)), result: &Result{Plan: p, Times: p.times}}
 	if p.opts.DryRun && p.opts.ArchiveDir == "" {
 		return r.result, nil

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
@@ -90,7 +88,7 @@ func parseMetadata(s string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return metadata, checkMetadata(metadata)
+	return metadata, packager.CheckMetadata(metadata)
 }
 
 // parseShorthand reads KEY=VALUE,KEY=VALUE; quotes enclose a comma.
@@ -111,34 +109,4 @@ func parseShorthand(s string) (map[string]string, error) {
 		metadata[key] = value
 	}
 	return metadata, nil
-}
-
-// maxMetadata is S3's limit of 2 KB but for what mrpackage adds.
-const maxMetadata = 1200
-
-// checkMetadata refuses what S3 would not give back as it was sent: every run
-// would find the object to be another one and upload it anew.
-func checkMetadata(metadata map[string]string) error {
-	size := 0
-	seen := make(map[string]bool) // S3 does not tell keys apart by case
-	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		value, lower := metadata[key], strings.ToLower(key)
-		size += len(key) + len(value)
-		switch {
-		case seen[lower]:
-			return fmt.Errorf("the key %q stands there twice: S3 keeps keys in lower case", lower)
-		case value != strings.TrimSpace(value):
-			return fmt.Errorf("the value of %s begins or ends with a space, which HTTP headers do not keep", key)
-		case size > maxMetadata:
-			return fmt.Errorf("an object takes 2 KB of metadata, and these are more than %d bytes beside mrpackage's own", maxMetadata)
-		case !regexp.MustCompile(`^[A-Za-z0-9_.-]+$`).MatchString(key):
-			return fmt.Errorf("the key %q: use letters, digits and _.-", key)
-		case strings.HasPrefix(lower, "mrpackage-"):
-			return fmt.Errorf("the key %q: keys that begin with mrpackage- are mrpackage's own", key)
-		case !regexp.MustCompile(`^[ -~]*$`).MatchString(value):
-			return errors.New("the value of " + key + " holds characters that HTTP headers cannot")
-		}
-		seen[lower] = true
-	}
-	return nil
 }

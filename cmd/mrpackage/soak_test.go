@@ -180,7 +180,7 @@ func (s *soak) fault() s3test.Fault {
 		Region:    pick("", "us-east-1", "us-west-2"),
 		Times:     s.rand.IntN(4), // 0 is always
 	}
-	switch s.rand.IntN(8) {
+	switch s.rand.IntN(10) {
 	case 0:
 		f.Status, f.Code = 503, "SlowDown"
 	case 1:
@@ -200,6 +200,11 @@ func (s *soak) fault() s3test.Fault {
 	case 6:
 		f.Status, f.Code = 400, pick("ExpiredToken", "RequestTimeout", "BadDigest")
 	case 7:
+		wrongs := []s3test.Wrong{s3test.Hollow, s3test.Early, s3test.Unchecked, s3test.Circle, s3test.Endless}
+		f.Wrong = wrongs[s.rand.IntN(len(wrongs))]
+	case 8:
+		f.Operation, f.Wrong = pick("PutObject", "CopyObject"), s3test.Spoiled
+	case 9:
 		f.Delay = time.Duration(s.rand.IntN(50)) * time.Millisecond
 	}
 	return f

@@ -53,6 +53,7 @@ func (s *Server) completeMultipartUpload(c *call, b *bucket) (*answer, *s3Error)
 		return nil, err
 	}
 	o := u.assemble(parts)
+	o.Body = c.spoil(o.Body)
 	if err := c.checkCompletion(u, o); err != nil {
 		return nil, err
 	}

@@ -142,6 +142,10 @@ func (s *Server) putObject(c *call, b *bucket) (*answer, *s3Error) {
 	if sum.algorithm == "" {
 		sum = newChecksum("CRC64NVME", body) // S3 does so by itself
 	}
+	if c.wrong == Spoiled {
+		body = c.spoil(body)
+		sum = newChecksum(sum.algorithm, body)
+	}
 	o.Body = body
 	o.setChecksum(sum, "FULL_OBJECT")
 	o.fill()
@@ -241,7 +245,7 @@ func (s *Server) copyObject(c *call, b *bucket) (*answer, *s3Error) {
 	if newHash(algorithm) == nil {
 		return nil, notImplemented("x-amz-checksum-algorithm")
 	}
-	o.Body = source.Body
+	o.Body = c.spoil(source.Body)
 	if c.Header.Get("X-Amz-Tagging-Directive") != "REPLACE" {
 		o.Tags = source.Tags
 	}

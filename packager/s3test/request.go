@@ -18,6 +18,7 @@ type call struct {
 	query                          url.Values
 	operation, region, bucket, key string
 	requestID                      string
+	wrong                          Wrong
 }
 
 type countingReader struct {

@@ -100,6 +100,9 @@ type Fault struct {
 	// has no effect then.
 	CutBody bool
 
+	// Wrong, if not "", is how the answer is wrong.
+	Wrong Wrong
+
 	// CutAnswer does what was asked, and drops the connection without an answer.
 	CutAnswer bool
 }

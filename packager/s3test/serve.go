@@ -111,6 +111,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.CopyN(io.Discard, c.body, c.ContentLength/2)
 		drop()
 	}
+	if c.wrong = fault.Wrong; c.wrong == Endless {
+		continueEndlessly(w)
+		drop()
+	}
 	var a *answer
 	switch {
 	case err != nil:
@@ -127,7 +131,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		err = newError(fault.Status, code, fault.Message)
 	default:
-		a, err = s.perform(c)
+		a, err = s.performWrongly(c)
 	}
 	if err != nil {
 		a = err.answer(c.requestID)

@@ -96,7 +96,7 @@ func (c *Connections) Bucket(store Store, told Told) *Bucket {
 		o.UsePathStyle = o.BaseEndpoint != nil
 		o.Retryer = newRetryer(c.config.AWS, c.config.Backoff, told.Retrying)
 		o.DisableLogOutputChecksumValidationSkipped = true
-		o.APIOptions = append(o.APIOptions, limited(c.uploads, c.questions))
+		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded)
 	})
 	return &Bucket{store, c.config, client, told}
 }

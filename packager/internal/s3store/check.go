@@ -1,12 +1,14 @@
 package s3store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -81,18 +83,52 @@ func (b *Bucket) ask(ctx context.Context) error {
 	return b.mayPut(ctx, fewer)
 }
 
-// mayPut finds out whether this caller may store objects by a put that S3
-// refuses in any case, as its checksum is that of another body.
+// mayPut finds out whether this caller may store objects, by a put whose body is never
+// sent: S3 says whether it wants the body when it has seen the headers (S3 API
+// reference, PutObject, 100-continue). Its headers are those of every put, by which
+// policies decide. Nothing can be stored, whatever the server does.
 func (b *Bucket) mayPut(ctx context.Context, fewer func(*s3.Options)) error {
-	other := sha256.Sum256([]byte("not this"))
+	sum := sha256.Sum256([]byte{0})
+	body := &unsentBody{}
 	input := &s3.PutObjectInput{
-		Bucket: &b.Bucket, Key: aws.String(b.Key("mrpackage-probe.zip")), Body: bytes.NewReader(nil), Tagging: b.tagging(), ExpectedBucketOwner: b.owner(),
-		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(other[:])),
+		Bucket: &b.Bucket, Key: aws.String(b.Key("mrpackage-probe.zip")), Body: body, Tagging: b.tagging(), ExpectedBucketOwner: b.owner(),
+		ContentLength: aws.Int64(1), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	}
 	input.ServerSideEncryption, input.SSEKMSKeyId = b.encryption()
-	_, err := b.client.PutObject(ctx, input, fewer)
-	if err == nil || status(err) == http.StatusBadRequest {
+	_, err := b.client.PutObject(ctx, input, fewer, s3.WithAPIOptions(signedBody(sum[:])), func(o *s3.Options) {
+		o.ContinueHeaderThresholdBytes = 1
+		o.Retryer = untilWanted{o.Retryer, body}
+	})
+	if err == nil || body.wanted.Load() || status(err) == http.StatusBadRequest {
 		return nil
 	}
 	return b.explain("s3:PutObject", "asking whether objects may be stored in", "", err)
+}
+
+// An untilWanted retryer tries no more when the answer is known.
+type untilWanted struct {
+	aws.Retryer
+	body *unsentBody
+}
+
+// IsErrorRetryable tells whether it is of use to ask again.
+func (u untilWanted) IsErrorRetryable(err error) bool {
+	return !u.body.wanted.Load() && u.Retryer.IsErrorRetryable(err)
+}
+
+// An unsentBody is said to have one byte, and never gives it.
+type unsentBody struct{ wanted atomic.Bool }
+
+// Read tells that somebody wants the byte.
+func (u *unsentBody) Read([]byte) (int, error) {
+	u.wanted.Store(true)
+	return 0, errors.New("this body is not sent")
+}
+
+// Seek tells the length, for which the SDK asks.
+func (u *unsentBody) Seek(offset int64, whence int) (int64, error) {
+	if whence == io.SeekEnd {
+		return 1 + offset, nil
+	}
+	return offset, nil
 }

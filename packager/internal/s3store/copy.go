@@ -11,8 +11,10 @@ import (
 )
 
 // CopyFrom stores a payload by copying it from another bucket, in which it is
-// stored under the same name.
-func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string, p Payload) (version string, err error) {
+// stored under the same name. Beside an error, made tells that something may be
+// stored all the same, which nobody has proved: whoever stores the payload in another
+// way must replace it.
+func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string, p Payload) (version string, made bool, err error) {
 	if p.Size > maxCopy || b.config.CopyPart > 0 && p.Size > b.config.CopyPart {
 		return b.copyParts(ctx, from, fromKey, key, p)
 	}
@@ -25,11 +27,15 @@ func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string
 	input.ServerSideEncryption, input.SSEKMSKeyId = b.encryption()
 	out, err := b.client.CopyObject(ctx, input)
 	if err != nil {
-		return "", err
+		return "", !refused(err), err
 	}
 	// S3 computes the copy's checksum from what it copied: proof enough.
-	if out.CopyObjectResult == nil || aws.ToString(out.CopyObjectResult.ChecksumSHA256) != base64.StdEncoding.EncodeToString(p.SHA256) {
-		return "", errors.New("the copy is not what was to be copied")
+	if aws.ToString(out.CopyObjectResult.ChecksumSHA256) != base64.StdEncoding.EncodeToString(p.SHA256) {
+		return "", true, errors.New("the copy is not what was to be copied")
 	}
-	return aws.ToString(out.VersionId), nil
+	return aws.ToString(out.VersionId), true, nil
 }
+
+// refused tells whether S3 has said that it does not do what was asked. Any other
+// failure may have come after it was done.
+func refused(err error) bool { return status(err) >= 400 && status(err) < 500 }

@@ -18,13 +18,13 @@ const copyPartSize = 256 << 20
 // copyParts stores a payload that is larger than CopyObject takes, by copying it
 // part by part from another bucket. Each part must come from the object that was
 // proved, and the whole is looked at in the end.
-func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key string, p Payload) (version string, err error) {
+func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key string, p Payload) (version string, made bool, err error) {
 	source, err := from.Look(ctx, fromKey, p)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if source.Presence != Proved {
-		return "", errors.New("the source is not what was to be copied")
+		return "", false, errors.New("the source is not what was to be copied")
 	}
 	grace, done := graceOf(ctx)
 	defer done()
@@ -36,7 +36,7 @@ func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key strin
 	create.ServerSideEncryption, create.SSEKMSKeyId = b.encryption()
 	upload, err := client.CreateMultipartUpload(ctx, create)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	defer func() {
 		if err != nil {
@@ -50,16 +50,16 @@ func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key strin
 		ExpectedBucketOwner: b.owner(), ExpectedSourceBucketOwner: from.owner(),
 	})
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	complete, err := b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &b.Bucket, Key: &key, UploadId: upload.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 		ExpectedBucketOwner: b.owner(),
 	})
 	if err != nil {
-		return "", err
+		return "", !refused(err), err
 	}
-	return aws.ToString(complete.VersionId), b.verify(ctx, key, p)
+	return aws.ToString(complete.VersionId), true, b.verify(ctx, key, p)
 }
 
 // copyEach copies the parts of an object of that size, many at once. request is what
@@ -80,9 +80,6 @@ func (b *Bucket) copyEach(ctx context.Context, size int64, request s3.UploadPart
 			out, err := b.client.UploadPartCopy(ctx, &input)
 			if err != nil {
 				return err
-			}
-			if out.CopyPartResult == nil || out.CopyPartResult.ETag == nil {
-				return b.notS3(*input.Key)
 			}
 			parts[i] = types.CompletedPart{ETag: out.CopyPartResult.ETag, ChecksumSHA256: out.CopyPartResult.ChecksumSHA256, PartNumber: input.PartNumber}
 			return nil

@@ -41,6 +41,12 @@ func (b *Bucket) explain(action, doing, key string, err error) error {
 		}
 	}
 	e := &problem.Error{Subject: b.Region, Err: err}
+	var hollow *hollowError
+	if errors.As(err, &hollow) {
+		e.Message = fmt.Sprintf("%s %s: %v", doing, object, hollow)
+		e.Hint = "does a proxy answer in S3's place? see HTTPS_PROXY, and --endpoint-url"
+		return e
+	}
 	e.Message = fmt.Sprintf("%s %s: %s", doing, object, message)
 	if code != "" {
 		e.Message = fmt.Sprintf("%s %s: %s (%s", doing, object, code, message)

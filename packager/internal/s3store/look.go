@@ -3,6 +3,7 @@ package s3store
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
@@ -36,6 +37,11 @@ type Found struct {
 
 // Look asks for the object under a key and compares it with what is recorded
 // and expected.
+//
+// What proves an object is its metadata: the digest of what it was made from, its size
+// and its SHA-256, all three, as mrpackage stored them. The size must be the object's,
+// and the SHA-256 the one that S3 has computed of the whole object, if it has. An object
+// without all that is a foreign one, whatever its key.
 func (b *Bucket) Look(ctx context.Context, key string, want Payload) (Found, error) {
 	out, err := b.head(ctx, key)
 	switch {
@@ -54,7 +60,7 @@ func (b *Bucket) Look(ctx context.Context, key string, want Payload) (Found, err
 	recorded, malformed := hex.DecodeString(out.Metadata[sumMeta])
 	f := Found{Proved, aws.ToInt64(out.ContentLength), recorded, out}
 	switch {
-	case malformed != nil || out.Metadata[digestMeta] != want.Digest || out.Metadata[sizeMeta] != strconv.FormatInt(f.Size, 10),
+	case malformed != nil || len(recorded) != sha256.Size || out.Metadata[digestMeta] != want.Digest || out.Metadata[sizeMeta] != strconv.FormatInt(f.Size, 10),
 		want.Size >= 0 && (f.Size != want.Size || !bytes.Equal(recorded, want.SHA256)),
 		out.ChecksumSHA256 != nil && out.ChecksumType == types.ChecksumTypeFullObject &&
 			*out.ChecksumSHA256 != base64.StdEncoding.EncodeToString(recorded):

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -108,11 +109,8 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 		if err != nil {
 			return "", err
 		}
-		if out.ETag == nil {
-			return "", b.notS3(key)
-		}
 		b.told.Sent(key, p.Size)
-		return aws.ToString(out.VersionId), nil
+		return aws.ToString(out.VersionId), b.arrived(ctx, key, p, out)
 	}
 	input.ChecksumAlgorithm = types.ChecksumAlgorithmSha256
 	input.ContentLength = nil
@@ -125,7 +123,47 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	if err != nil {
 		return "", err
 	}
-	return aws.ToString(out.VersionID), b.verify(ctx, key, p)
+	if err = p.heldAgainst(out.ChecksumSHA256); err != nil {
+		err = b.spoiled(key, err.Error())
+	} else {
+		err = b.verify(ctx, key, p)
+	}
+	if err != nil {
+		// A completion that was none leaves the parts; after one that was, there is
+		// nothing to remove.
+		abort := &s3.AbortMultipartUploadInput{Bucket: &b.Bucket, Key: &key, UploadId: &out.UploadID}
+		_, _ = multipartClient{b.client, b, key, nil, grace}.AbortMultipartUpload(ctx, abort)
+		return "", err
+	}
+	return aws.ToString(out.VersionID), nil
+}
+
+// arrived tells whether a single put has stored what was sent: by the checksum in the
+// answer; else by the ETag, which is the content's MD5 under some encryptions (S3 API
+// reference, Object); else, as for an object in parts, by another look.
+func (b *Bucket) arrived(ctx context.Context, key string, p Payload, out *s3.PutObjectOutput) error {
+	switch {
+	case out.ChecksumSHA256 == nil:
+	case *out.ChecksumSHA256 == base64.StdEncoding.EncodeToString(p.SHA256):
+		return nil
+	default:
+		return b.spoiled(key, "its checksum is another")
+	}
+	sum, err := p.md5()
+	if err != nil {
+		return err
+	}
+	if strings.Trim(*out.ETag, `"`) == hex.EncodeToString(sum) {
+		return nil
+	}
+	there, err := b.Look(ctx, key, p)
+	switch {
+	case err != nil || there.Presence == Proved:
+		return err
+	case there.Presence == Unknown && strings.HasPrefix(string(out.ServerSideEncryption), "aws:kms"):
+		return nil // S3 tells nothing more to this caller
+	}
+	return b.spoiled(key, fmt.Sprintf("its ETag is %s, and %x was sent", *out.ETag, sum))
 }
 
 // signedBody has a request signed with the body's SHA-256 as it is known, which
@@ -140,26 +178,20 @@ func signedBody(sum []byte) func(*middleware.Stack) error {
 	}
 }
 
-// notS3 is the error of a success that S3 did not report: it always tells an
-// object's ETag. A proxy's page that says "blocked" comes as 200 as well.
-func (b *Bucket) notS3(key string) error {
-	return &problem.Error{
-		Subject: b.Region,
-		Message: fmt.Sprintf("uploading s3://%s/%s: the answer is a success, but not S3's: it has no ETag", b.Bucket, key),
-		Hint:    "does a proxy answer in S3's place? see HTTPS_PROXY, and --endpoint-url",
-	}
-}
-
-// verify looks at an object that came in parts, each with a checksum of its
-// own, once more as a whole.
+// verify looks at an object once more as a whole, where the answer to its upload does
+// not prove it: one that came in parts has a checksum for each of them.
 func (b *Bucket) verify(ctx context.Context, key string, p Payload) error {
 	there, err := b.Look(ctx, key, p)
 	if err != nil || there.Presence == Proved || there.Presence == Unknown {
 		return err
 	}
+	return b.spoiled(key, fmt.Sprintf("it has %d bytes, and %d were sent", there.Size, p.Size))
+}
+
+func (b *Bucket) spoiled(key, how string) error {
 	return &problem.Error{
 		Subject: b.Region,
-		Message: fmt.Sprintf("s3://%s/%s is not what was uploaded: it has %d bytes, and %d were sent", b.Bucket, key, there.Size, p.Size),
+		Message: fmt.Sprintf("s3://%s/%s is not what was uploaded: %s", b.Bucket, key, how),
 		Hint:    "does another process write to this key? run again",
 	}
 }

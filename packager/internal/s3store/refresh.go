@@ -3,6 +3,7 @@ package s3store
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"strings"
@@ -50,8 +51,8 @@ func (b *Bucket) Refresh(ctx context.Context, key string, f Found) (version stri
 	if err != nil {
 		return "", err
 	}
-	if out.CopyObjectResult == nil || out.CopyObjectResult.ETag == nil {
-		return "", b.notS3(key)
+	if aws.ToString(out.CopyObjectResult.ChecksumSHA256) != base64.StdEncoding.EncodeToString(f.SHA256) {
+		return "", errors.New("the copy is not what it was made from")
 	}
 	return aws.ToString(out.VersionId), nil
 }

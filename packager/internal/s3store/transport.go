@@ -27,6 +27,11 @@ const (
 	// defaultStall is how long a transfer may stand still before it is cut and
 	// tried again; how long it takes as a whole does not matter.
 	defaultStall = 30 * time.Second
+	// maxRedirections is how often a request is redirected at most, and maxHeader what
+	// the headers of an answer, and of the "100 Continue" before it, may hold: S3's have
+	// some hundred bytes, and 2 KB of metadata.
+	maxRedirections = 3
+	maxHeader       = 64 << 10
 )
 
 // A transport opens connections and remembers them, so that none, with its
@@ -53,12 +58,32 @@ func (t *transport) client(configured aws.HTTPClient, jobs, stores int) aws.HTTP
 		client, ok = awshttp.NewBuildableClient(), true
 	}
 	if ok {
-		configured = client.WithTransportOptions(func(h *http.Transport) {
-			h.DialContext = t.DialContext
-			h.MaxIdleConns, h.MaxIdleConnsPerHost = max(jobs, 4*stores), jobs // of all regions together, and of one
-		})
+		// Not the SDK's client itself: it follows redirections without an end.
+		configured = &http.Client{
+			Timeout: client.GetTimeout(), CheckRedirect: fewRedirections,
+			Transport: client.WithTransportOptions(func(h *http.Transport) {
+				h.DialContext = t.DialContext
+				h.MaxIdleConns, h.MaxIdleConnsPerHost = max(jobs, 4*stores), jobs // of all regions together, and of one
+				h.MaxResponseHeaderBytes = maxHeader
+			}).GetTransport(),
+		}
 	}
 	return httpClient{configured, t.stall}
+}
+
+// fewRedirections follows the redirections that S3 makes, of status 307, a few times. One
+// of status 301 or 302 says that the bucket is in another region, which the caller must
+// know (S3 guide, "Request routing").
+func fewRedirections(request *http.Request, before []*http.Request) error {
+	switch request.Response.StatusCode {
+	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return http.ErrUseLastResponse
+	}
+	if len(before) > maxRedirections {
+		return fmt.Errorf("redirected %d times, the last time to %s", len(before), request.URL.Redacted())
+	}
+	return nil
 }
 
 type httpClient struct {
@@ -102,6 +127,28 @@ func limited(uploads, questions chan struct{}) func(*middleware.Stack) error {
 		return next.HandleFinalize(ctx, in)
 	})
 	return func(stack *middleware.Stack) error { return stack.Finalize.Insert(wait, "Retry", middleware.After) }
+}
+
+// bounded gives every try of a request a time, however much moves meanwhile: a server
+// that always sends something does not stand still.
+func bounded(stack *middleware.Stack) error {
+	limit := middleware.FinalizeMiddlewareFunc("Bounded", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		ctx, cancel := context.WithTimeout(ctx, longest(awsmiddleware.GetOperationName(ctx)))
+		defer cancel()
+		return next.HandleFinalize(ctx, in)
+	})
+	return stack.Finalize.Insert(limit, "WaitForSlot", middleware.After)
+}
+
+// longest is how long one try of an operation may take.
+func longest(operation string) time.Duration {
+	switch operation {
+	case "PutObject", "UploadPart":
+		return 2 * time.Hour // 16 MB over a link of 2 kB/s
+	case "CopyObject", "UploadPartCopy", "CompleteMultipartUpload":
+		return 15 * time.Minute // they take minutes (S3 API reference)
+	}
+	return time.Minute
 }
 
 // A watched body of an answer is closed when nothing of it comes for too long.
