@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
@@ -36,14 +37,15 @@ func List(ctx context.Context, root string, x *Excluder, found func(*File)) (fil
 	if err != nil {
 		return nil, 0, []error{err}
 	}
-	w := walker{ctx: ctx, Excluder: x, rules: rules, found: found}
+	w := walker{ctx: ctx, root: root, Excluder: x, rules: rules, found: found}
 	w.folder(root, RealPath(root), "", []os.FileInfo{info})
 	slices.SortFunc(w.files, func(a, b *File) int { return strings.Compare(a.Name, b.Name) })
 	return w.files, w.left, w.errs
 }
 
 type walker struct {
-	ctx context.Context
+	ctx  context.Context
+	root string
 	*Excluder
 	rules *patternmatcher.PatternMatcher
 	files []*File
@@ -60,11 +62,18 @@ func (w *walker) fail(format string, args ...any) {
 // a slash at the end; above holds the folders that lead here, to see cycles.
 func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 	entries, err := os.ReadDir(path)
-	if err != nil {
+	var outputs []string
+	if err == nil {
+		outputs, err = written(path)
+	}
+	if errors.Is(err, syscall.ENAMETOOLONG) {
+		w.fail("the folders below %s are nested too deep for this system: %d levels", w.root, strings.Count(prefix, "/"))
+		return
+	}
+	if entries == nil && err != nil {
 		w.fail("reading the folder %s: %s", path, problem.Cause(err))
 		return
 	}
-	outputs, err := written(path)
 	if err != nil {
 		w.fail("reading %s in %s: %s", OutputsFile, path, problem.Cause(err))
 	}
