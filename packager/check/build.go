@@ -1,13 +1,18 @@
 package check
 
 import (
+	"context"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/buildspec"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/codepipeline"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/glob"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/shell"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A buildCheck holds one build action against its project, its buildspec, and the
@@ -17,19 +22,38 @@ type buildCheck struct {
 	action    codepipeline.Action
 	project   *codepipeline.Project
 	variables []codepipeline.Variable
+	doubtful  bool              // the buildspec may be another build's
+	spec      codepipeline.Text // the buildspec's path, where the template names one
+	specAt    document.Value
 	build     *buildspec.Build // nil where the buildspec cannot be read here
 	templates []buildspec.Template
 }
 
+// fail reports a problem of the build: a warning, where the buildspec may be another
+// build's.
+func (b *buildCheck) fail(e *problem.Error) {
+	if !b.doubtful {
+		b.checker.fail(e)
+		return
+	}
+	const hint = "if this buildspec is not the build's, name that with --buildspec"
+	if e.Hint != "" {
+		e.Hint += "; "
+	}
+	e.Hint += hint
+	b.warn(e)
+}
+
 // checkBuild does nothing where the project is not in the template.
-func (c *checker) checkBuild(a codepipeline.Action) {
+func (c *checker) checkBuild(ctx context.Context, a codepipeline.Action) {
 	b := buildCheck{checker: c, action: a, project: c.ProjectOf(a)}
 	if b.project == nil {
 		return
 	}
+	before := len(c.problems) + len(c.warnings)
 	b.variables = c.Variables(b.project, a)
 	if spec := b.findBuildspec(); spec != nil {
-		b.build = buildspec.Read(spec, buildspec.Options{
+		b.build = buildspec.Read(ctx, spec, buildspec.Options{
 			Root: c.root, Environ: environ(b.variables), Windows: b.project.Windows, Parse: parser(c.options.Parse),
 		})
 	}
@@ -37,15 +61,47 @@ func (c *checker) checkBuild(a codepipeline.Action) {
 	if b.build == nil {
 		return
 	}
-	c.problems, c.warnings = append(c.problems, b.build.Problems...), append(c.warnings, b.build.Warnings...)
+	b.checkOutcome()
+	if len(b.spec.Assumes()) > 0 && len(c.problems)+len(c.warnings) > before {
+		b.warn(b.specAt.Problem(b.project.LogicalID, "--buildspec names another one", "the buildspec is %s with the default of %s", b.spec, list(b.spec.Assumes())))
+	}
+}
+
+// checkOutcome holds what the build does against the pipeline.
+func (b *buildCheck) checkOutcome() {
 	var set []string
 	for name := range b.build.Environ {
 		set = append(set, name+"=")
 	}
 	b.templates = b.build.Templates(region.OfVariables(set))
+	b.doubtful = b.doubtful && !b.someDeploy(b.isMeant)
+	for _, e := range b.build.Problems {
+		b.fail(e)
+	}
+	for _, e := range b.build.Warnings {
+		b.warn(e)
+	}
 	b.checkReads()
 	b.checkPackagings()
 	b.checkDeploys()
+}
+
+// isMeant tells whether a deploy action takes a file from the build that the
+// buildspec speaks of: then this is the build's buildspec.
+func (b *buildCheck) isMeant(d codepipeline.Action) bool {
+	artifact, file, ok := b.Default(d.Config.Get("TemplatePath")).Cut("::")
+	base := path.Base(file.String())
+	if !ok || !file.Fixed() || !slices.Contains(b.action.Outputs, artifact.String()) {
+		return false
+	}
+	for _, pattern := range b.build.Artifact(artifact.String()).Patterns() {
+		if name := path.Base(pattern.Text()); !strings.HasPrefix(name, "*") && glob.Match(name, base) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(b.templates, func(t buildspec.Template) bool {
+		return t.Path.Base().Is(base)
+	}) || slices.ContainsFunc(b.build.Files, func(f *document.File) bool { return strings.Contains(f.Text(), base) })
 }
 
 // environ is what a build knows of its variables; what only a deployment knows of

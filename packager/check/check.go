@@ -11,16 +11,18 @@
 //     followed as far as they stand in the text.
 //   - A problem is what cannot work. Where a program that the build runs might make it
 //     work, or only a deployment knows, it is a warning. Of what cannot be known,
-//     nothing is said.
+//     nothing is said. Where a parameter has a default, that is taken, and said.
 //   - Each problem and each warning is a [problem.Error], with the place that is to be
 //     mended.
-//   - Files are strangers' text: whatever they hold, [Run] ends soon, and reads no file
-//     outside of the repository but those that the caller names.
+//   - Files are strangers' text: whatever they hold, [Run] ends soon, and at once when
+//     its context does. It opens regular files only, and none outside of the repository
+//     but those that the caller names.
 package check
 
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/codepipeline"
@@ -71,34 +73,50 @@ type Command struct {
 }
 
 // Run returns what is wrong with a pipeline, and what may be: each a *[problem.Error],
-// in the order of their places. A context that is cancelled ends it early, with what
-// has been found.
+// in the order of their places. A context that is cancelled ends it at once, with
+// nothing.
 func Run(ctx context.Context, o Options) (problems, warnings []error) {
+	if ctx.Err() != nil {
+		return nil, nil
+	}
+	// A parser that is at work, or a file system that does not answer, knows nothing
+	// of the context.
+	found := make(chan findings, 1)
+	go func() { found <- run(ctx, o) }()
+	select {
+	case <-ctx.Done():
+		return nil, nil
+	case all := <-found:
+		if o.Strict {
+			all.problems, all.warnings = append(all.problems, all.warnings...), nil
+		}
+		return sorted(all.problems), sorted(all.warnings)
+	}
+}
+
+// run ends soon after the context does.
+func run(ctx context.Context, o Options) (all findings) {
 	f, err := readPipeline(o.Pipeline)
 	if err != nil {
-		return []error{err}, nil
+		return findings{problems: []error{err}}
 	}
 	pipelines := codepipeline.Read(f)
 	if len(pipelines) == 0 {
-		return []error{&problem.Error{File: f.Name, Message: "there is no AWS::CodePipeline::Pipeline in this template"}}, nil
+		all.fail(&problem.Error{File: f.Name, Message: "there is no AWS::CodePipeline::Pipeline in this template"})
 	}
-	var all findings
 	for _, p := range pipelines {
-		if ctx.Err() != nil {
-			break
-		}
 		c := checker{findings: &all, Pipeline: p, options: o, root: "."}
 		c.checkStores()
 		c.checkActions()
 		c.checkBucketScript()
 		for _, a := range p.Builds {
-			c.checkBuild(a)
+			if ctx.Err() != nil {
+				return all
+			}
+			c.checkBuild(ctx, a)
 		}
 	}
-	if o.Strict {
-		all.problems, all.warnings = append(all.problems, all.warnings...), nil
-	}
-	return sorted(all.problems), sorted(all.warnings)
+	return all
 }
 
 func readPipeline(name string) (*document.File, error) {
@@ -151,6 +169,24 @@ func (c *checker) store(region string) *codepipeline.Store {
 		}
 	}
 	return nil
+}
+
+// assuming adds to a hint that what is said holds where parameters have their
+// defaults, which a deployment may set otherwise.
+func assuming(hint string, texts ...codepipeline.Text) string {
+	var taken []string
+	for _, t := range texts {
+		taken = append(taken, t.Assumes()...)
+	}
+	if len(taken) == 0 {
+		return hint
+	}
+	slices.Sort(taken)
+	said := "so it is with the default of " + list(slices.Compact(taken))
+	if hint == "" {
+		return said
+	}
+	return hint + "; " + said
 }
 
 // list writes names as a sentence does.

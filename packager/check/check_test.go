@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 	files := map[string]string{
 		"pipeline.yaml": ours(t, "packager/check/testdata/pipeline.yaml"),
 		"one.yaml":      ours(t, "packager/check/testdata/buildspec.yaml"),
-		"make.yaml":     "phases: {build: {commands: [make package]}}\nartifacts: {files: '*.yaml'}\n",
+		"make.yaml":     "version: 0.2\nphases: {build: {commands: [make package]}}\nartifacts: {files: '*.yaml'}\n",
 	}
 	t.Chdir(t.TempDir())
 	writeAll(t, files)
@@ -111,6 +111,10 @@ func TestRunIsBounded(t *testing.T) {
 		"an alias within itself":    {pipeline: head + "      ArtifactStores: [{Region: &a !Join ['', [x" + strings.Repeat(", *a", 20) + "]]}]\n"},
 		"merges within themselves":  {pipeline: head + "      Stages: [&a {<<: [" + strings.Repeat("*a, ", 1000) + "*a]}]\n"},
 		"brackets":                  {pipeline: "a: " + strings.Repeat("[", 900_000)},
+		"actions":                   {pipeline: head + "      Stages:\n      - Actions:\n" + strings.Repeat("        - {Name: a, Region: us-east-1, InputArtifacts: [{Name: x}], OutputArtifacts: [{Name: x}]}\n", 8_000)},
+		"regions of a stack set":    {pipeline: head + "      Stages:\n      - Actions:\n        - {Name: a, ActionTypeId: {Provider: CloudFormationStackSet}, Configuration: {StackSetName: s, Regions: '" + strings.Repeat("a,", 300_000) + "'}}\n"},
+		"aliases of a schema":       {buildspec: "version: 0.2\nreports: &r\n  a: &a {files: [*a, *a, *a, *a], b: *r}\n" + strings.Repeat("  a: *a\n", 60_000)},
+		"keys that are unknown":     {buildspec: "version: 0.2\nphases:\n" + strings.Repeat("  a: {b: c}\n", 60_000)},
 		"commands":                  {buildspec: "phases:\n  build:\n    commands:\n" + strings.Repeat("    - mrpackage -x\n", 40_000)},
 		"one line":                  {buildspec: build("[" + strings.Repeat("mrpackage -x, ", 60_000) + "x]")},
 		"a script that runs itself": {script: strings.Repeat("sh a.sh; ./a.sh; mrpackage\n", 1000)},
@@ -132,6 +136,13 @@ func TestRunIsBounded(t *testing.T) {
 			problems, warnings := check.Run(t.Context(), check.Options{Pipeline: "pipeline.yaml", Buildspec: "buildspec.yaml", Parse: parse})
 			if took := time.Since(begun); took > 20*time.Second {
 				t.Errorf("%d problems and %d warnings took %v", len(problems), len(warnings), took)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			begun = time.Now()
+			check.Run(ctx, check.Options{Pipeline: "pipeline.yaml", Buildspec: "buildspec.yaml", Parse: parse})
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("a signal ended it after %v", took)
 			}
 		})
 	}
@@ -173,6 +184,8 @@ func FuzzCheck(f *testing.F) {
 	f.Add(strings.ReplaceAll(pipeline, "!Sub", "!Join"), "phases: {build: {commands: &a [*a, a.sh]}}", "f() { f \"$1\"; mrpackage $1; }; f a")
 	f.Add(pipeline, buildspec, " () { f \"$1\"; }; f a")
 	f.Add("Resources: {P: {Type: AWS::CodePipeline::Pipeline, Properties: {ArtifactStores: [{Region: &a !Join ['', [*a]]}]}}}", "a: |\n", "")
+	f.Add(strings.ReplaceAll(pipeline, "Provider: CloudFormation", "Provider: CloudFormationStackSet"), "version: 0.3\nphases: &p {build: *p, bild: [a: b]}\ncache: [x]", "python -m npx -y x --version")
+	f.Add(strings.ReplaceAll(pipeline, "ActionMode: CREATE_UPDATE", "Regions: 'us-east-1,,x'"), "batch: {build-list: {a: b}}\nenv: {variables: [a]}", "command -v x")
 	addScripts(f, pipeline, script)
 	f.Fuzz(func(t *testing.T, pipeline, buildspec, script string) {
 		t.Chdir(t.TempDir())

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -55,10 +56,11 @@ func (b *buildCheck) checkDeploys() {
 		for _, d := range b.Deploys {
 			of, file, ok := b.Default(d.Config.Get("TemplatePath")).Cut("::")
 			if !ok || of.String() != name {
+				b.checkSourced(d, of.String(), file.String(), from)
 				continue
 			}
-			anywhere = anywhere || !d.Region.Fixed()
-			deployed[d.Region.String()] = true
+			anywhere = anywhere || b.deploysAnywhere(d)
+			deployed[to(d)] = true
 			if !file.Fixed() || file.VariesByExecution() {
 				anywhere = true
 				continue
@@ -69,7 +71,7 @@ func (b *buildCheck) checkDeploys() {
 				continue
 			}
 			deployed[from.held[found].Template.Region.String()] = true
-			b.checkTemplate(d, from, file.String(), from.held[found].Template)
+			b.checkTemplate(d, from, file, from.held[found].Template)
 		}
 	}
 	if len(deployed) > 0 && !anywhere {
@@ -77,18 +79,61 @@ func (b *buildCheck) checkDeploys() {
 	}
 }
 
-// checkTemplate holds the region of the template that a deploy action asks for
-// against the action's.
-func (b *buildCheck) checkTemplate(d codepipeline.Action, from delivery, file string, t buildspec.Template) {
-	to := d.Region.String()
-	if !region.Valid(to) || t.Region.String() == to || !t.Region.Known() {
+// to is the region that an action deploys to, or the first one.
+func to(d codepipeline.Action) string {
+	if len(d.Stacks) == 0 {
+		return ""
+	}
+	return d.Stacks[0].Region.String()
+}
+
+// deploysAnywhere tells whether an action may deploy to regions that are not known.
+func (b *buildCheck) deploysAnywhere(d codepipeline.Action) bool {
+	all := b.Destinations(d)
+	return len(all) == 0 || slices.ContainsFunc(all, func(to codepipeline.Destination) bool { return !to.Region.Fixed() })
+}
+
+// checkSourced finds a packaged template that a deploy action takes from the source,
+// where it can only be an old one.
+func (b *buildCheck) checkSourced(d codepipeline.Action, artifact, file string, from delivery) {
+	source := slices.ContainsFunc(b.Actions, func(a codepipeline.Action) bool {
+		return a.IsSource() && slices.Contains(a.Outputs, artifact)
+	})
+	if !source || !slices.Contains(d.Inputs, artifact) {
 		return
 	}
-	hint, tell := from.templateFor(to), b.fail
-	if hint == "" && len(region.In(file)) == 0 {
-		tell = b.warn // one template for all: without code it serves everywhere
+	for _, h := range from.held {
+		if t := h.Template; t.Region.Known() && h.Name.Known() && path.Base(file) == h.Name.Base().String() {
+			b.warn(d.Config.Get("TemplatePath").Problem(d.Name, fmt.Sprintf("the build's is %s::%s", from.name, h.Name),
+				"%s is the source, and the build makes this template", artifact))
+			return
+		}
 	}
-	tell(d.Config.Get("TemplatePath").Problem(d.Name, hint, "this is the template for %s, and the action deploys to %s", t.Region, to))
+}
+
+// checkTemplate holds the region of the template that a deploy action asks for
+// against the regions that the action deploys to.
+func (b *buildCheck) checkTemplate(d codepipeline.Action, from delivery, file codepipeline.Text, t buildspec.Template) {
+	if !t.Region.Known() {
+		return
+	}
+	for _, dest := range b.Destinations(d) {
+		to := dest.Region.String()
+		if !region.Valid(to) || t.Region.String() == to {
+			continue
+		}
+		hint, tell := from.templateFor(to), b.fail
+		if hint == "" && len(region.In(file.String())) == 0 {
+			tell = b.warn // one template for all: without code it serves everywhere
+		}
+		if d.IsStackSet() {
+			tell(dest.At.Problem(d.Name, assuming("a stack set has one template: give each region an action with its own", file, dest.Region),
+				"%s is the template for %s, whose code a stack in %s cannot read", file, t.Region, to))
+			continue
+		}
+		tell(d.Config.Get("TemplatePath").Problem(d.Name, assuming(hint, file, dest.Region),
+			"this is the template for %s, and the action deploys to %s", t.Region, to))
+	}
 }
 
 // checkPatterns finds files that are listed for a region which the build does not
@@ -133,7 +178,12 @@ func (b *buildCheck) checkNames(from delivery) {
 // to.
 func (b *buildCheck) checkUndeployed(deployed map[string]bool) {
 	for _, d := range b.Deploys {
-		deployed[d.Region.String()] = true
+		for _, to := range d.Stacks {
+			deployed[to.Region.String()] = true
+			if !to.Region.Fixed() && (d.IsStackSet() || d.AddsInstances()) {
+				return
+			}
+		}
 	}
 	for _, t := range b.templates {
 		name := t.Region.String()
@@ -158,7 +208,7 @@ func (b *buildCheck) checkUndeployed(deployed map[string]bool) {
 // isTakenElsewhere tells whether an action that is none of CloudFormation's takes
 // what the build hands over.
 func (b *buildCheck) isTakenElsewhere() bool {
-	return slices.ContainsFunc(slices.Concat(b.Others, b.Builds), func(a codepipeline.Action) bool {
-		return slices.ContainsFunc(a.Inputs, func(in string) bool { return slices.Contains(b.action.Outputs, in) })
+	return slices.ContainsFunc(b.Actions, func(a codepipeline.Action) bool {
+		return len(a.Stacks) == 0 && slices.ContainsFunc(a.Inputs, func(in string) bool { return slices.Contains(b.action.Outputs, in) })
 	})
 }

@@ -70,7 +70,8 @@ func (m missing) base() string { return path.Base(m.file) }
 
 // problem is one of the action's TemplatePath.
 func (m missing) problem(hint, format string, args ...any) *problem.Error {
-	return m.deploy.Config.Get("TemplatePath").Problem(m.deploy.Name, hint, format, args...)
+	at := m.deploy.Config.Get("TemplatePath")
+	return at.Problem(m.deploy.Name, assuming(hint, m.Default(at)), format, args...)
 }
 
 func (m missing) mayBeMade() (*problem.Error, bool) {
@@ -103,7 +104,7 @@ func (m missing) notListed() (*problem.Error, bool) {
 // have.
 func (m missing) notBuilt() (*problem.Error, bool) {
 	regions, all := m.built()
-	to := m.deploy.Region.String()
+	to := to(m.deploy)
 	other, found := m.otherRegion(append(region.In(m.base()), to), regions)
 	if !found || !all {
 		return nil, found
@@ -111,7 +112,8 @@ func (m missing) notBuilt() (*problem.Error, bool) {
 	right := m.from.templateFor(to)
 	switch {
 	case other == to:
-		return m.deploy.RegionAt.Problem(m.deploy.Name, m.builtHint(other), "the build packages for %s, and not for %s", list(regions), other), true
+		first := m.deploy.Stacks[0]
+		return first.At.Problem(m.deploy.Name, assuming(m.builtHint(other), first.Region), "the build packages for %s, and not for %s", list(regions), other), true
 	case right != "":
 		return m.problem(right, "this is the template for %s, and the action deploys to %s", other, to), true
 	}
@@ -156,7 +158,7 @@ func (m missing) perhapsMade() (*problem.Error, bool) {
 }
 
 func (m missing) notMade() (*problem.Error, bool) {
-	to := m.deploy.Region.String()
+	to := to(m.deploy)
 	hint := m.from.templateFor(to)
 	for _, t := range m.templates {
 		if hint == "" && t.Region.String() == to {

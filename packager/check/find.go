@@ -21,6 +21,7 @@ func (b *buildCheck) findBuildspec() *document.File {
 	if b.options.Buildspec != "" {
 		return b.orFail(document.Read(b.options.Buildspec))
 	}
+	const standard = "buildspec.yml" // CodeBuild's default
 	at := b.project.BuildSpec
 	if own := b.action.Config.Get("BuildspecOverride"); own.Exists() {
 		at = own
@@ -30,17 +31,19 @@ func (b *buildCheck) findBuildspec() *document.File {
 		if !at.Exists() {
 			at = b.project.At
 		}
-		return b.readBuildspec(at, "buildspec.yml") // CodeBuild's default
+		b.doubtful = true
+		return b.readBuildspec(at, standard, text)
 	}
 	inline := strings.Contains(text.String(), "\n") || strings.HasPrefix(strings.TrimSpace(text.String()), "{")
 	switch {
 	case !text.Readable() || strings.HasPrefix(text.String(), "arn:") || !inline && !text.Fixed():
-		b.warn(at.Problem(b.project.LogicalID, nameHint, "check cannot read this buildspec, so it does not know what the build does"))
+		b.warn(at.Problem(b.project.LogicalID, assuming(nameHint, text), "check cannot read this buildspec, so it does not know what the build does"))
 		return nil
 	case inline:
 		return b.orFail(b.inlineBuildspec(text))
 	}
-	return b.readBuildspec(at, text.String())
+	b.doubtful, b.spec, b.specAt = path.Clean(text.String()) == standard, text, at
+	return b.readBuildspec(at, text.String(), text)
 }
 
 // orFail tells what is wrong with a file.
@@ -63,7 +66,7 @@ func (b *buildCheck) inlineBuildspec(text codepipeline.Text) (*document.File, er
 
 // readBuildspec reads a buildspec of the repository that a value of the template
 // names.
-func (b *buildCheck) readBuildspec(at document.Value, name string) *document.File {
+func (b *buildCheck) readBuildspec(at document.Value, name string, text codepipeline.Text) *document.File {
 	b.root = b.repositoryOf(name)
 	f, err := document.ReadWithin(b.root, name)
 	var unreadable *problem.Error
@@ -73,15 +76,15 @@ func (b *buildCheck) readBuildspec(at document.Value, name string) *document.Fil
 	case errors.As(err, &unreadable):
 		b.fail(unreadable)
 	case !errors.Is(err, os.ErrNotExist):
-		b.warn(at.Problem(b.project.LogicalID, nameHint, "check cannot read this buildspec: %s is not a file of this repository", name))
+		b.warn(at.Problem(b.project.LogicalID, assuming(nameHint, text), "check cannot read this buildspec: %s is not a file of this repository", name))
 	default:
 		if near := b.buildspecLike(name); near != "" {
-			b.fail(at.Problem(b.project.LogicalID, "there is "+near, "there is no buildspec %s", name))
+			b.fail(at.Problem(b.project.LogicalID, assuming("there is "+near, text), "there is no buildspec %s", name))
 			break
 		}
 		// The source may be another repository than the pipeline's.
 		const hint = "run check at the top of the repository, or name the file with --buildspec"
-		b.warn(at.Problem(b.project.LogicalID, hint, "there is no buildspec %s here, so check does not know what the build does", name))
+		b.warn(at.Problem(b.project.LogicalID, assuming(hint, text), "there is no buildspec %s here, so check does not know what the build does", name))
 	}
 	return nil
 }

@@ -34,15 +34,16 @@ func (c *checker) checkStores() {
 		switch {
 		case !s.Region.Fixed():
 		case !region.Valid(name):
-			c.fail(s.At.Problem("ArtifactStores", regionHint, noRegion, name))
+			c.fail(s.At.Problem("ArtifactStores", assuming(regionHint, s.Region), noRegion, name))
 		case c.store(name) != &c.Stores[i] && !c.Varies:
-			c.fail(s.At.Problem("ArtifactStores", "", "%s has two artifact stores", name))
+			c.fail(s.At.Problem("ArtifactStores", assuming("", s.Region), "%s has two artifact stores", name))
 			continue
 		}
 		if !s.Location.Empty() {
 			c.checkLocation(s, regions)
 		}
 	}
+	c.checkUnused()
 }
 
 // checkLocation holds a store's bucket against its region, and against the stores
@@ -58,6 +59,9 @@ func (c *checker) checkLocation(s codepipeline.Store, regions map[string]string)
 			"the artifact store of %s is a bucket of %s: %s", own, other, bucket))
 	} else if other := regions[bucket]; other != "" && s.Region.Fixed() && other != own && !c.Varies {
 		c.fail(s.LocationAt.Problem("ArtifactStores", oneRegion, "the artifact stores of %s and %s are one bucket: %s", other, own, bucket))
+	} else if text := c.Default(s.LocationAt); region.Other(text.String(), own) != "" {
+		c.warn(s.LocationAt.Problem("ArtifactStores", assuming("the bucket must be in the store's own region", text),
+			"the artifact store of %s is a bucket of %s: %s", own, region.Other(text.String(), own), text))
 	}
 	regions[bucket] = ""
 	if s.Region.Fixed() {
@@ -69,20 +73,63 @@ func (c *checker) checkLocation(s codepipeline.Store, regions map[string]string)
 // against the actions.
 func (c *checker) checkSingle() {
 	regions := make(map[string]bool)
-	for _, a := range slices.Concat(c.Builds, c.Deploys) {
+	var texts []codepipeline.Text
+	inOwn := false
+	for _, a := range c.Actions {
 		if a.Region.Fixed() {
 			regions[a.Region.String()] = true
+			texts = append(texts, a.Region)
 		}
+		inOwn = inOwn || a.Region.Absent() && (a.Category == "Deploy" || len(a.Stacks) > 0)
 	}
-	inOwn := c.someDeploy(func(d codepipeline.Action) bool { return d.Region.Absent() })
 	named := list(slices.Sorted(maps.Keys(regions)))
-	const hint = "use ArtifactStores, with one for each region"
+	hint := assuming("use ArtifactStores, with one for each region", texts...)
 	switch {
 	case len(regions) > 1:
 		c.fail(c.Single.Problem("ArtifactStore", hint, "there are actions in %s, and an artifact store for one region", named))
-	case len(regions) == 1 && inOwn:
+	case len(regions) == 1 && inOwn && c.home() == "":
 		c.warn(c.Single.Problem("ArtifactStore", hint,
 			"there are actions in %s and in the pipeline's own region; one artifact store is enough only if that is the same", named))
+	}
+}
+
+// checkUnused finds artifact stores in regions without an action. The pipeline's own
+// region needs one all the same, and is one of them where nothing tells which it is.
+func (c *checker) checkUnused() {
+	if c.Open || len(c.Actions) == 0 {
+		return
+	}
+	used := map[string]bool{c.home(): true}
+	spare := 1
+	if c.home() != "" {
+		spare = 0
+	}
+	for _, a := range c.Actions {
+		used[a.Region.String()] = true
+		if !a.Region.Fixed() && !a.Region.Absent() {
+			return // an action may be in any region
+		}
+	}
+	var unused []codepipeline.Store
+	var names []string
+	for _, s := range c.Stores {
+		switch name := s.Region.String(); {
+		case name == "${AWS::Region}":
+			spare = 0
+		case s.Fixed && region.Valid(name) && !used[name]:
+			unused, names = append(unused, s), append(names, name)
+		}
+	}
+	if len(unused) <= spare {
+		return
+	}
+	const hint = "take the store out, or add the region's action"
+	for _, s := range unused {
+		if spare == 0 {
+			c.warn(s.At.Problem("ArtifactStores", hint, "no action runs in %s", s.Region))
+		} else {
+			c.warn(s.At.Problem("ArtifactStores", hint, "no action runs in %s, and of %s only one can be the pipeline's own region", s.Region, list(names)))
+		}
 	}
 }
 

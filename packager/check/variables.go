@@ -28,7 +28,7 @@ func (b *buildCheck) checkVariables() {
 			continue
 		}
 		if names[v.Name] {
-			b.fail(v.At.Problem(b.project.LogicalID, "", "%s is set twice", v.Name))
+			b.checker.fail(v.At.Problem(b.project.LogicalID, "", "%s is set twice", v.Name))
 		} else if v.Value.Readable() {
 			b.checkValue(v, regions[0], buckets)
 		}
@@ -43,7 +43,7 @@ func (b *buildCheck) checkVariables() {
 // store, and against the buckets of the variables before it.
 func (b *buildCheck) checkValue(v codepipeline.Variable, own string, buckets map[string]string) {
 	bucket, store := v.Value.String(), b.store(own)
-	tell, at, hint, message := b.fail, v.ValueAt, "", ""
+	tell, at, hint, message := b.checker.fail, v.ValueAt, "", ""
 	switch other := region.Other(bucket, own); {
 	case bucket == "":
 		if !b.readsVariables() {
@@ -59,10 +59,22 @@ func (b *buildCheck) checkValue(v codepipeline.Variable, own string, buckets map
 		hint, message = oneRegion, fmt.Sprintf("%s and %s are one bucket: %s", buckets[bucket], v.Name, bucket)
 	case store != nil && !store.Location.Empty() && store.Location.String() != bucket && region.Other(store.Location.String(), own) == "":
 		tell, message = b.warn, fmt.Sprintf("%s is %s, and the artifact store of %s is %s", v.Name, bucket, own, store.Location)
+	case region.Other(b.defaultOf(v).String(), own) != "":
+		text := b.defaultOf(v)
+		tell, hint = b.warn, assuming("CloudFormation takes code from a bucket in the stack's own region only", text)
+		message = fmt.Sprintf("%s is a bucket of %s: %s", v.Name, region.Other(text.String(), own), text)
 	default:
 		return
 	}
 	tell(at.Problem(b.project.LogicalID, hint, "%s", message))
+}
+
+// defaultOf is a variable's value where each parameter has its default.
+func (b *buildCheck) defaultOf(v codepipeline.Variable) codepipeline.Text {
+	if v.At == v.ValueAt {
+		return v.Value // it stands in a JSON text, among others
+	}
+	return b.Default(v.ValueAt)
 }
 
 // readsVariables tells whether the build runs mrpackage with the buckets that the
@@ -82,8 +94,10 @@ func (b *buildCheck) checkName(v codepipeline.Variable) {
 	}
 	hint := "eu-west-1's variable is " + region.BucketVariable("eu-west-1")
 	for _, d := range b.Deploys {
-		if want := region.BucketVariable(d.Region.String()); sameName(want, v.Name) {
-			hint = "it should be " + want
+		for _, to := range d.Stacks {
+			if want := region.BucketVariable(to.Region.String()); sameName(want, v.Name) {
+				hint = "it should be " + want
+			}
 		}
 	}
 	b.fail(v.At.Problem(b.project.LogicalID, hint, "%q names no region, so mrpackage does not read it", v.Name))

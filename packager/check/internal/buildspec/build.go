@@ -5,6 +5,7 @@
 package buildspec
 
 import (
+	"context"
 	"maps"
 	"path"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/shell"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A Build is what one buildspec says.
@@ -23,8 +25,8 @@ type Build struct {
 	Opaque     *Opaque // the first of what cannot be looked into; nil where all can
 	Moves      bool    // it changes its working folder
 	SetsMore   bool    // it may set variables whose names are not known
-	Problems   []error
-	Warnings   []error
+	Problems   []*problem.Error
+	Warnings   []*problem.Error
 
 	root string          // the folder that it runs in
 	made map[string]bool // names of files that a command may make
@@ -50,8 +52,8 @@ type Options struct {
 // maxCommands bounds the commands that are read of a build, scripts included.
 const maxCommands = 10_000
 
-// Read reads a buildspec.
-func Read(spec *document.File, o Options) *Build {
+// Read reads a buildspec, until the context ends.
+func Read(ctx context.Context, spec *document.File, o Options) *Build {
 	b := &Build{
 		Spec: spec, Files: []*document.File{spec}, Environ: make(map[string]shell.Text),
 		root: o.Root, made: make(map[string]bool),
@@ -67,7 +69,8 @@ func Read(spec *document.File, o Options) *Build {
 		}
 	}
 	b.Environ["CODEBUILD_SRC_DIR"] = shell.Pattern(".")
-	r := reader{Build: b, parse: o.Parse}
+	b.checkSchema(ctx)
+	r := reader{Build: b, ctx: ctx, parse: o.Parse}
 	phases := spec.Root.Get("phases")
 	switch batch := spec.Root.Get("batch"); {
 	case batch.Exists(): // each build of a batch has a buildspec of its own
@@ -79,7 +82,7 @@ func Read(spec *document.File, o Options) *Build {
 		b.SetsMore, b.Moves = true, true
 		return b
 	}
-	for _, phase := range []string{"install", "pre_build", "build", "post_build"} {
+	for _, phase := range phaseNames() {
 		for _, list := range []string{"commands", "finally"} {
 			for _, command := range phases.Get(phase, list).List() {
 				r.command(command)

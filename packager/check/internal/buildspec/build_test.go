@@ -34,7 +34,7 @@ func read(t *testing.T, commands string) *Build {
 	if err != nil {
 		t.Fatalf("%s: %v", commands, err)
 	}
-	return Read(spec, Options{Root: ".", Parse: parse})
+	return Read(t.Context(), spec, Options{Root: ".", Parse: parse})
 }
 
 // What each kind of call does to a build.
@@ -117,7 +117,7 @@ func TestPlaceOfCommand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		problems := Read(spec, Options{Parse: parse}).Problems
+		problems := Read(t.Context(), spec, Options{Parse: parse}).Problems
 		if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), "buildspec.yaml:"+want+": ") {
 			t.Errorf("%q: %v, not at %s", command, problems, want)
 		}
@@ -146,7 +146,7 @@ func TestArtifacts(t *testing.T) {
 			t.Fatal(err)
 		}
 		var names []string
-		for _, h := range Read(spec, Options{Parse: parse}).Artifact("A").Holds(templates) {
+		for _, h := range Read(t.Context(), spec, Options{Parse: parse}).Artifact("A").Holds(templates) {
 			names = append(names, h.Name.String())
 		}
 		if !slices.Equal(names, want) {

@@ -65,7 +65,7 @@ func (r *reader) scriptFile(c call) (effects, bool) {
 
 // missing is the problem of a script that is not there; nil where a program may
 // have brought it in.
-func (r *reader) missing(c call, name string) error {
+func (r *reader) missing(c call, name string) *problem.Error {
 	folder := filepath.Dir(filepath.Join(r.root, filepath.FromSlash(name)))
 	scripts, _ := filepath.Glob(filepath.Join(folder, "*.sh"))
 	for _, other := range scripts {

@@ -1,17 +1,20 @@
 package buildspec
 
 import (
+	"context"
 	"maps"
 	"path"
 	"slices"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/shell"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A reader reads the commands of one build, in their order.
 type reader struct {
 	*Build
+	ctx       context.Context
 	parse     Parse
 	following []string // the scripts that are being read, one called by the other
 	commands  int      // that were read
@@ -36,7 +39,7 @@ type effects struct {
 	moves     bool           // it changes the working folder
 	setsMore  bool           // it may set variables whose names are not known
 	opaque    string         // what cannot be looked into, and may write a template; "" where all can
-	problem   error
+	problem   *problem.Error
 }
 
 // A call is one of a script, with what it was wrapped in taken off.
@@ -52,7 +55,7 @@ func (c call) place() document.Place {
 
 // command reads one command of the buildspec.
 func (r *reader) command(v document.Value) {
-	if r.commands >= maxCommands {
+	if r.commands >= maxCommands || r.ctx.Err() != nil {
 		r.cannotSee("so long a buildspec", v.Place())
 		return
 	}
@@ -95,6 +98,9 @@ func (r *reader) calls(s script) {
 	r.SetsMore = r.SetsMore || s.read.ExportsUnknown()
 	r.makes(s.read, calls)
 	for _, c := range calls {
+		if r.ctx.Err() != nil {
+			return
+		}
 		c.Words = unwrapped(c.Words)
 		one := call{c, s}
 		r.fetches = r.fetches || fetches(c)

@@ -4,6 +4,8 @@
 package codepipeline
 
 import (
+	"strings"
+
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
 )
 
@@ -12,11 +14,11 @@ type Pipeline struct {
 	File    *document.File
 	Stores  []Store
 	Single  document.Value // ArtifactStore, where the pipeline has one for all
-	Builds  []Action       // of CodeBuild
-	Deploys []Action       // of CloudFormation
-	Others  []Action
-	Varies  bool // a condition decides what is in it: not all that is here is there at once
-	Open    bool // something is in it that is not here
+	Actions []Action       // all, in their order
+	Builds  []Action       // those of CodeBuild
+	Deploys []Action       // those of CloudFormation, with stack sets
+	Varies  bool           // a condition decides what is in it: not all that is here is there at once
+	Open    bool           // something is in it that is not here
 
 	projects []*Project
 	defaults map[string]string // the parameters that have one
@@ -35,24 +37,14 @@ type Store struct {
 	LocationAt document.Value
 }
 
-// An Action is one step of a stage.
-type Action struct {
-	Name, Stage string
-	Region      Text // where each parameter has its default; absent: the pipeline's own
-	RunOrder    string
-	RegionAt    document.Value
-	At          document.Value
-	Inputs      []string // names of artifacts
-	Outputs     []string
-	Config      document.Value
-}
-
 // Read returns the pipelines of a template.
 func Read(f *document.File) (all []*Pipeline) {
 	var projects []*Project
 	defaults := make(map[string]string)
 	for _, parameter := range f.Root.Get("Parameters").Pairs() {
-		if text, ok := parameter.Value.Get("Default").Scalar(); ok {
+		// The default of one that is kept in Parameter Store is its name there.
+		kept := strings.HasPrefix(parameter.Value.Get("Type").Text(), "AWS::SSM::Parameter::Value<")
+		if text, ok := parameter.Value.Get("Default").Scalar(); ok && !kept {
 			defaults[parameter.Name()] = text
 		}
 	}
@@ -84,13 +76,13 @@ func (p *Pipeline) read(properties document.Value) {
 	for _, s := range first(p.items(properties.Get("ArtifactStores")), maxItems) {
 		p.Stores = append(p.Stores, p.readStore(s))
 	}
-	for _, stage := range first(p.items(properties.Get("Stages")), maxItems) {
-		room := maxItems - len(p.Builds) - len(p.Deploys) - len(p.Others)
+	for i, stage := range first(p.items(properties.Get("Stages")), maxItems) {
+		room := maxItems - len(p.Actions)
 		if room == 0 {
 			break
 		}
-		for _, a := range first(p.items(stage.Get("Actions")), room) {
-			p.readAction(stage.Get("Name").Text(), a)
+		for _, v := range first(p.items(stage.Get("Actions")), room) {
+			p.add(p.readAction(stage.Get("Name").Text(), i, v))
 		}
 	}
 }
@@ -113,33 +105,4 @@ func (p *Pipeline) readStore(v document.Value) Store {
 		s.At = v
 	}
 	return s
-}
-
-func (p *Pipeline) readAction(stage string, v document.Value) {
-	a := Action{
-		Name: v.Get("Name").Text(), Stage: stage, Region: p.Default(v.Get("Region")), RunOrder: p.Default(v.Get("RunOrder")).String(),
-		RegionAt: v.Get("Region"), At: v, Config: v.Get("Configuration"),
-		Inputs: p.artifacts(v.Get("InputArtifacts")), Outputs: p.artifacts(v.Get("OutputArtifacts")),
-	}
-	if a.Region.Empty() && a.RegionAt.Exists() {
-		a.Region = Text{state: unreadable} // an empty one says as little
-	}
-	switch v.Get("ActionTypeId", "Provider").Text() {
-	case "CodeBuild":
-		p.Builds = append(p.Builds, a)
-	case "CloudFormation":
-		p.Deploys = append(p.Deploys, a)
-	default:
-		p.Others = append(p.Others, a)
-	}
-}
-
-// artifacts are the names of an action's artifacts.
-func (p *Pipeline) artifacts(list document.Value) (names []string) {
-	for _, artifact := range p.items(list) {
-		name := p.Default(artifact.Get("Name"))
-		p.Open = p.Open || !name.Fixed()
-		names = append(names, name.String())
-	}
-	return names
 }

@@ -80,7 +80,7 @@ func (p *Pipeline) Variables(pr *Project, a Action) []Variable {
 	}
 	for _, o := range first(own, maxItems) {
 		v := Variable{Name: o.Name, At: at, ValueAt: at}
-		if text := (Text{readable, o.Value}); isPlaintext(o.Type) && !text.VariesByExecution() {
+		if text := (Text{state: readable, sub: o.Value}); isPlaintext(o.Type) && !text.VariesByExecution() {
 			v.Value = text
 		}
 		all = slices.DeleteFunc(all, func(p Variable) bool { return p.Name == v.Name })

@@ -1,6 +1,7 @@
 package codepipeline
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
@@ -24,12 +25,15 @@ func resolve(v document.Value, defaults map[string]string) Text {
 	if r.steps <= 0 {
 		return Text{state: unreadable}
 	}
+	slices.Sort(r.taken)
+	text.taken = strings.Join(slices.Compact(r.taken), ",")
 	return text
 }
 
 // A resolver resolves one value.
 type resolver struct {
 	defaults map[string]string // the parameters that stand with their defaults
+	taken    []string          // the parameters of which that made a difference
 	steps    int               // that are left
 }
 
@@ -57,7 +61,7 @@ func (r *resolver) resolve(v document.Value) Text {
 	}
 	switch {
 	case ok:
-		return Text{readable, text}
+		return Text{state: readable, sub: text}
 	case v.Exists():
 		return Text{state: unreadable}
 	}
@@ -119,8 +123,11 @@ func (r *resolver) fill(template string, locals map[string]string) string {
 // join resolves Fn::Join.
 func (r *resolver) join(inner document.Value) (text string, ok bool) {
 	parts := inner.Items()
-	if len(parts) != 2 || len(parts[1].Items()) == 0 {
+	if len(parts) != 2 {
 		return "", false
+	}
+	if len(parts[1].Items()) == 0 {
+		return r.joinList(parts[0].Text(), parts[1])
 	}
 	var texts []string
 	length := 0
@@ -134,9 +141,27 @@ func (r *resolver) join(inner document.Value) (text string, ok bool) {
 	return strings.Join(texts, parts[0].Text()), true
 }
 
+// joinList joins a parameter that is a list.
+func (r *resolver) joinList(separator string, list document.Value) (text string, ok bool) {
+	tag, name := function(list)
+	if tag != "!Ref" {
+		return "", false
+	}
+	if _, known := r.defaults[name.Text()]; !known {
+		return "", false
+	}
+	names := strings.Split(r.parameter(name.Text()), ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	text = strings.Join(names, separator)
+	return text, len(text) <= maxText
+}
+
 // parameter is a parameter's default, if it stands with that, or else its name.
 func (r *resolver) parameter(name string) string {
 	if text, ok := r.defaults[name]; ok {
+		r.taken = append(r.taken, name)
 		return text
 	}
 	return "${" + name + "}"

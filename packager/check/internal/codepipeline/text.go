@@ -14,6 +14,7 @@ import (
 type Text struct {
 	state state
 	sub   string // as Fn::Sub has it, with ${Name} for what only a deployment knows
+	taken string // the parameters whose defaults stand in it, with a comma between them
 }
 
 type state uint8
@@ -53,7 +54,15 @@ func (t Text) Masked(mark string) string {
 // Cut divides the text at the first separator.
 func (t Text) Cut(separator string) (before, after Text, found bool) {
 	left, right, found := strings.Cut(t.sub, separator)
-	return Text{t.state, left}, Text{t.state, right}, found
+	return t.with(left), t.with(right), found
+}
+
+// with is another text that is known as well as this one.
+func (t Text) with(sub string) Text { return Text{t.state, sub, t.taken} }
+
+// Assumes are the parameters whose defaults stand in the text.
+func (t Text) Assumes() []string {
+	return strings.FieldsFunc(t.taken, func(r rune) bool { return r == ',' })
 }
 
 // Unfilled tells whether a value's text holds ${Name}, and no Fn::Sub that fills it

@@ -1,22 +1,27 @@
 package codepipeline
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
 )
 
+func known(text string, assumed ...string) Text {
+	return Text{readable, text, strings.Join(assumed, ",")}
+}
+
 // What values come to: with the defaults of parameters, and without.
 func TestTextOfValues(t *testing.T) {
 	for value, want := range map[string]struct{ text, byDefault Text }{
-		"us-east-1":                           {Text{readable, "us-east-1"}, Text{readable, "us-east-1"}},
-		"!Ref Region":                         {Text{readable, "${Region}"}, Text{readable, "us-west-2"}},
-		"{Ref: Bucket}":                       {Text{readable, "${Bucket}"}, Text{readable, "${Bucket}"}},
-		"!GetAtt Bucket.Arn":                  {Text{readable, "${Bucket.Arn}"}, Text{readable, "${Bucket.Arn}"}},
-		"!GetAtt [Bucket, Arn]":               {Text{readable, "${Bucket.Arn}"}, Text{readable, "${Bucket.Arn}"}},
-		"!Sub 'a-${Region}'":                  {Text{readable, "a-${Region}"}, Text{readable, "a-us-west-2"}},
-		"!Sub ['${X}-${Y}', {X: a, Y: b}]":    {Text{readable, "a-b"}, Text{readable, "a-b"}},
-		"{Fn::Join: ['-', [a, !Ref Region]]}": {Text{readable, "a-${Region}"}, Text{readable, "a-us-west-2"}},
+		"us-east-1":                           {known("us-east-1"), known("us-east-1")},
+		"!Ref Region":                         {known("${Region}"), known("us-west-2", "Region")},
+		"{Ref: Bucket}":                       {known("${Bucket}"), known("${Bucket}")},
+		"!GetAtt Bucket.Arn":                  {known("${Bucket.Arn}"), known("${Bucket.Arn}")},
+		"!GetAtt [Bucket, Arn]":               {known("${Bucket.Arn}"), known("${Bucket.Arn}")},
+		"!Sub 'a-${Region}'":                  {known("a-${Region}"), known("a-us-west-2", "Region")},
+		"!Sub ['${X}-${Y}', {X: a, Y: b}]":    {known("a-b"), known("a-b")},
+		"{Fn::Join: ['-', [a, !Ref Region]]}": {known("a-${Region}"), known("a-us-west-2", "Region")},
 
 		// What is made in ways that are not followed.
 		"!FindInMap [A, B, C]":                             {Text{state: unreadable}, Text{state: unreadable}},

@@ -29,12 +29,17 @@ func Read(name string) (*File, error) {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fail("no such file", err)
-	case err == nil && !info.Mode().IsRegular():
-		return fail("this is not a regular file", nil)
-	case err == nil && info.Size() > maxSize:
-		return fail(fmt.Sprintf("this file has %d bytes: it is none of a pipeline's", info.Size()), nil)
+	case err == nil:
+		err = fits(info) // before it is opened, as it may be a pipe
 	}
-	src, err := os.ReadFile(name)
+	if err != nil {
+		return fail(err.Error(), err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fail(err.Error(), err)
+	}
+	src, err := readAll(f)
 	if err != nil {
 		return fail(err.Error(), err)
 	}
@@ -54,20 +59,61 @@ func ReadWithin(root, name string) (*File, error) {
 
 // ReadText is ReadWithin for a file that is no YAML, such as a script.
 func ReadText(root, name string) (*File, error) {
-	f, err := os.OpenInRoot(root, filepath.FromSlash(name))
+	top, err := os.OpenRoot(root)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer top.Close()
+	local := filepath.FromSlash(name)
+	// To open a pipe is to wait for somebody who writes into it.
+	if info, err := top.Stat(local); err != nil {
+		return nil, err
+	} else if err := fits(info); err != nil {
+		return nil, err
+	}
+	f, err := top.Open(local)
+	if err != nil {
+		return nil, err
+	}
+	src, err := readAll(f)
+	return newFile(slashed(root, name), src), err
+}
+
+// slashed is how messages name a file of a repository.
+func slashed(root, name string) string {
+	return path.Join(filepath.ToSlash(root), path.Clean(name))
+}
+
+// readAll reads an open file that is none of the other kinds, and closes it.
+func readAll(f *os.File) ([]byte, error) {
+	defer f.Close() // nothing was written
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxSize {
-		return nil, errors.New("this is no script")
+	if err := fits(info); err != nil {
+		return nil, err
 	}
-	src, err := io.ReadAll(f)
-	return newFile(path.Join(filepath.ToSlash(root), path.Clean(name)), src), err
+	src, err := io.ReadAll(io.LimitReader(f, maxSize+1)) // some files hold more than the system says
+	if err == nil && len(src) > maxSize {
+		err = tooLong(int64(len(src)))
+	}
+	return src, err
+}
+
+// fits tells what is wrong with a file, if it is none that is read.
+func fits(info os.FileInfo) error {
+	switch {
+	case !info.Mode().IsRegular():
+		return errors.New("this is not a regular file")
+	case info.Size() > maxSize:
+		return tooLong(info.Size())
+	}
+	return nil
+}
+
+func tooLong(size int64) error {
+	return fmt.Errorf("this file has %d bytes: it is none of a pipeline's", size)
 }
 
 // Parse reads YAML; name is what messages call it. The errors are *problem.Error.

@@ -69,6 +69,9 @@ func (v Value) Exists() bool { return v.resolved() != nil }
 // IsSequence tells whether the value is a sequence, with a tag or without.
 func (v Value) IsSequence() bool { return v.is(syntax.Sequence) }
 
+// IsMapping tells whether the value is a mapping, with a tag or without.
+func (v Value) IsMapping() bool { return v.is(syntax.Mapping) }
+
 // tag is the tag as it is written, "!Sub"; YAML's own, "!!str", count as none.
 func (v Value) tag() string {
 	n := v.resolved()
