@@ -38,11 +38,12 @@ func (t *Template) collect(errs *[]error) {
 }
 
 type collector struct {
-	t       *Template
-	table   []Row
-	errs    *[]error
-	keyNode *syntax.Node // the key of the resource, or of the entry of Globals or Metadata, that is looked at
-	loops   []loop       // the Fn::ForEach around it
+	t        *Template
+	table    []Row
+	errs     *[]error
+	keyNode  *syntax.Node // the key of the resource, or of the entry of Globals or Metadata, that is looked at
+	loops    []loop       // the Fn::ForEach around it
+	branches int          // the Fn::If around the value that is looked at, which CloudFormation carries out
 }
 
 func (c *collector) fail(n *syntax.Node, subject, format string, args ...any) {
@@ -182,42 +183,6 @@ func (c *collector) codeElsewhere(row Row, n *syntax.Node, at placement) bool {
 	})
 }
 
-// value adds a reference when the value is a local path.
-func (c *collector) value(row Row, id, name string, n *syntax.Node, path []int) {
-	r := &Reference{Template: c.t, row: row, LogicalID: id, Name: name, node: n, path: path, Local: n.Value}
-	switch {
-	case isIf(n):
-		branches := n
-		if n.Tag == "" {
-			branches, path = n.Values[0], join(path, 0)
-		}
-		for i := 1; i < len(branches.Values); i++ {
-			c.value(row, id, name, branches.Values[i], join(path, i))
-		}
-	case n.Kind == syntax.Sequence && n.Tag == "":
-		c.fail(n, r.subject(), "this is a list, and this property takes a path or URL")
-	case n.Kind != syntax.Scalar || n.Tag != "" && n.Tag != "!!str" && n.Tag != "!":
-		return // an intrinsic function, or a mapping that names an object
-	case n.IsNull() || n.Value == "":
-		if row.absent == folder {
-			c.absent(row, id, n, path, replaceValue)
-		}
-	case !c.t.doc.Resolver.IsString(n):
-		c.fail(n, r.subject(), "%s is a number, a date or a truth value to YAML 1.1, and this property takes a path or URL: quote it", n.Value)
-	case isURL(n.Value):
-		if l, ok := s3Object(n.Value); ok && row.form.bucket != "" {
-			r.Stored = &l
-			c.t.refs = append(c.t.refs, r)
-		}
-	default:
-		if used := slices.DeleteFunc(slices.Clone(c.loops), func(l loop) bool { return !l.in(n.Value) }); len(used) > 0 {
-			c.inLoop(r, used)
-			return
-		}
-		c.t.refs = append(c.t.refs, r)
-	}
-}
-
 // isIf tells Fn::If with its three parts from other intrinsic functions.
 func isIf(n *syntax.Node) bool {
 	if n.Kind == syntax.Mapping && n.Tag == "" && len(n.Keys) == 1 && n.Keys[0].Value == "Fn::If" {
@@ -265,7 +230,7 @@ func (c *collector) transform(n *syntax.Node, path []int) {
 	if j < 0 {
 		return
 	}
-	row := Row{section: "Transform", typ: "AWS::Include", path: "Parameters.Location"}
+	row := Row{section: "Transform", typ: "AWS::Include", path: "Parameters.Location", takes: takes{schemes: []string{"s3://"}}}
 	before := len(c.t.refs)
 	c.value(row, c.owner(path), "Fn::Transform.Parameters.Location", n.Values[i].Values[j], join(path, i, j))
 	for _, r := range c.t.refs[before:] {

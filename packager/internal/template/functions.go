@@ -85,7 +85,10 @@ func (t *Template) LeftPaths() (warnings []error) {
 	}
 	var walk func(id, name string, n *syntax.Node)
 	walk = func(id, name string, n *syntax.Node) {
-		if n.Kind == syntax.Scalar && !packaged[n] && (strings.HasPrefix(n.Value, "./") || strings.HasPrefix(n.Value, "../")) {
+		if packaged[n] {
+			return
+		}
+		if n.Kind == syntax.Scalar && (strings.HasPrefix(n.Value, "./") || strings.HasPrefix(n.Value, "../")) {
 			if _, err := os.Stat(filepath.Join(t.Dir, filepath.FromSlash(n.Value))); err == nil {
 				e := t.errorf(n, syntax.Dotted(id, name), "%q is a local path, and this property is not packaged: CloudFormation gets it as it is", n.Value)
 				warnings = append(warnings, e)

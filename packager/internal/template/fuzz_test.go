@@ -173,14 +173,20 @@ func (p *packaging) compareLines(t *testing.T) {
 	t.Helper()
 	text := p.source.doc.Source.Text
 	src, got := strings.Split(string(text), "\n"), strings.Split(string(p.body), "\n")
-	if len(got) > len(src)+len(p.source.refs) {
+	longer := len(p.source.refs)
+	for _, r := range p.source.refs {
+		if r.choice != nil {
+			longer += 3 // lines of the bucket, the version, and the key where it stands alone
+		}
+	}
+	if len(got) > len(src)+longer {
 		t.Errorf("%d lines became %d with %d references:\n%s", len(src), len(got), len(p.source.refs), p.body)
 	}
 	touched := make([]bool, len(src))
 	for _, r := range p.source.refs {
-		if section := p.source.doc.Root.Get("Mappings"); r.variants != nil && section != nil && len(section.Keys) > 0 {
+		if section := p.source.doc.Root.Get("Mappings"); r.looped() && section != nil && len(section.Keys) > 0 {
 			touched[bytes.Count(text[:section.Keys[0].Offset], []byte("\n"))] = true
-		} else if r.variants != nil {
+		} else if r.looped() {
 			touched[bytes.Count(text[:p.source.doc.Root.Keys[0].Offset], []byte("\n"))] = true
 		}
 		from, to := r.node.Offset, r.node.Start
@@ -188,7 +194,15 @@ func (p *packaging) compareLines(t *testing.T) {
 			from = r.node.Keys[0].Offset
 			to = from
 		}
-		if r.place == replaceValue && r.node.Kind == syntax.Scalar {
+		if r.choice != nil || r.function {
+			var err error
+			if from = r.node.Offset; r.choice != nil {
+				from = p.source.doc.Root.At(r.path[:len(r.path)-1]).Keys[r.path[len(r.path)-1]].Offset
+			}
+			if to, err = p.source.doc.End(r.node); err != nil {
+				t.Fatal(err)
+			}
+		} else if r.place == replaceValue && r.node.Kind == syntax.Scalar {
 			var err error
 			if _, to, err = r.node.Span(text); err != nil {
 				t.Fatal(err)
@@ -246,10 +260,14 @@ func (p *packaging) compareValues(t *testing.T, src []byte) {
 	}
 	looped := false
 	for i, r := range p.source.refs {
-		if r.variants != nil {
+		if r.looped() {
 			// What a loop's mapping holds is in the scripts; here all else counts.
 			looped = true
 			*at[i] = value{ours: true, any: true}
+			continue
+		}
+		if r.choice != nil {
+			*at[i] = *at[i].choose(r, p.locate)
 			continue
 		}
 		at[i].put(r, p.locate(r))
@@ -466,6 +484,74 @@ func (v *value) put(r *Reference, l Location) {
 	}
 }
 
+// looped tells a reference whose location is in a mapping.
+func (r *Reference) looped() bool {
+	return r.variants != nil || r.choice != nil && slices.ContainsFunc(r.choice.branches, func(b branch) bool { return b.ref != nil && b.ref.looped() })
+}
+
+// choose is the bucket and the key that take the place of an Fn::If.
+func (v *value) choose(r *Reference, locate func(*Reference) Location) *value {
+	texts := func(text string) *value { return &value{kind: yaml.ScalarNode, text: text, ours: true} }
+	nothing := &value{kind: yaml.MappingNode, keys: []*value{{kind: yaml.ScalarNode, text: "Ref"}}, items: []*value{texts("AWS::NoValue")}}
+	if v.tag != "" {
+		nothing = &value{kind: yaml.ScalarNode, tag: "!Ref", text: "AWS::NoValue"}
+	}
+	refs := make(map[string]*Reference)
+	for _, b := range r.choice.branches {
+		refs[fmt.Sprint(b.path)] = b.ref
+	}
+	var different, versions bool
+	var first *value
+	var part func(v *value, path []int, name string) *value
+	part = func(v *value, path []int, name string) *value {
+		ref, isBranch := refs[fmt.Sprint(path)]
+		if !isBranch {
+			c := *v
+			c.items = nil
+			for i, item := range v.items {
+				if wraps := v.tag == ""; wraps && v.kind == yaml.MappingNode || i > 0 {
+					item = part(item, join(path, i), name)
+				}
+				c.items = append(c.items, item)
+			}
+			return &c
+		}
+		own := v.entries()
+		switch {
+		case ref != nil:
+			l := locate(ref)
+			own = map[string]*value{"Bucket": texts(l.Bucket), "Key": texts(l.Key)}
+			if l.version != "" {
+				own["Version"] = texts(l.version)
+			}
+		case v.tag == "!Ref" || own["Ref"] != nil:
+			return v
+		case own["Fn::Sub"] != nil || v.tag == "!Sub":
+			different = different || name == "Bucket" && first != nil
+			first = &value{any: true}
+			return first
+		}
+		if name == "Bucket" {
+			different = different || first != nil && differ(first, own[name]) != ""
+			first = own[name]
+		}
+		if own[name] == nil {
+			return nothing
+		}
+		versions = versions || name == "Version"
+		return own[name]
+	}
+	bucket, version, key := part(v, []int{}, "Bucket"), part(v, []int{}, "Version"), part(v, []int{}, "Key")
+	if !different && first != nil {
+		bucket = first
+	}
+	m := &value{kind: yaml.MappingNode, keys: []*value{texts("Bucket"), texts("Key")}, items: []*value{bucket, key}}
+	if versions {
+		m.keys, m.items = append(m.keys, texts("Version")), append(m.items, version)
+	}
+	return m
+}
+
 // differ returns where two values differ; "" where they do not. The order of a mapping's keys is the lines' matter.
 func differ(want, got *value) string {
 	switch {
@@ -631,6 +717,17 @@ func seed(f *testing.F) {
 		properties("      CodeUri: {'Fn::If': [A, src, {\"Fn::If\": [B, one.py, !Ref C]}]}\n"),
 		properties("      CodeUri: !If\n        - A\n        - src\n        - >-\n          one.py\n"),
 		properties("      CodeUri: s3://bucket/key?versionId=v\n"),
+		properties("      CodeUri: !If [A, src, 's3://b/k?versionId=v']\n"),
+		properties("      CodeUri: !If # a\n      - A # b\n      # c\n      - {Bucket: !Ref B, Key: !Sub 'k${C}'}\n      - !If # d\n        - B\n        - >- # e\n          src\n        - Bucket: b # f\n          Key: k\n"),
+		properties("      CodeUri:\n        # a\n        Fn::If: # b\n        - A\n        - 'src' # c\n        - Fn::If: [B, !Sub \"s3://${B}/k\", {Ref: AWS::NoValue}]\n      Handler: a.b\n"),
+		properties("      CodeUri:\n        Fn::If: [A, src, one.py] # a\n"),
+		properties("      CodeUri:\n        !If [A, src, one.py] # a\n"),
+		properties("      ? CodeUri\n      : !If\n        - A\n        - src\n        - one.py\n"),
+		properties("      CodeUri: &a !If\n        - A\n        - src\n        - &b one.py\n"),
+		properties("      CodeUri: !Sub src # a\n      Handler: a\n"),
+		properties("      CodeUri:\n        Fn::Join: ['', [s, r, c]] # a\n      Handler: a\n"),
+		"Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: {\"Fn::If\": [A, src, {Bucket: b, Key: k, Version: v}]}}}}\n",
+		"Mappings: {M: {a: {b: src}}}\nResources:\n  Fn::ForEach::L:\n  - X\n  - [a, b]\n  - F${X}:\n      Type: AWS::Serverless::Function\n      Properties:\n        CodeUri: !If\n        - A\n        - !Sub src/${X}\n        - !FindInMap [M, a, b]\n",
 		properties("      ? CodeUri\n      : src\n      ? Handler\n      : a.b\n"),
 		properties("      ? CodeUri # a comment\n      # and another\n      : # a third\n        src\n"),
 		properties("      \"CodeUri\" : src\n"),
@@ -730,6 +827,7 @@ func seed(f *testing.F) {
 		"\ufeff{\n\t\"Resources\" : {\r\n\"F\" : { \"Type\":\t\"AWS::Serverless::Function\" , \"Properties\" : null , \"n\": [1e1, -0.0, 1E+2, true, null] } } }\n",
 		`{"Resources": {"F": {"Type": "AWS::Serverless::Function", "Properties": {}}, "G": {"Type": "AWS::Lambda::Function"}}}`,
 		`{"Resources": {"F": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": {"Fn::If": ["A", "src", {"Ref": "B"}]}}}}}`,
+		`{"Resources": {"F": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": {"Fn::If": ["A", "src", {"Fn::If": ["B", "s3://b/k", {"Ref": "AWS::NoValue"}]}]}}}}}`,
 		`{"Resources": {"\u0046": {"\u0054ype": "AWS::Lambda::Function", "Properties": {"Cod\u0065": "src"}}}, "\ud800": "\udc00\"\\"}`,
 		`{"Resources": {F: {"Type": "AWS::Lambda::Function", "Properties": {"Code": "src",}}}} # flow style, not JSON`,
 	} {

@@ -2,6 +2,7 @@ package template
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 )
@@ -29,15 +30,34 @@ func (f form) value(l Location) (text string, pairs [][2]string) {
 	return text, nil
 }
 
-// isURL tells a URL, or another service's name for a document, from a path.
-// One letter before the colon is a Windows drive.
-func isURL(value string) bool {
-	return regexp.MustCompile(`^(?i)([a-z][a-z0-9+.-]+://|ssm-doc:|arn:)`).MatchString(value)
+// schemeOf returns how a URL begins, or another service's name for a document, in lower
+// case: "s3://", "arn:". What begins so but for the two slashes has a question mark in
+// their place. It is "" for a path. One letter before the colon is a Windows drive.
+func schemeOf(text string) string {
+	m := regexp.MustCompile(`^\s*(?:([A-Za-z][A-Za-z0-9+.-]+://)|((?i)ssm-doc:|arn:)|((?i)s3|https?|fileb?):)`).FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		return ""
+	case m[3] != "":
+		return strings.ToLower(m[3]) + "?"
+	}
+	return strings.ToLower(m[1] + m[2])
 }
 
-// s3Object reads s3://bucket/key?versionId=v.
-func s3Object(value string) (Location, bool) {
-	m := regexp.MustCompile(`^s3://([^/?#]+)/([^?]+)(?:\?versionId=(.+))?$`).FindStringSubmatch(value)
+// mayBecomeLocation tells whether more text can make a location of a text that is not
+// whole.
+func mayBecomeLocation(begin string) bool {
+	for _, scheme := range []string{"s3://", "https://", "http://", "ssm-doc:", "arn:"} {
+		if strings.HasPrefix(scheme, strings.ToLower(begin)) {
+			return true
+		}
+	}
+	return false
+}
+
+// s3Object reads s3://bucket/key?versionId=v, any of which may hold dynamic references.
+func s3Object(text string) (Location, bool) {
+	m := regexp.MustCompile(`^(?i:s3)://((?:\{\{resolve:[^{}]*\}\}|[^/?#])+)/((?:\{\{resolve:[^{}]*\}\}|[^?])+)(?:\?versionId=([^&]+))?$`).FindStringSubmatch(text)
 	if m == nil {
 		return Location{}, false
 	}

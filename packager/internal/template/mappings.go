@@ -37,9 +37,9 @@ func (r *Reference) loopMapping(name string, values []string) (entry, find *synt
 	return entry, find
 }
 
-// replaceLoop returns the change that puts the lookup in a reference's place,
-// and the mapping's name and content.
-func (t *Template) replaceLoop(r *Reference, locate func(*Reference) Location, taken *syntax.Node) (change, *syntax.Node, *syntax.Node, error) {
+// lookup returns what finds a reference's location in a loop, in the property's form, and
+// the mapping's name and content.
+func (t *Template) lookup(r *Reference, locate func(*Reference) Location, taken *syntax.Node) (want, key, entry *syntax.Node) {
 	var values []string
 	var pairs [][2]string
 	for _, variant := range r.variants {
@@ -54,7 +54,7 @@ func (t *Template) replaceLoop(r *Reference, locate func(*Reference) Location, t
 	for i := 2; taken.Get(name) != nil; i++ {
 		name = fmt.Sprint(base, i)
 	}
-	entry, want := r.loopMapping(name, values)
+	entry, want = r.loopMapping(name, values)
 	if pairs != nil {
 		want = &syntax.Node{
 			Kind:   syntax.Mapping,
@@ -62,17 +62,21 @@ func (t *Template) replaceLoop(r *Reference, locate func(*Reference) Location, t
 			Values: []*syntax.Node{{Value: pairs[0][1]}, want},
 		}
 	}
+	return want, &syntax.Node{Value: name, Plain: !t.doc.JSON}, entry
+}
+
+// replaceLoop returns the change that puts the lookup in a reference's place.
+func (t *Template) replaceLoop(r *Reference, want *syntax.Node) (change, error) {
 	n := r.node
-	_, end, err := n.Span(t.doc.Source.Text)
+	end, err := t.doc.End(n)
 	if err != nil {
-		return change{}, nil, nil, t.internal(fmt.Errorf("line %d, column %d: %w", n.Line, n.Column, err))
+		return change{}, t.internal(fmt.Errorf("line %d, column %d: %w", n.Line, n.Column, err))
 	}
 	text := t.doc.FlowText(want)
 	if n.Block {
 		text += syntax.HeaderComment(t.doc.Source.Text[n.Start:])
 	}
-	c := change{edit: syntax.Edit{Start: n.Offset, End: end, Text: text}, node: n, path: r.path, value: want}
-	return c, &syntax.Node{Value: name, Plain: !t.doc.JSON}, entry, nil
+	return change{edit: syntax.Edit{Start: n.Offset, End: end, Text: text}, node: n, path: r.path, value: want}, nil
 }
 
 // addMappings returns the change that adds mappings to the template.

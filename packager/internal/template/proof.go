@@ -76,6 +76,9 @@ func (r proof) expected(changes []change) (*syntax.Node, bool) {
 		if targets[i] = tree.At(c.path); !r.Agrees(targets[i], c.node) {
 			return nil, false
 		}
+		if c.choice != nil && !c.choice.agrees(r.Reader, targets[i]) {
+			return nil, false
+		}
 	}
 	for i, c := range changes {
 		c.apply(targets[i])

@@ -28,7 +28,8 @@ type Row struct {
 	typ     string // the resource type; in Globals and Metadata the entry's key
 	path    string // dots divide it; ** stands for any number of keys
 	form    form
-	zip     bool // a single file becomes a zip of one
+	takes   takes // which locations it takes
+	zip     bool  // a single file becomes a zip of one
 	absent  absentRule
 	nested  bool // the file is a template, packaged in its turn
 }
@@ -45,43 +46,50 @@ func Table() []Row {
 		bkv    = form{bucket: "Bucket", key: "Key", version: "Version"}
 		commit = form{bucket: "Bucket", key: "Key", version: "ObjectVersion"}
 		bundle = form{bucket: "S3Bucket", key: "S3Key"}
+
+		object   = takes{schemes: []string{"s3://"}, only: true}
+		pointer  = takes{schemes: []string{"s3://"}, only: true, sam: samPointer}
+		s3uri    = takes{schemes: []string{"s3://"}}
+		s3text   = takes{schemes: []string{"s3://"}, sam: samText}
+		document = takes{schemes: []string{"https://", "ssm-doc:"}, doubtful: "http://", only: true}
+		samURL   = takes{schemes: []string{"https://", "ssm-doc:"}, doubtful: "http://", only: true, sam: samText}
 	)
 	const res = "Resources"
 	return []Row{
-		{section: res, typ: "AWS::Serverless::Function", path: "CodeUri", form: s3, zip: true, absent: folder},
-		{section: res, typ: "AWS::Serverless::LayerVersion", path: "ContentUri", form: s3, zip: true, absent: folder},
-		{section: res, typ: "AWS::Serverless::Api", path: "DefinitionUri", form: s3},
-		{section: res, typ: "AWS::Serverless::HttpApi", path: "DefinitionUri", form: s3},
-		{section: res, typ: "AWS::Serverless::StateMachine", path: "DefinitionUri", form: bkv},
-		{section: res, typ: "AWS::Serverless::Application", path: "Location", form: url, nested: true},
-		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "SchemaUri", form: s3},
-		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Functions.**.CodeUri", form: s3},
-		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Resolvers.**.CodeUri", form: s3},
-		{section: res, typ: "AWS::Lambda::Function", path: "Code", form: lambda, zip: true, absent: folder},
-		{section: res, typ: "AWS::Lambda::LayerVersion", path: "Content", form: lambda, zip: true, absent: folder},
-		{section: res, typ: "AWS::ApiGateway::RestApi", path: "BodyS3Location", form: bkv},
-		{section: res, typ: "AWS::ApiGatewayV2::Api", path: "BodyS3Location", form: bkv},
-		{section: res, typ: "AWS::AppSync::GraphQLSchema", path: "DefinitionS3Location", form: s3},
-		{section: res, typ: "AWS::AppSync::Resolver", path: "RequestMappingTemplateS3Location", form: s3},
-		{section: res, typ: "AWS::AppSync::Resolver", path: "ResponseMappingTemplateS3Location", form: s3},
-		{section: res, typ: "AWS::AppSync::Resolver", path: "CodeS3Location", form: s3},
-		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "RequestMappingTemplateS3Location", form: s3},
-		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "ResponseMappingTemplateS3Location", form: s3},
-		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "CodeS3Location", form: s3},
-		{section: res, typ: "AWS::ElasticBeanstalk::ApplicationVersion", path: "SourceBundle", form: bundle, absent: folder},
-		{section: res, typ: "AWS::CloudFormation::Stack", path: "TemplateURL", form: url, nested: true},
-		{section: res, typ: "AWS::CloudFormation::StackSet", path: "TemplateURL", form: url, nested: true},
-		{section: res, typ: "AWS::CloudFormation::ModuleVersion", path: "ModulePackage", form: s3, absent: folder},
-		{section: res, typ: "AWS::CloudFormation::ResourceVersion", path: "SchemaHandlerPackage", form: s3, absent: folder},
-		{section: res, typ: "AWS::Glue::Job", path: "Command.ScriptLocation", form: s3},
-		{section: res, typ: "AWS::StepFunctions::StateMachine", path: "DefinitionS3Location", form: bkv},
-		{section: res, typ: "AWS::CodeCommit::Repository", path: "Code.S3", form: commit, zip: true},
+		{section: res, typ: "AWS::Serverless::Function", path: "CodeUri", form: s3, takes: pointer, zip: true, absent: folder},
+		{section: res, typ: "AWS::Serverless::LayerVersion", path: "ContentUri", form: s3, takes: pointer, zip: true, absent: folder},
+		{section: res, typ: "AWS::Serverless::Api", path: "DefinitionUri", form: s3, takes: pointer},
+		{section: res, typ: "AWS::Serverless::HttpApi", path: "DefinitionUri", form: s3, takes: pointer},
+		{section: res, typ: "AWS::Serverless::StateMachine", path: "DefinitionUri", form: bkv, takes: pointer},
+		{section: res, typ: "AWS::Serverless::Application", path: "Location", form: url, takes: samURL, nested: true},
+		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "SchemaUri", form: s3, takes: s3text},
+		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Functions.**.CodeUri", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Resolvers.**.CodeUri", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::Lambda::Function", path: "Code", form: lambda, takes: object, zip: true, absent: folder},
+		{section: res, typ: "AWS::Lambda::LayerVersion", path: "Content", form: lambda, takes: object, zip: true, absent: folder},
+		{section: res, typ: "AWS::ApiGateway::RestApi", path: "BodyS3Location", form: bkv, takes: object},
+		{section: res, typ: "AWS::ApiGatewayV2::Api", path: "BodyS3Location", form: bkv, takes: object},
+		{section: res, typ: "AWS::AppSync::GraphQLSchema", path: "DefinitionS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::AppSync::Resolver", path: "RequestMappingTemplateS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::AppSync::Resolver", path: "ResponseMappingTemplateS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::AppSync::Resolver", path: "CodeS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "RequestMappingTemplateS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "ResponseMappingTemplateS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "CodeS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::ElasticBeanstalk::ApplicationVersion", path: "SourceBundle", form: bundle, takes: object, absent: folder},
+		{section: res, typ: "AWS::CloudFormation::Stack", path: "TemplateURL", form: url, takes: document, nested: true},
+		{section: res, typ: "AWS::CloudFormation::StackSet", path: "TemplateURL", form: url, takes: document, nested: true},
+		{section: res, typ: "AWS::CloudFormation::ModuleVersion", path: "ModulePackage", form: s3, takes: s3uri, absent: folder},
+		{section: res, typ: "AWS::CloudFormation::ResourceVersion", path: "SchemaHandlerPackage", form: s3, takes: s3uri, absent: folder},
+		{section: res, typ: "AWS::Glue::Job", path: "Command.ScriptLocation", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::StepFunctions::StateMachine", path: "DefinitionS3Location", form: bkv, takes: object},
+		{section: res, typ: "AWS::CodeCommit::Repository", path: "Code.S3", form: commit, takes: object, zip: true},
 
-		{section: "Globals", typ: "Function", path: "CodeUri", form: s3, zip: true},
-		{section: "Globals", typ: "Api", path: "DefinitionUri", form: s3},
+		{section: "Globals", typ: "Function", path: "CodeUri", form: s3, takes: pointer, zip: true},
+		{section: "Globals", typ: "Api", path: "DefinitionUri", form: s3, takes: pointer},
 
-		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "ReadmeUrl", form: s3},
-		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "LicenseUrl", form: s3},
+		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "ReadmeUrl", form: s3, takes: s3uri},
+		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "LicenseUrl", form: s3, takes: s3uri},
 	}
 }
 

@@ -31,6 +31,8 @@ type Reference struct {
 	keyNode  *syntax.Node // the key of the resource that lacks the property
 	Stored   *Location    // an object that is stored already and only takes the property's form
 	FileOnly bool         // a folder is refused here
+	function bool         // the value is an intrinsic function that comes out as Local
+	choice   *choice      // the value is Fn::If, and is written as a bucket and a key
 	loops    []loop       // the loops whose variables local holds
 	variants []*Reference // then one for each of their values
 }
@@ -62,11 +64,23 @@ func (r *Reference) Errorf(format string, args ...any) *problem.Error {
 
 // References are the references that each name one artifact.
 func (t *Template) References() (leaves []*Reference) {
-	for _, r := range t.refs {
-		if r.variants == nil {
+	var add func(r *Reference)
+	add = func(r *Reference) {
+		switch {
+		case r.choice != nil:
+			for _, b := range r.choice.branches {
+				if b.ref != nil {
+					add(b.ref)
+				}
+			}
+		case r.variants == nil:
 			leaves = append(leaves, r)
+		default:
+			leaves = append(leaves, r.variants...)
 		}
-		leaves = append(leaves, r.variants...)
+	}
+	for _, r := range t.refs {
+		add(r)
 	}
 	return leaves
 }

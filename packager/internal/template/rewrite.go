@@ -17,6 +17,7 @@ type change struct {
 	value   *syntax.Node // what takes the node's place; nil where entries are inserted
 	keepTag bool         // the value has the node's tag, which each reader tells in its own way
 	entries *syntax.Node // the mapping whose entries are inserted
+	choice  *written     // the value is made of the branches of the Fn::If in the node's place
 }
 
 // apply makes the change in a reader's tree, in which target stands where node stands
@@ -25,6 +26,10 @@ func (c change) apply(target *syntax.Node) {
 	if c.entries != nil {
 		target.Keys = slices.Concat(c.entries.Keys, target.Keys)
 		target.Values = slices.Concat(c.entries.Values, target.Values)
+		return
+	}
+	if c.choice != nil {
+		*target = *c.choice.value(target)
 		return
 	}
 	tag := target.Tag
@@ -51,17 +56,22 @@ func (t *Template) changes(locate func(*Reference) Location) ([]change, error) {
 		mappings.Values = slices.Clone(known.Values)
 	}
 	own := len(mappings.Keys)
+	lookup := func(r *Reference) *syntax.Node {
+		want, name, entry := t.lookup(r, locate, mappings)
+		mappings.Keys, mappings.Values = append(mappings.Keys, name), append(mappings.Values, entry)
+		return want
+	}
 	for _, r := range t.refs {
-		if r.variants != nil {
-			c, name, entry, err := t.replaceLoop(r, locate, mappings)
-			if err != nil {
-				return nil, err
-			}
-			mappings.Keys, mappings.Values = append(mappings.Keys, name), append(mappings.Values, entry)
-			all = append(all, c)
-			continue
+		var c change
+		var err error
+		switch {
+		case r.choice != nil:
+			c, err = t.replaceChoice(r, locate, lookup)
+		case r.variants != nil:
+			c, err = t.replaceLoop(r, lookup(r))
+		default:
+			c, err = t.replace(r, locate(r))
 		}
-		c, err := t.replace(r, locate(r))
 		if err != nil {
 			return nil, err
 		}
@@ -157,12 +167,13 @@ func (t *Template) replace(r *Reference, l Location) (change, error) {
 		text, value = "{"+property+"}", t.mappingOf(r.row.path, value)
 	case replaceValue:
 	}
-	start, end, err := n.Span(t.doc.Source.Text)
+	start := n.Start
+	end, err := t.doc.End(n)
 	if err != nil {
 		return c, t.internal(fmt.Errorf("line %d, column %d: %w", n.Line, n.Column, err))
 	}
-	if value.Kind == syntax.Mapping {
-		start = n.Offset // neither a tag nor an anchor of the text is one of the mapping
+	if value.Kind == syntax.Mapping || r.function {
+		start = n.Offset // neither a tag nor an anchor of the text is one of what is written
 	} else {
 		value.Tag, value.Anchor = n.Tag, n.Anchor
 		c.keepTag = n.Kind == syntax.Scalar && !n.IsNull()
