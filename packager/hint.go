@@ -19,6 +19,9 @@ func missingHint(dir, path, local string) string {
 			}
 		}
 	}
+	if strings.HasPrefix(local, "~") || strings.Contains(local, "$") {
+		return "a shell replaces ~ and variables, and nothing does so in a template"
+	}
 	if text, err := os.ReadFile(filepath.Join(dir, "package.json")); err == nil {
 		var npm struct{ Scripts map[string]string }
 		if json.Unmarshal(text, &npm) == nil {

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
@@ -93,7 +94,7 @@ func (c *collector) choose(r *Reference) {
 		branches = append(branches, b)
 	}
 	c.each(r, visit)
-	local := len(c.t.refs) > before
+	local := slices.ContainsFunc(c.t.refs[before:], func(r *Reference) bool { return r.Stored == nil })
 	c.t.refs = c.t.refs[:before]
 	if len(*c.errs) > failed {
 		return
@@ -101,6 +102,7 @@ func (c *collector) choose(r *Reference) {
 	if len(whole) == 0 {
 		r.choice = &choice{branches}
 		c.t.refs = append(c.t.refs, r)
+		c.warnOfNothing(r)
 		return
 	}
 	c.t.Warnings = c.t.Warnings[:warned]
@@ -116,6 +118,25 @@ func (c *collector) choose(r *Reference) {
 			e := c.t.errorf(n, r.subject(), "SAM takes no Fn::If here but in {Bucket: …, Key: …}, and this branch cannot be divided into the two")
 			e.Hint = "write {Bucket: …, Key: …} in this branch, both of which may be functions"
 			*c.errs = append(*c.errs, e)
+		}
+	}
+}
+
+// warnOfNothing warns of a branch without a location. A resource with a condition of its
+// own is not there, perhaps, where that branch is chosen.
+func (c *collector) warnOfNothing(r *Reference) {
+	n := c.t.doc.Root
+	for _, step := range r.path {
+		if n.Get("Type") != nil && n.Get("Condition") != nil {
+			return
+		}
+		n = n.Values[step]
+	}
+	for _, b := range r.choice.branches {
+		if isNoValue(b.node) {
+			inner := *r
+			inner.node = b.node
+			c.warnAt(&inner, "give the resource the condition that its location has", "where this branch is chosen there is no location, and SAM needs one in every case: the deployment fails")
 		}
 	}
 }

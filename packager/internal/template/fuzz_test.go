@@ -527,9 +527,20 @@ func (v *value) choose(r *Reference, locate func(*Reference) Location) *value {
 		case v.tag == "!Ref" || own["Ref"] != nil:
 			return v
 		case own["Fn::Sub"] != nil || v.tag == "!Sub":
-			different = different || name == "Bucket" && first != nil
-			first = &value{any: true}
-			return first
+			text := v.text
+			if v.tag == "" {
+				text = own["Fn::Sub"].text
+			}
+			bucket, key, _ := strings.Cut(strings.TrimPrefix(text, "s3://"), "/")
+			own = make(map[string]*value)
+			for name, text := range map[string]string{"Bucket": bucket, "Key": key} {
+				own[name] = texts(text)
+				if strings.Contains(text, "${") && v.tag != "" {
+					own[name] = &value{kind: yaml.ScalarNode, tag: v.tag, text: text}
+				} else if strings.Contains(text, "${") {
+					own[name] = &value{kind: yaml.MappingNode, keys: v.keys, items: []*value{{kind: yaml.ScalarNode, text: text}}}
+				}
+			}
 		}
 		if name == "Bucket" {
 			different = different || first != nil && differ(first, own[name]) != ""

@@ -2,6 +2,7 @@ package template
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
@@ -34,14 +35,19 @@ func (f form) value(l Location) (text string, pairs [][2]string) {
 // case: "s3://", "arn:". What begins so but for the two slashes has a question mark in
 // their place. It is "" for a path. One letter before the colon is a Windows drive.
 func schemeOf(text string) string {
-	m := regexp.MustCompile(`^\s*(?:([A-Za-z][A-Za-z0-9+.-]+://)|((?i)ssm-doc:|arn:)|((?i)s3|https?|fileb?):)`).FindStringSubmatch(text)
+	name, rest, found := strings.Cut(strings.TrimSpace(text), ":")
+	name = strings.ToLower(name)
 	switch {
-	case m == nil:
+	case !found || len(name) < 2 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789+.-") != "" || name[0] < 'a':
 		return ""
-	case m[3] != "":
-		return strings.ToLower(m[3]) + "?"
+	case name == "ssm-doc" || name == "arn":
+		return name + ":"
+	case strings.HasPrefix(rest, "//"):
+		return name + "://"
+	case slices.Contains([]string{"s3", "http", "https", "file", "fileb"}, name):
+		return name + ":?"
 	}
-	return strings.ToLower(m[1] + m[2])
+	return ""
 }
 
 // mayBecomeLocation tells whether more text can make a location of a text that is not

@@ -17,6 +17,9 @@ type piece struct {
 	among []string // where these are all that it can hold
 }
 
+// maxAmong bounds how many values are looked at of one that is not known.
+const maxAmong = 100
+
 // An outcome is what a value comes out as once CloudFormation has carried out its
 // functions: pieces in a row. Of Fn::ForEach's variables, ${Name} stays.
 type outcome []piece
@@ -31,12 +34,11 @@ func (o outcome) holes() (names []string) {
 	return names
 }
 
-// text is the outcome where every hole has its default, and a hole that has none is as
-// it is written.
+// text is the outcome, in which a hole is as it is written.
 func (o outcome) text() string {
 	var b strings.Builder
 	for _, p := range o {
-		if p.text == "" {
+		if p.hole != "" {
 			p.text = p.hole
 		}
 		b.WriteString(p.text)
@@ -59,7 +61,7 @@ func (o outcome) begins() (all []string, whole bool) {
 		default:
 			return all, false
 		}
-		if len(all)*len(more) > 100 {
+		if len(all)*len(more) > maxAmong {
 			return all, false
 		}
 		var longer []string
@@ -142,6 +144,9 @@ func isList(n *syntax.Node, length int) bool {
 
 // literal divides a text at its dynamic references.
 func literal(text string) (o outcome) {
+	if !strings.Contains(text, "{{resolve:") {
+		return outcome{{text: text}}
+	}
 	at := 0
 	for _, m := range regexp.MustCompile(`\{\{resolve:[^{}]*\}\}`).FindAllStringIndex(text, -1) {
 		o = append(o, piece{text: text[at:m[0]]}, piece{hole: text[m[0]:m[1]]})
@@ -225,7 +230,7 @@ func (c *collector) findInMap(argument *syntax.Node) outcome {
 	}
 	p := piece{hole: "Fn::FindInMap"}
 	for _, n := range found {
-		if n == nil || n.Kind != syntax.Scalar || n.Tag != "" || !c.t.doc.Resolver.IsString(n) {
+		if n == nil || len(p.among) > maxAmong || n.Kind != syntax.Scalar || n.Tag != "" || !c.t.doc.Resolver.IsString(n) {
 			return outcome{{hole: p.hole}}
 		}
 		if !slices.Contains(p.among, n.Value) {

@@ -98,7 +98,7 @@ func (c *collector) location(r *Reference, o outcome, scheme string) {
 	if scheme == "s3://" && !c.s3Location(r, o) {
 		return
 	}
-	if r.function || len(o.holes()) > 0 {
+	if r.Stored == nil && (r.function || len(o.holes()) > 0) {
 		c.functionRefused(r, o)
 	}
 }
@@ -182,7 +182,7 @@ func (c *collector) functionRefused(r *Reference, o outcome) {
 		c.warnAt(r, hint, "SAM takes no %s here: it reads this value before CloudFormation carries it out", title(name))
 	case t.sam == samPointer && (begins[0] == "" || slices.ContainsFunc(holes, func(h string) bool { return strings.Contains(h, "/") })):
 		c.warnAt(r, "write {Bucket: …, Key: …}, both of which may hold dynamic references", "SAM cannot divide %q into a bucket and a key: it reads this value before CloudFormation resolves it", o.text())
-	case t.only && t.sam == samPasses && r.row.form.bucket != "" && r.Stored == nil && (name == "" || slices.Contains([]string{"Ref", "Sub", "Join"}, name)):
+	case t.only && t.sam == samPasses && r.row.form.bucket != "" && (name == "" || slices.Contains([]string{"Ref", "Sub", "Join"}, name)):
 		c.warnAt(r, "write {"+r.row.form.bucket+": …, "+r.row.form.key+": …}, both of which may be functions", "CloudFormation takes a mapping here, and this comes out as a text")
 	}
 }
