@@ -120,7 +120,11 @@ func TableWith(more []Row) []Row {
 	table := Table()
 	for _, row := range more {
 		table = slices.DeleteFunc(table, func(old Row) bool {
-			return old.section == row.section && old.typ == row.typ && old.path == row.path
+			same := old.section == row.section && old.typ == row.typ && old.path == row.path
+			if same && old.form == row.form {
+				row.takes = old.takes
+			}
+			return same
 		})
 		table = append(table, row)
 	}

@@ -81,7 +81,8 @@ func (c *collector) location(r *Reference, o outcome, scheme string) {
 	text := o.text()
 	switch {
 	case scheme == "file://" || scheme == "fileb://":
-		c.refuse(r, "write the path alone: "+strings.TrimLeft(text[strings.Index(text, "//"):], "/"), "%q: %s is how the AWS CLI's arguments name a file; a template holds the path alone", text, scheme)
+		_, path, _ := strings.Cut(text, "://")
+		c.refuse(r, "write the path alone: "+path, "%q: %s is how the AWS CLI's arguments name a file; a template holds the path alone", text, scheme)
 		return
 	case strings.HasSuffix(scheme, "?"):
 		c.refuse(r, "a URL has two slashes behind the colon; a path that begins so is written with ./ before it", "%q is neither a path nor a URL", text)
@@ -105,28 +106,38 @@ func (c *collector) location(r *Reference, o outcome, scheme string) {
 
 // s3Location looks at what stands behind s3://. It returns whether that may be right.
 func (c *collector) s3Location(r *Reference, o outcome) bool {
-	text := o.text()
-	l, ok := s3Object(strings.TrimSpace(text))
-	judged := r.row.takes.schemes != nil
-	bucket, key, _ := strings.Cut(strings.TrimSpace(text)[len("s3://"):], "/")
-	switch known := len(o.holes()) == 0; {
-	case ok && r.row.form.bucket != "" && !r.function:
+	written := o.text()
+	text := strings.TrimSpace(written)
+	l, ok := s3Object(text)
+	if !ok {
+		return c.mayNameObject(r, o, text)
+	}
+	switch t := r.row.takes; {
+	case r.row.form.bucket != "" && !r.function:
 		if l.version != "" && r.row.form.version == "" {
-			c.warnAt(r, "store this version under a key of its own", "%q: this property takes no version, so the object's newest one is deployed", text)
+			c.warnAt(r, "store this version under a key of its own", "%q: this property takes no version, so the object's newest one is deployed", written)
 		}
 		r.Stored = &l
 		c.t.refs = append(c.t.refs, r)
+	case t.sam == samPointer && strings.Contains(l.Key, "#"):
+		c.warnAt(r, "write {Bucket: "+l.Bucket+", Key: "+l.Key+"}", "%q: SAM takes what stands behind # for no part of the key", written)
+	case t.schemes != nil && t.sam != samPointer && (text != written || !strings.HasPrefix(text, "s3://")):
+		c.warnAt(r, "write s3:// in lower case, and no white space around it", "%q is written otherwise than AWS documents", written)
+	}
+	return true
+}
+
+// mayNameObject tells whether an s3:// location that is not read as an object's may be one
+// all the same: where what is not known can hold the rest, or the property is the user's.
+func (c *collector) mayNameObject(r *Reference, o outcome, text string) bool {
+	bucket, key, _ := strings.Cut(text[len("s3://"):], "/")
+	switch mapping := r.row.form.bucket != ""; {
+	case key == "" && len(o.holes()) > 0, !mapping && r.row.takes.schemes == nil:
 		return true
-	case ok && judged && r.row.takes.sam == samPointer && strings.Contains(l.Key, "#"):
-		c.warnAt(r, "write {Bucket: "+l.Bucket+", Key: "+l.Key+"}", "%q: SAM takes what stands behind # for no part of the key", text)
-	case ok && !judged, ok && strings.HasPrefix(text, "s3://") && text == strings.TrimSpace(text), r.row.takes.sam == samPointer && ok:
-	case ok:
-		c.warnAt(r, "write s3:// in lower case, and no white space around it", "%q is written otherwise than AWS documents", text)
-	case !known && key == "", !judged && r.row.form.bucket == "":
 	case key == "" || bucket == "":
 		c.refuse(r, "write s3://bucket/key", "%q names no object: a bucket and a key are needed", text)
 		return false
-	case r.row.form.bucket != "":
+	case mapping:
 		c.refuse(r, "write s3://bucket/key, or s3://bucket/key?versionId=version", "%q: behind ? can stand a versionId alone", text)
 		return false
 	}
@@ -142,7 +153,7 @@ func (c *collector) unknownPath(r *Reference, o outcome) {
 		why = "so each region would have another file, and mrpackage puts the same code into every region"
 		hint = "name one file, and let what differs be a parameter, or a mapping by region"
 	}
-	if !r.function || c.branches > 0 || r.row.takes.schemes == nil {
+	if !r.function || r.row.takes.schemes == nil {
 		c.warnAt(r, hint, "%q can only be a local path, and it holds %s, %s", o.text(), holes, why)
 		return
 	}
@@ -194,8 +205,13 @@ func title(function string) string {
 	return "Fn::" + function
 }
 
-// refuse reports what surely fails at deployment.
+// refuse reports what surely fails at deployment. In a branch of Fn::If it does so only
+// where that is chosen.
 func (c *collector) refuse(r *Reference, hint, format string, args ...any) {
+	if c.branches > 0 {
+		c.warnAt(r, hint, format, args...)
+		return
+	}
 	e := c.t.errorf(r.node, r.subject(), format, args...)
 	e.Hint = hint
 	*c.errs = append(*c.errs, e)
