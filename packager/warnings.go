@@ -46,7 +46,7 @@ func (p *planner) warnings(plan *Plan) []error {
 func (p *planner) wholeFolders(t *template.Template) (warnings []error) {
 	for _, r := range t.References() {
 		if a := p.targets[r]; r.Absent && a != nil {
-			e := r.Errorf("%s is missing, so the code is the template's whole folder: %d files, %d bytes", r.Name, len(a.files), a.size())
+			e := r.Errorf("%s is missing, so the code is the template's whole folder: %s, %s", r.Name, problem.Count(len(a.files), "file"), problem.Count(a.size(), "byte"))
 			e.Hint = "name the folder that holds the code alone"
 			warnings = append(warnings, e)
 		}
@@ -100,11 +100,9 @@ func (a *artifact) buildFolder() []error {
 	if len(names) == 0 {
 		return nil
 	}
-	more := ""
+	more := " holds"
 	if len(names) > 1 {
-		more = fmt.Sprintf(" and %d more files hold", len(names)-1)
-	} else {
-		more = " holds"
+		more = " and " + problem.Count(len(names)-1, "more file") + " hold"
 	}
 	r := a.refs[0]
 	e := r.Errorf("%q: %s%s the path of this build's folder: in another folder the same code has another key, and is deployed again", r.Local, names[0], more)

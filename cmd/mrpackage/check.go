@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 const checkName = "check"
@@ -49,7 +50,7 @@ func checkCommand(u *ui) *cobra.Command {
 				u.problem(p, "")
 			}
 			if len(problems) > 0 {
-				u.printf("mrpackage: %s\n", plural(len(problems), "problem"))
+				u.printf("mrpackage: %s\n", problem.Count(len(problems), "problem"))
 				return errReported{}
 			}
 			return cmd.Context().Err()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // progress shows a run while it goes on: live bars on a terminal, one line per
@@ -107,10 +109,11 @@ func (p *progress) draw() {
 		p.bars = mpb.New(mpb.WithOutput(p.terminal), mpb.WithWidth(40))
 		p.ui.err = p.bars // warnings go above the bars
 		for _, b := range p.order {
+			objects := problem.Count(b.objects, "object")
 			b.bar = p.bars.AddBar(b.objects,
 				mpb.PrependDecorators(decor.Name(b.name, decor.WCSyncSpaceR)),
 				mpb.AppendDecorators(
-					decor.CountersNoUnit("%d of %d objects", decor.WCSyncSpace),
+					decor.Any(func(s decor.Statistics) string { return fmt.Sprintf("%d of %s", s.Current, objects) }, decor.WCSyncSpace),
 					decor.Any(func(decor.Statistics) string { return size(b.sent.Load()) + " sent" }, decor.WCSyncSpace),
 				))
 		}

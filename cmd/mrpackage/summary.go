@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // durations are the times of a run: the library's, and the program's own.
@@ -26,11 +27,11 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 		files += a.Files
 		bytes += a.Size
 	}
-	artifacts := plural(len(d.Artifacts), "artifact")
+	artifacts := problem.Count(len(d.Artifacts), "artifact")
 	if shard.Count > 0 {
 		u.printf("shard %d/%d stores %d of %s; no template is written\n", shard.Index, shard.Count, len(d.Stores[0].Objects), artifacts)
 	}
-	u.printf("%s: %s of %s (%s) for %s\n", d.TemplateFile, artifacts, plural(files, "file"), size(bytes), plural(len(d.Stores), "region"))
+	u.printf("%s: %s of %s (%s) for %s\n", d.TemplateFile, artifacts, problem.Count(files, "file"), size(bytes), problem.Count(len(d.Stores), "region"))
 	if dryRun {
 		return
 	}
@@ -117,13 +118,6 @@ func shortKey(key string) string {
 		base = base[:12] + "…" + ext
 	}
 	return dir + base
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }
 
 // size writes a number of bytes in decimal units: 1 kB is 1000 of them.

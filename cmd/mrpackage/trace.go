@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A trace records where a run's time goes. One that is nil records nothing.
@@ -62,7 +63,7 @@ func (t *trace) event(e packager.Event) {
 		t.spans = append(t.spans, traceSpan{e.Region, "request", true, string(e.Object.Action) + " " + source(e.Object), now.Add(-e.Took), now,
 			map[string]any{"key": e.Object.Key, "bytes": e.Object.Size}})
 	case packager.Looked:
-		t.moment(e.Region, "looked: "+plural(e.Objects, "object")+" missing", now)
+		t.moment(e.Region, "looked: "+problem.Count(e.Objects, "object")+" missing", now)
 	case packager.Replaced:
 		t.moment(e.Region, "not what it should be: "+e.Object.Key, now)
 	case packager.Retrying:

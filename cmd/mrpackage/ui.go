@@ -107,14 +107,14 @@ func (u *ui) problems(err error, r *packager.Result) {
 	if r != nil {
 		u.unfinished(r)
 	}
-	u.printf("mrpackage: %s; no template was written\n", plural(len(all), "problem"))
+	u.printf("mrpackage: %s; no template was written\n", problem.Count(len(all), "problem"))
 }
 
 func (u *ui) unfinished(r *packager.Result) {
 	for _, s := range r.Stores {
 		t := tallyOf(s)
 		if stored := t.uploaded + t.copied + t.reused + t.refreshed; stored > 0 {
-			u.line("%s: %d of %d objects are stored in %s and will not be sent again", s.Region, stored, len(s.Objects), s.Bucket)
+			u.line("%s: %d of %s %s stored in %s and will not be sent again", s.Region, stored, problem.Count(len(s.Objects), "object"), are(stored), s.Bucket)
 		}
 	}
 }
@@ -149,11 +149,22 @@ func (u *ui) planned(p *packager.Plan) {
 func (u *ui) looked(e packager.Event, objects int) {
 	switch {
 	case objects == 0:
+	case e.Objects == 0 && objects == 1:
+		u.line("%s: the only object is in %s already", e.Region, e.Bucket)
 	case e.Objects == 0:
 		u.line("%s: all %d objects are in %s already", e.Region, objects, e.Bucket)
 	case e.Objects < objects:
-		u.line("%s: %d of %d objects are in %s already", e.Region, objects-e.Objects, objects, e.Bucket)
+		there := objects - e.Objects
+		u.line("%s: %d of %s %s in %s already", e.Region, there, problem.Count(objects, "object"), are(there), e.Bucket)
 	}
+}
+
+// are is the verb behind a number of things.
+func are(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // stored is the line of one finished object.
@@ -171,7 +182,7 @@ func (u *ui) stored(e packager.Event) {
 // archived is the line of one finished archive.
 func (u *ui) archived(e packager.Event) {
 	if u.verbose {
-		u.line("archived %s: %d files, %s to %s in %s", source(e.Object), e.Object.Artifact.Files, size(e.Object.Artifact.Size), size(e.Object.Size), seconds(e.Took))
+		u.line("archived %s: %s, %s to %s in %s", source(e.Object), problem.Count(e.Object.Artifact.Files, "file"), size(e.Object.Artifact.Size), size(e.Object.Size), seconds(e.Took))
 	}
 }
 

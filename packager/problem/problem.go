@@ -101,3 +101,11 @@ func OneLine(s string) string {
 		return '\ufffd'
 	}, s)
 }
+
+// Count is a number and what it counts, "1 file" or "2 files".
+func Count[N int | int64](n N, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprint(n, " ", word)
+}

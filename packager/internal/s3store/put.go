@@ -185,7 +185,7 @@ func (b *Bucket) verify(ctx context.Context, key string, p Payload) error {
 	if err != nil || there.Presence == Proved || there.Presence == Unknown {
 		return err
 	}
-	return b.spoiled(key, fmt.Sprintf("it has %d bytes, and %d were sent", there.Size, p.Size))
+	return b.spoiled(key, fmt.Sprintf("it has %s, and %d were sent", problem.Count(there.Size, "byte"), p.Size))
 }
 
 func (b *Bucket) spoiled(key, how string) error {
