@@ -41,14 +41,13 @@ func Complete(stores []Store) ([]Store, []error) {
 	account := regexp.MustCompile(`^[0-9]{12}$`)
 	seen := make(map[string]bool)
 	regionOf := make(map[string]string) // the region that a bucket was given for
-	bucketName := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
 	for i := range stores {
 		s := &stores[i]
 		s.Prefix = strings.TrimRight(s.Prefix, "/")
 		variable := region.BucketVariable(s.Region)
-		fromVariable := s.Bucket == ""
-		if fromVariable {
-			s.Bucket = os.Getenv(variable)
+		source := ""
+		if s.Bucket == "" {
+			s.Bucket, source = os.Getenv(variable), ", the value of "+variable+","
 		}
 		switch {
 		case !region.Valid(s.Region):
@@ -61,12 +60,10 @@ func Complete(stores []Store) ([]Store, []error) {
 				state = "empty"
 			}
 			fail(s.Region, "set it to the region's artifact bucket, or give --s3-bucket", "no bucket: %s is %s", variable, state)
-		case !bucketName.MatchString(s.Bucket):
-			source := ""
-			if fromVariable {
-				source = ", the value of " + variable + ","
+		default:
+			if what, hint := checkBucket(s.Bucket); what != "" {
+				fail(s.Region, hint, "%q%s is %s", s.Bucket, source, what)
 			}
-			fail(s.Region, "give the bucket's name alone: no s3://, no path, no ARN", "%q%s is not a bucket's name", s.Bucket, source)
 		}
 		if s.Owner != "" && !account.MatchString(s.Owner) {
 			fail(s.Region, "an account ID has 12 digits", "%q, the expected owner of the bucket, is not an account ID", s.Owner)
@@ -81,6 +78,30 @@ func Complete(stores []Store) ([]Store, []error) {
 		}
 	}
 	return stores, errs
+}
+
+// checkBucket says what a text is that does not name a bucket of which CloudFormation and
+// Lambda read; "" where it may. By its end, a name tells what else it stands for (S3's
+// guide, "General purpose bucket naming rules"). An access point's alias, with -s3alias,
+// is a name that Lambda takes. Reserved beginnings are no sign: a bucket may be older
+// than the rule.
+func checkBucket(name string) (what, hint string) {
+	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`).MatchString(name) {
+		return "not a bucket's name", "give the bucket's name alone: no s3://, no path, no ARN"
+	}
+	for _, other := range []struct{ suffix, what string }{
+		{"--x-s3", "a directory bucket"},
+		{"--xa-s3", "an access point of a directory bucket"},
+		{"--table-s3", "a table bucket"},
+		{"--ol-s3", "an Object Lambda access point"},
+		{"--op-s3", "an access point on Outposts"},
+		{".mrap", "a Multi-Region Access Point"},
+	} {
+		if strings.HasSuffix(name, other.suffix) {
+			return other.what + ", of which CloudFormation and Lambda cannot read", "give the name of a general purpose bucket"
+		}
+	}
+	return "", ""
 }
 
 // checkPrefix keeps out of keys what S3's guide calls characters to avoid or
