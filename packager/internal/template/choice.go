@@ -42,7 +42,7 @@ func (c *collector) conditional(r *Reference) {
 		if r.row.nested {
 			hint = "AWS::CloudFormation::Stack under the same logical ID is what SAM makes of this resource, and its TemplateURL takes Fn::If"
 		}
-		c.refuse(r, hint, "SAM takes no Fn::If here")
+		c.refuseValue(r, hint, "SAM takes no Fn::If here")
 		return
 	}
 	c.branches++
@@ -136,7 +136,7 @@ func (c *collector) warnOfNothing(r *Reference) {
 		if isNoValue(b.node) {
 			inner := *r
 			inner.node = b.node
-			c.warnAt(&inner, "give the resource the condition that its location has", "where this branch is chosen there is no location, and SAM needs one in every case: the deployment fails")
+			c.warnOfValue(&inner, "give the resource the condition that its location has", "where this branch is chosen there is no location, and SAM needs one in every case: the deployment fails")
 		}
 	}
 }

@@ -10,28 +10,15 @@ import (
 
 // collect finds every reference, in the order of the file.
 func (t *Template) collect(errs *[]error) {
-	section := func(name string, visit func(k, n *syntax.Node, path []int)) {
-		i := t.doc.Root.Index(name)
-		if i < 0 {
-			return
-		}
-		switch s := t.doc.Root.Values[i]; s.Kind {
-		case syntax.Mapping:
-			for j, k := range s.Keys {
-				visit(k, s.Values[j], []int{i, j})
-			}
-		default:
-			if !s.IsNull() {
-				*errs = append(*errs, t.errorf(s, name, "this section is not a mapping"))
-			}
-		}
-	}
-	c := collector{t: t, table: t.table, errs: errs}
-	section("Resources", c.resource)
-	section("Globals", func(k, n *syntax.Node, path []int) { c.rows("Globals", k.Value, k, "Globals."+k.Value, n, path) })
-	section("Metadata", func(k, n *syntax.Node, path []int) { c.rows("Metadata", k.Value, k, "Metadata."+k.Value, n, path) })
-	c.includes(t.doc.Root, nil)
-	if t.doc.Root.Get("Resources") == nil && t.doc.Root.Get("Transform") == nil {
+	c := collector{t: t, table: t.table, errs: errs, told: make(map[*syntax.Node]bool), types: make(map[string]bool)}
+	c.includes(t.doc.Root, nil) // first, since it finds macros
+	misnamed := c.misnamedSections()
+	c.section("Resources", c.resource)
+	c.section("Globals", c.globals)
+	c.section("Metadata", c.metadata)
+	c.section("Mappings", func(_, _ *syntax.Node, _ []int) {})
+	c.emptySections()
+	if !misnamed && t.doc.Root.Index("Resources") < 0 && t.doc.Root.Get("Transform") == nil {
 		t.warn(t.doc.Root, "there is no Resources section: is this a template?")
 	}
 	slices.SortStableFunc(t.refs, func(a, b *Reference) int { return a.node.Offset - b.node.Offset })
@@ -41,9 +28,14 @@ type collector struct {
 	t        *Template
 	table    []Row
 	errs     *[]error
-	keyNode  *syntax.Node // the key of the resource, or of the entry of Globals or Metadata, that is looked at
-	loops    []loop       // the Fn::ForEach around it
-	branches int          // the Fn::If around the value that is looked at, which CloudFormation carries out
+	told     map[*syntax.Node]bool // where the errors are
+	types    map[string]bool       // resource types that are none of the table's, and not nearly one
+	keyNode  *syntax.Node          // the key of the resource, or of the entry of Globals or Metadata, that is looked at
+	entry    *syntax.Node          // and its value
+	amiss    bool                  // one of its properties is misnamed: what is missing is told with that
+	loops    []loop                // the Fn::ForEach around it
+	branches int                   // the Fn::If around the value that is looked at, which CloudFormation carries out
+	macros   bool                  // the template names a macro, which may make anything of it
 }
 
 func (c *collector) fail(n *syntax.Node, subject, format string, args ...any) {
@@ -54,7 +46,10 @@ func (c *collector) resource(key, n *syntax.Node, path []int) {
 	id := key.Value
 	if strings.HasPrefix(id, "Fn::ForEach::") {
 		// [variable, collection, {key: resource}], as AWS::LanguageExtensions defines it.
-		if n.Kind == syntax.Sequence && len(n.Values) == 3 && n.Values[2].Kind == syntax.Mapping {
+		switch {
+		case n.Kind != syntax.Sequence || len(n.Values) != 3 || n.Values[2].Kind != syntax.Mapping:
+			c.refuse(n, id, "", "a loop is a list of three: the variable, the collection, and a mapping that is repeated")
+		default:
 			c.loops = append(c.loops, loopOf(c.t.doc.Resolver, n))
 			for i, k := range n.Values[2].Keys {
 				c.resource(k, n.Values[2].Values[i], join(path, 2, i))
@@ -70,37 +65,44 @@ func (c *collector) resource(key, n *syntax.Node, path []int) {
 		c.fail(n, id, "a resource is a mapping with a Type")
 		return
 	}
-	typ := n.Get("Type")
-	if typ == nil || typ.Kind != syntax.Scalar {
-		return
+	if typ := c.resourceType(key, n); c.hasProperties(id, n) && typ != "" {
+		c.misnamedType(id, n.Get("Type"))
+		c.rows("Resources", typ, key, id, n, path)
 	}
-	c.rows("Resources", typ.Value, key, id, n, path)
+	c.oddKeys(key, n)
 }
 
 // rows applies the table's rows for one entry. n is a resource, whose
 // properties are below Properties, or an entry of Globals or Metadata.
 func (c *collector) rows(section, typ string, key *syntax.Node, id string, n *syntax.Node, path []int) {
-	c.keyNode = key
+	var rows []Row
 	for _, row := range c.table {
-		if row.section != section || row.typ != typ {
-			continue
+		if row.section == section && row.typ == typ {
+			rows = append(rows, row)
 		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	c.keyNode, c.entry = key, n
+	c.amiss = c.misnamed(rows, id, n)
+	for _, row := range rows {
 		props, at := n, path
 		if section == "Resources" {
 			i := n.Index("Properties")
 			if i < 0 {
-				if row.absent == folder && !c.hasFn(n) {
+				if !c.hasFn(n) {
 					c.absent(row, id, n, path, insertProperties)
 				}
 				continue
 			}
 			props, at = n.Values[i], join(path, i)
 		}
-		if props.IsNull() && row.absent == folder {
+		if props.IsNull() {
 			c.absent(row, id, props, at, replaceProperties)
 			continue
 		}
-		c.property(row, id, "", strings.Split(row.path, "."), props, at)
+		c.property(row, id, "", row.steps(), props, at)
 	}
 }
 
@@ -115,9 +117,16 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 		return
 	}
 	if n.Kind != syntax.Mapping || n.Tag != "" {
+		if n.Tag == "" && !n.IsNull() {
+			c.refuse(n, syntax.Dotted(id, name), textHint(n), "this is %s and not a mapping with %s", kindOf(n), steps[len(steps)-1])
+		}
 		return
 	}
+	if name != "" && steps[0] != "**" {
+		c.misnamedStep(row, id, name, steps[0], n)
+	}
 	if steps[0] == "**" {
+		c.misnamedStep(row, id, name, steps[1], n)
 		for i, k := range n.Keys {
 			if k.Value == steps[1] {
 				c.property(row, id, syntax.Dotted(name, k.Value), steps[2:], n.Values[i], join(path, i))
@@ -131,19 +140,26 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 	switch {
 	case i >= 0:
 		c.property(row, id, syntax.Dotted(name, steps[0]), steps[1:], n.Values[i], join(path, i))
-	case row.absent == folder && !c.hasFn(n):
+	case !c.hasFn(n):
 		c.absent(row, id, n, path, insertProperty)
 	}
 }
 
-// absent adds a reference for a property that is not there and means the
-// template's folder, unless the resource says where its code is otherwise.
+// absent adds a reference for a property that is not there and means the template's
+// folder, and refuses a resource that needs it, unless the resource says otherwise what
+// the property would say.
 func (c *collector) absent(row Row, id string, n *syntax.Node, path []int, at placement) {
-	if (at == replaceValue || at == replaceProperties) && c.lacksColon(n) {
-		c.fail(n, syntax.Dotted(id, row.path), "this key has no value and no colon to put one behind: write the colon")
+	if row.absent == leave || c.amiss || c.saidOtherwise(row) {
 		return
 	}
-	if c.codeElsewhere(row, n, at) {
+	if row.absent == needed {
+		if c.branches == 0 {
+			c.refuse(c.keyNode, syntax.Dotted(id, row.path), "", "%s needs this property", row.typ)
+		}
+		return
+	}
+	if (at == replaceValue || at == replaceProperties) && c.t.lacksColon(n) {
+		c.fail(n, syntax.Dotted(id, row.path), "this key has no value and no colon to put one behind: write the colon")
 		return
 	}
 	c.t.refs = append(c.t.refs, &Reference{
@@ -154,33 +170,26 @@ func (c *collector) absent(row Row, id string, n *syntax.Node, path []int, at pl
 
 // lacksColon tells an empty value that has no place in the text, since no colon stands
 // before it: {CodeUri, Handler: a.b}.
-func (c *collector) lacksColon(n *syntax.Node) bool {
+func (t *Template) lacksColon(n *syntax.Node) bool {
 	if !n.Plain || n.Value != "" || n.Start != n.Offset {
 		return false
 	}
-	before := bytes.TrimRight(c.t.doc.Source.Text[:n.Start], " \t\r\n")
+	before := bytes.TrimRight(t.doc.Source.Text[:n.Start], " \t\r\n")
 	return !bytes.HasSuffix(before, []byte(":")) && !bytes.HasSuffix(before, []byte("-"))
 }
 
-// codeElsewhere tells whether a function says in another way where its code is: as
-// text, as an image, or in Globals, which are SAM's.
-func (c *collector) codeElsewhere(row Row, n *syntax.Node, at placement) bool {
-	serverless := row.typ == "AWS::Serverless::Function"
-	if !serverless && row.typ != "AWS::Lambda::Function" {
-		return false
+// saidOtherwise tells whether a resource says with another property what the row's says:
+// a function may have its code as text, as an image, or in Globals.
+func (c *collector) saidOtherwise(row Row) bool {
+	says := func(props *syntax.Node, name string) bool {
+		v := props.Get(name)
+		return v != nil && !v.IsNull() && (name != "PackageType" || v.Value == "Image")
 	}
-	var says []*syntax.Node
-	if at != insertProperties {
-		says = append(says, n)
+	global := func(name string) bool {
+		return row.typ == "AWS::Serverless::Function" && says(c.t.doc.Root.Get("Globals").Get("Function"), name) && !ignoresGlobal(c.entry, name)
 	}
-	if serverless {
-		says = append(says, c.t.doc.Root.Get("Globals").Get("Function"))
-	}
-	return slices.ContainsFunc(says, func(props *syntax.Node) bool {
-		code, kind := props.Get("CodeUri"), props.Get("PackageType")
-		return props.Get("InlineCode") != nil || props.Get("ImageUri") != nil || kind != nil && kind.Value == "Image" ||
-			serverless && code != nil && !code.IsNull()
-	})
+	own := func(name string) bool { return says(c.entry.Get("Properties"), name) || global(name) }
+	return global(row.path) || slices.ContainsFunc(row.instead, own)
 }
 
 // isIf tells Fn::If with its three parts from other intrinsic functions.
@@ -223,6 +232,13 @@ func (c *collector) transforms(n *syntax.Node, path []int) {
 // transform adds a reference for the file that AWS::Include includes.
 func (c *collector) transform(n *syntax.Node, path []int) {
 	name, i := n.Get("Name"), n.Index("Parameters")
+	if n.Kind == syntax.Scalar {
+		name = n
+	}
+	if n.Kind != syntax.Sequence && !n.IsNull() {
+		// What is included at the top may be anything, too.
+		c.macros = c.macros || name == nil || !strings.HasPrefix(name.Value, "AWS::") || len(path) <= 2 && name.Value == "AWS::Include"
+	}
 	if name == nil || name.Value != "AWS::Include" || i < 0 {
 		return
 	}

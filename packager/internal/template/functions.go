@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
@@ -48,10 +49,12 @@ func (t *Template) function(id string, resource *syntax.Node, code map[string]*R
 	f.Code = code[id]
 	layers := refsIn(props.Get("Layers"))
 	if typ.Value == "AWS::Serverless::Function" {
-		if f.Code == nil && props.Get("CodeUri") == nil {
+		if f.Code == nil && props.Get("CodeUri") == nil && !ignoresGlobal(resource, "CodeUri") {
 			f.Code = code["Globals.Function"]
 		}
-		layers = append(layers, refsIn(t.doc.Root.Get("Globals").Get("Function").Get("Layers"))...)
+		if !ignoresGlobal(resource, "Layers") {
+			layers = append(layers, refsIn(t.doc.Root.Get("Globals").Get("Function").Get("Layers"))...)
+		}
 	}
 	for _, name := range layers {
 		if layer := code[name]; layer != nil {
@@ -59,6 +62,16 @@ func (t *Template) function(id string, resource *syntax.Node, code map[string]*R
 		}
 	}
 	return f
+}
+
+// ignoresGlobal tells whether a resource does not take a property from Globals.
+func ignoresGlobal(resource *syntax.Node, property string) bool {
+	ignored := resource.Get("IgnoreGlobals")
+	if ignored == nil {
+		return false
+	}
+	named := func(v *syntax.Node) bool { return v.Value == property }
+	return ignored.Kind == syntax.Scalar && ignored.Value == "*" || slices.ContainsFunc(ignored.Values, named)
 }
 
 // refsIn returns the logical IDs that a list refers to.

@@ -20,6 +20,7 @@ type absentRule uint8
 const (
 	leave  absentRule = iota // nothing happens
 	folder                   // the template's own folder is the artifact, as the AWS CLI documents
+	needed                   // CloudFormation or SAM refuses the resource
 )
 
 // A Row is one row of the table of packaged properties.
@@ -32,7 +33,13 @@ type Row struct {
 	zip     bool  // a single file becomes a zip of one
 	absent  absentRule
 	nested  bool // the file is a template, packaged in its turn
+
+	instead []string // other properties of the type that say what this one says
+	own     bool     // it is the user's: nobody knows the type's other properties
 }
+
+// steps are the keys that lead to the property.
+func (r Row) steps() []string { return strings.Split(r.path, ".") }
 
 // Table is the table of what is packaged: the union of what aws
 // cloudformation package and sam package know, from the resource type
@@ -56,37 +63,36 @@ func Table() []Row {
 	)
 	const res = "Resources"
 	return []Row{
-		{section: res, typ: "AWS::Serverless::Function", path: "CodeUri", form: s3, takes: pointer, zip: true, absent: folder},
+		{section: res, typ: "AWS::Serverless::Function", path: "CodeUri", form: s3, takes: pointer, zip: true, absent: folder, instead: []string{"InlineCode", "ImageUri", "PackageType"}},
 		{section: res, typ: "AWS::Serverless::LayerVersion", path: "ContentUri", form: s3, takes: pointer, zip: true, absent: folder},
 		{section: res, typ: "AWS::Serverless::Api", path: "DefinitionUri", form: s3, takes: pointer},
 		{section: res, typ: "AWS::Serverless::HttpApi", path: "DefinitionUri", form: s3, takes: pointer},
-		{section: res, typ: "AWS::Serverless::StateMachine", path: "DefinitionUri", form: bkv, takes: pointer},
-		{section: res, typ: "AWS::Serverless::Application", path: "Location", form: url, takes: samURL, nested: true},
-		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "SchemaUri", form: s3, takes: s3text},
+		{section: res, typ: "AWS::Serverless::StateMachine", path: "DefinitionUri", form: bkv, takes: pointer, absent: needed, instead: []string{"Definition"}},
+		{section: res, typ: "AWS::Serverless::Application", path: "Location", form: url, takes: samURL, nested: true, absent: needed},
+		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "SchemaUri", form: s3, takes: s3text, absent: needed, instead: []string{"SchemaInline"}},
 		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Functions.**.CodeUri", form: s3, takes: s3uri},
 		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Resolvers.**.CodeUri", form: s3, takes: s3uri},
-		{section: res, typ: "AWS::Lambda::Function", path: "Code", form: lambda, takes: object, zip: true, absent: folder},
+		{section: res, typ: "AWS::Lambda::Function", path: "Code", form: lambda, takes: object, zip: true, absent: folder, instead: []string{"PackageType"}},
 		{section: res, typ: "AWS::Lambda::LayerVersion", path: "Content", form: lambda, takes: object, zip: true, absent: folder},
 		{section: res, typ: "AWS::ApiGateway::RestApi", path: "BodyS3Location", form: bkv, takes: object},
 		{section: res, typ: "AWS::ApiGatewayV2::Api", path: "BodyS3Location", form: bkv, takes: object},
-		{section: res, typ: "AWS::AppSync::GraphQLSchema", path: "DefinitionS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::AppSync::GraphQLSchema", path: "DefinitionS3Location", form: s3, takes: s3uri, instead: []string{"Definition"}},
 		{section: res, typ: "AWS::AppSync::Resolver", path: "RequestMappingTemplateS3Location", form: s3, takes: s3uri},
 		{section: res, typ: "AWS::AppSync::Resolver", path: "ResponseMappingTemplateS3Location", form: s3, takes: s3uri},
-		{section: res, typ: "AWS::AppSync::Resolver", path: "CodeS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::AppSync::Resolver", path: "CodeS3Location", form: s3, takes: s3uri, instead: []string{"Code"}},
 		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "RequestMappingTemplateS3Location", form: s3, takes: s3uri},
 		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "ResponseMappingTemplateS3Location", form: s3, takes: s3uri},
-		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "CodeS3Location", form: s3, takes: s3uri},
+		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "CodeS3Location", form: s3, takes: s3uri, instead: []string{"Code"}},
 		{section: res, typ: "AWS::ElasticBeanstalk::ApplicationVersion", path: "SourceBundle", form: bundle, takes: object, absent: folder},
-		{section: res, typ: "AWS::CloudFormation::Stack", path: "TemplateURL", form: url, takes: document, nested: true},
-		{section: res, typ: "AWS::CloudFormation::StackSet", path: "TemplateURL", form: url, takes: document, nested: true},
+		{section: res, typ: "AWS::CloudFormation::Stack", path: "TemplateURL", form: url, takes: document, nested: true, absent: needed},
+		{section: res, typ: "AWS::CloudFormation::StackSet", path: "TemplateURL", form: url, takes: document, nested: true, absent: needed, instead: []string{"TemplateBody"}},
 		{section: res, typ: "AWS::CloudFormation::ModuleVersion", path: "ModulePackage", form: s3, takes: s3uri, absent: folder},
 		{section: res, typ: "AWS::CloudFormation::ResourceVersion", path: "SchemaHandlerPackage", form: s3, takes: s3uri, absent: folder},
 		{section: res, typ: "AWS::Glue::Job", path: "Command.ScriptLocation", form: s3, takes: s3uri},
-		{section: res, typ: "AWS::StepFunctions::StateMachine", path: "DefinitionS3Location", form: bkv, takes: object},
+		{section: res, typ: "AWS::StepFunctions::StateMachine", path: "DefinitionS3Location", form: bkv, takes: object, instead: []string{"Definition", "DefinitionString"}},
 		{section: res, typ: "AWS::CodeCommit::Repository", path: "Code.S3", form: commit, takes: object, zip: true},
 
-		{section: "Globals", typ: "Function", path: "CodeUri", form: s3, takes: pointer, zip: true},
-		{section: "Globals", typ: "Api", path: "DefinitionUri", form: s3, takes: pointer},
+		{section: "Globals", typ: "Function", path: "CodeUri", form: s3, takes: pointer, zip: true, instead: []string{"InlineCode", "ImageUri", "PackageType"}},
 
 		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "ReadmeUrl", form: s3, takes: s3uri},
 		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "LicenseUrl", form: s3, takes: s3uri},
@@ -96,7 +102,7 @@ func Table() []Row {
 // NewRow returns a row for a property of a resource type that is not in the table. form
 // is one of s3, url, lambda and bucket.
 func NewRow(typ, path, form string, zip bool) (Row, error) {
-	row := Row{section: "Resources", typ: typ, path: path, zip: zip}
+	row := Row{section: "Resources", typ: typ, path: path, zip: zip, own: true}
 	switch form {
 	case "s3":
 	case "url":

@@ -6,6 +6,7 @@
 package template
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -129,11 +130,14 @@ func (t *Template) parse(text []byte) []error {
 		var e *problem.Error
 		if errors.As(err, &e) {
 			e.File = t.Path
+			e.Hint = cmp.Or(e.Hint, t.lineHint(e.Line))
 		}
 		return []error{err}
 	}
 	if t.doc.Root.Kind != syntax.Mapping {
-		return []error{t.errorf(t.doc.Root, "", "a template is a mapping with a Resources section")}
+		e := t.errorf(t.doc.Root, "", "a template is a mapping with a Resources section")
+		e.Hint = textHint(t.doc.Root)
+		return []error{e}
 	}
 	if expandable(t.doc.Resolver, t.doc.Root) {
 		if errs := t.expand(); len(errs) > 0 {

@@ -27,9 +27,7 @@ func (c *collector) value(row Row, id, name string, n *syntax.Node, path []int) 
 	case n.Kind != syntax.Scalar || n.Tag != "" && n.Tag != "!!str" && n.Tag != "!":
 		return // a mapping that names an object
 	case n.IsNull() || n.Value == "":
-		if row.absent == folder {
-			c.absent(row, id, n, path, replaceValue)
-		}
+		c.absent(row, id, n, path, replaceValue)
 	case !c.t.doc.Resolver.IsString(n):
 		c.fail(n, r.subject(), "%s is a number, a date or a truth value to YAML 1.1, and this property takes a path or URL: quote it", n.Value)
 	default:
@@ -82,18 +80,18 @@ func (c *collector) location(r *Reference, o outcome, scheme string) {
 	switch {
 	case scheme == "file://" || scheme == "fileb://":
 		_, path, _ := strings.Cut(text, "://")
-		c.refuse(r, "write the path alone: "+path, "%q: %s is how the AWS CLI's arguments name a file; a template holds the path alone", text, scheme)
+		c.refuseValue(r, "write the path alone: "+path, "%q: %s is how the AWS CLI's arguments name a file; a template holds the path alone", text, scheme)
 		return
 	case strings.HasSuffix(scheme, "?"):
-		c.refuse(r, "a URL has two slashes behind the colon; a path that begins so is written with ./ before it", "%q is neither a path nor a URL", text)
+		c.refuseValue(r, "a URL has two slashes behind the colon; a path that begins so is written with ./ before it", "%q is neither a path nor a URL", text)
 		return
 	}
 	switch r.row.takes.judge(scheme) {
 	case isRefused:
-		c.refuse(r, "name a local path, or "+r.row.takes.names(), "%q: this property takes no %s location", text, scheme)
+		c.refuseValue(r, "name a local path, or "+r.row.takes.names(), "%q: this property takes no %s location", text, scheme)
 		return
 	case isDoubtful:
-		c.warnAt(r, "", "%q: AWS documents %s for this property, and no %s", text, strings.Join(r.row.takes.schemes, " and "), scheme)
+		c.warnOfValue(r, "", "%q: AWS documents %s for this property, and no %s", text, strings.Join(r.row.takes.schemes, " and "), scheme)
 	case isTaken:
 	}
 	if scheme == "s3://" && !c.s3Location(r, o) {
@@ -115,14 +113,14 @@ func (c *collector) s3Location(r *Reference, o outcome) bool {
 	switch t := r.row.takes; {
 	case r.row.form.bucket != "" && !r.function:
 		if l.version != "" && r.row.form.version == "" {
-			c.warnAt(r, "store this version under a key of its own", "%q: this property takes no version, so the object's newest one is deployed", written)
+			c.warnOfValue(r, "store this version under a key of its own", "%q: this property takes no version, so the object's newest one is deployed", written)
 		}
 		r.Stored = &l
 		c.t.refs = append(c.t.refs, r)
 	case t.sam == samPointer && strings.Contains(l.Key, "#"):
-		c.warnAt(r, "write {Bucket: "+l.Bucket+", Key: "+l.Key+"}", "%q: SAM takes what stands behind # for no part of the key", written)
+		c.warnOfValue(r, "write {Bucket: "+l.Bucket+", Key: "+l.Key+"}", "%q: SAM takes what stands behind # for no part of the key", written)
 	case t.schemes != nil && t.sam != samPointer && (text != written || !strings.HasPrefix(text, "s3://")):
-		c.warnAt(r, "write s3:// in lower case, and no white space around it", "%q is written otherwise than AWS documents", written)
+		c.warnOfValue(r, "write s3:// in lower case, and no white space around it", "%q is written otherwise than AWS documents", written)
 	}
 	return true
 }
@@ -135,10 +133,10 @@ func (c *collector) mayNameObject(r *Reference, o outcome, text string) bool {
 	case key == "" && len(o.holes()) > 0, !mapping && r.row.takes.schemes == nil:
 		return true
 	case key == "" || bucket == "":
-		c.refuse(r, "write s3://bucket/key", "%q names no object: a bucket and a key are needed", text)
+		c.refuseValue(r, "write s3://bucket/key", "%q names no object: a bucket and a key are needed", text)
 		return false
 	case mapping:
-		c.refuse(r, "write s3://bucket/key, or s3://bucket/key?versionId=version", "%q: behind ? can stand a versionId alone", text)
+		c.refuseValue(r, "write s3://bucket/key, or s3://bucket/key?versionId=version", "%q: behind ? can stand a versionId alone", text)
 		return false
 	}
 	return true
@@ -154,10 +152,10 @@ func (c *collector) unknownPath(r *Reference, o outcome) {
 		hint = "name one file, and let what differs be a parameter, or a mapping by region"
 	}
 	if !r.function || r.row.takes.schemes == nil {
-		c.warnAt(r, hint, "%q can only be a local path, and it holds %s, %s", o.text(), holes, why)
+		c.warnOfValue(r, hint, "%q can only be a local path, and it holds %s, %s", o.text(), holes, why)
 		return
 	}
-	c.refuse(r, hint, "%q can only be a local path, and it holds %s, %s", o.text(), holes, why)
+	c.refuseValue(r, hint, "%q can only be a local path, and it holds %s, %s", o.text(), holes, why)
 }
 
 // unknown looks at a value whose beginning is not known: it may be a location. By a
@@ -167,7 +165,7 @@ func (c *collector) unknown(r *Reference, o outcome) {
 		begins, whole := filled.begins()
 		text := filled.text()
 		if schemeOf(begins[0]) == "" && (whole || !mayBecomeLocation(begins[0])) && c.looksLikePath(text) {
-			c.warnAt(r, "write the path in its place, or give the parameter "+r.row.takes.names()+" at each deployment",
+			c.warnOfValue(r, "write the path in its place, or give the parameter "+r.row.takes.names()+" at each deployment",
 				"%s is by default %q, a local path, and what a parameter names is not packaged", strings.Join(o.holes(), " and "), text)
 			return
 		}
@@ -184,17 +182,17 @@ func (c *collector) functionRefused(r *Reference, o outcome) {
 	case name == "Transform" || name == "GetAtt" || name == "Ref" && t.sam == samPasses && argument.Value == "AWS::NoValue":
 	case t.sam != samPasses && c.t.expandedBefore():
 	case t.sam == samPointer && name != "":
-		c.warnAt(r, "write {Bucket: …, Key: …}, both of which may be functions", "SAM takes no %s here: it reads this value before CloudFormation carries it out", title(name))
+		c.warnOfValue(r, "write {Bucket: …, Key: …}, both of which may be functions", "SAM takes no %s here: it reads this value before CloudFormation carries it out", title(name))
 	case t.sam == samText && name != "":
 		hint := "write it out"
 		if r.row.nested {
 			hint = "AWS::CloudFormation::Stack under the same logical ID is what SAM makes of this resource, and its TemplateURL takes functions"
 		}
-		c.warnAt(r, hint, "SAM takes no %s here: it reads this value before CloudFormation carries it out", title(name))
+		c.warnOfValue(r, hint, "SAM takes no %s here: it reads this value before CloudFormation carries it out", title(name))
 	case t.sam == samPointer && (begins[0] == "" || slices.ContainsFunc(holes, func(h string) bool { return strings.Contains(h, "/") })):
-		c.warnAt(r, "write {Bucket: …, Key: …}, both of which may hold dynamic references", "SAM cannot divide %q into a bucket and a key: it reads this value before CloudFormation resolves it", o.text())
+		c.warnOfValue(r, "write {Bucket: …, Key: …}, both of which may hold dynamic references", "SAM cannot divide %q into a bucket and a key: it reads this value before CloudFormation resolves it", o.text())
 	case t.only && t.sam == samPasses && r.row.form.bucket != "" && (name == "" || slices.Contains([]string{"Ref", "Sub", "Join"}, name)):
-		c.warnAt(r, "write {"+r.row.form.bucket+": …, "+r.row.form.key+": …}, both of which may be functions", "CloudFormation takes a mapping here, and this comes out as a text")
+		c.warnOfValue(r, "write {"+r.row.form.bucket+": …, "+r.row.form.key+": …}, both of which may be functions", "CloudFormation takes a mapping here, and this comes out as a text")
 	}
 }
 
@@ -205,23 +203,19 @@ func title(function string) string {
 	return "Fn::" + function
 }
 
-// refuse reports what surely fails at deployment. In a branch of Fn::If it does so only
-// where that is chosen.
-func (c *collector) refuse(r *Reference, hint, format string, args ...any) {
+// refuseValue reports what surely fails at deployment. In a branch of Fn::If it does so
+// only where that is chosen.
+func (c *collector) refuseValue(r *Reference, hint, format string, args ...any) {
 	if c.branches > 0 {
-		c.warnAt(r, hint, format, args...)
+		c.warnOfValue(r, hint, format, args...)
 		return
 	}
-	e := c.t.errorf(r.node, r.subject(), format, args...)
-	e.Hint = hint
-	*c.errs = append(*c.errs, e)
+	c.refuse(r.node, r.subject(), hint, format, args...)
 }
 
-// warnAt warns of a value that may fail at deployment.
-func (c *collector) warnAt(r *Reference, hint, format string, args ...any) {
-	e := c.t.errorf(r.node, r.subject(), format, args...)
-	e.Hint = hint
-	c.t.Warnings = append(c.t.Warnings, e)
+// warnOfValue warns of a value that may fail at deployment.
+func (c *collector) warnOfValue(r *Reference, hint, format string, args ...any) {
+	c.warn(r.node, r.subject(), hint, format, args...)
 }
 
 // looksLikePath tells the path of a file from a word that stands for something else.

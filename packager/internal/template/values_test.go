@@ -17,7 +17,10 @@ func (r Row) resource(value string) string {
 		text = "{" + steps[i] + ": " + text + "}"
 	}
 	if r.section != "Resources" {
-		return r.section + ": {" + r.typ + ": " + text + "}\nResources: {}\n"
+		return r.section + ": {" + r.typ + ": " + text + "}\nResources: {T: {Type: AWS::SNS::Topic}}\n"
+	}
+	if r.typ == "AWS::Serverless::GraphQLApi" && r.path != "SchemaUri" {
+		text = "{SchemaInline: x, " + text[1:] // it needs a schema
 	}
 	return "Resources:\n  R:\n    Type: " + r.typ + "\n    Properties: " + text + "\n"
 }
