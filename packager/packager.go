@@ -18,8 +18,11 @@
 // folder, time zone, checkout folder, number of processors, or who runs it.
 //
 // The template is yours: only the rewritten values change, every other byte
-// stays. The result is read again, and must mean what the source meant but for
-// those values; otherwise it is refused.
+// stays. Three more changes are made where a template needs them: aliases and
+// merge keys, which CloudFormation refuses, are written out; of a key that stands
+// twice in a mapping only the last one stays, with a warning; and a mapping is
+// added for the artifacts of an Fn::ForEach. The result is read again, and must
+// mean what the source meant but for those values; otherwise it is refused.
 //
 // All or nothing: every problem in the input is found and reported before the
 // first byte is sent, and a packaged template is returned only when every

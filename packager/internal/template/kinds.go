@@ -26,7 +26,7 @@ func (c *collector) section(name string, visit func(k, n *syntax.Node, path []in
 func (c *collector) emptySections() {
 	inLoop := false
 	for _, r := range c.t.refs {
-		inLoop = inLoop || r.variants != nil
+		inLoop = inLoop || r.looped()
 	}
 	for i, k := range c.t.doc.Root.Keys {
 		v, report := c.t.doc.Root.Values[i], c.warn

@@ -83,19 +83,41 @@ func (t *Template) replaceLoop(r *Reference, want *syntax.Node) (change, error) 
 func (t *Template) addMappings(added *syntax.Node) (change, error) {
 	if i := t.doc.Root.Index("Mappings"); i >= 0 {
 		section := t.doc.Root.Values[i]
-		if section.Kind != syntax.Mapping || len(section.Keys) == 0 {
-			return change{}, t.errorf(section, "Mappings", "this section is empty, and the locations of a loop's artifacts need it: leave it out")
+		if section.IsNull() {
+			return t.fillMappings(section, i, added)
+		}
+		separator := ", "
+		if len(section.Keys) > 0 {
+			separator = t.doc.Separator(section)
 		}
 		parts := make([]string, len(added.Keys))
 		for j, k := range added.Keys {
 			parts[j] = t.doc.FlowText(k) + ": " + t.doc.FlowText(added.Values[j])
 		}
 		return change{
-			edit: t.doc.InsertEntry(section, strings.Join(parts, t.doc.Separator(section))), node: section, path: []int{i}, entries: added,
+			edit: t.doc.InsertEntry(section, strings.Join(parts, separator)), node: section, path: []int{i}, entries: added,
 		}, nil
 	}
 	section := t.mappingOf("Mappings", added)
 	return change{
 		edit: t.doc.InsertEntry(t.doc.Root, t.doc.FlowText(section.Keys[0])+": "+t.doc.FlowText(added)), node: t.doc.Root, entries: section,
 	}, nil
+}
+
+// fillMappings returns the change that puts mappings in the place of nothing.
+func (t *Template) fillMappings(section *syntax.Node, i int, added *syntax.Node) (change, error) {
+	if t.lacksColon(section) {
+		return change{}, t.errorf(section, "Mappings", "this key has no value and no colon to put one behind: write the colon")
+	}
+	start, end, err := section.Span(t.doc.Source.Text)
+	if err != nil {
+		return change{}, t.internal(fmt.Errorf("line %d, column %d: %w", section.Line, section.Column, err))
+	}
+	value := *added
+	value.Anchor = section.Anchor
+	text := t.doc.FlowText(added)
+	if start == end && start > 0 && !syntax.IsSpace(rune(t.doc.Source.Text[start-1])) {
+		text = " " + text
+	}
+	return change{edit: syntax.Edit{Start: start, End: end, Text: text}, node: section, path: []int{i}, value: &value}, nil
 }

@@ -1,6 +1,8 @@
 package template
 
 import (
+	"slices"
+
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
@@ -83,4 +85,9 @@ func (t *Template) References() (leaves []*Reference) {
 		add(r)
 	}
 	return leaves
+}
+
+// looped tells a reference whose location is found in an added mapping.
+func (r *Reference) looped() bool {
+	return r.variants != nil || r.choice != nil && slices.ContainsFunc(r.choice.branches, func(b branch) bool { return b.ref != nil && b.ref.looped() })
 }
