@@ -19,14 +19,18 @@ import (
 // file that is stored as it is, in one block and in many.
 func TestFilesThatChange(t *testing.T) {
 	changes := map[string]func(t *testing.T, path string, content []byte) error{
-		"other content":   func(_ *testing.T, p string, c []byte) error { return os.WriteFile(p, flipped(c), 0o600) },
-		"one byte more":   func(_ *testing.T, p string, c []byte) error { return os.WriteFile(p, append(c, '\n'), 0o600) },
-		"one byte less":   func(_ *testing.T, p string, c []byte) error { return os.WriteFile(p, c[:len(c)-1], 0o600) },
-		"empty":           func(_ *testing.T, p string, _ []byte) error { return os.Truncate(p, 0) },
-		"much longer":     func(_ *testing.T, p string, c []byte) error { return os.WriteFile(p, bytes.Repeat(c, 3), 0o600) },
-		"gone":            func(_ *testing.T, p string, _ []byte) error { return os.Remove(p) },
-		"a folder":        func(_ *testing.T, p string, _ []byte) error { return replaced(p, func() error { return os.Mkdir(p, 0o700) }) },
-		"a link to air":   func(_ *testing.T, p string, _ []byte) error { return replaced(p, func() error { return os.Symlink("nowhere", p) }) },
+		"other content": func(_ *testing.T, p string, c []byte) error { return os.WriteFile(p, flipped(c), 0o600) },
+		"one byte more": func(_ *testing.T, p string, c []byte) error { return os.WriteFile(p, append(c, '\n'), 0o600) },
+		"one byte less": func(_ *testing.T, p string, c []byte) error { return os.WriteFile(p, c[:len(c)-1], 0o600) },
+		"empty":         func(_ *testing.T, p string, _ []byte) error { return os.Truncate(p, 0) },
+		"much longer":   func(_ *testing.T, p string, c []byte) error { return os.WriteFile(p, bytes.Repeat(c, 3), 0o600) },
+		"gone":          func(_ *testing.T, p string, _ []byte) error { return os.Remove(p) },
+		"a folder": func(_ *testing.T, p string, _ []byte) error {
+			return replaced(p, func() error { return os.Mkdir(p, 0o700) })
+		},
+		"a link to air": func(_ *testing.T, p string, _ []byte) error {
+			return replaced(p, func() error { return os.Symlink("nowhere", p) })
+		},
 		"its folder gone": func(_ *testing.T, p string, _ []byte) error { return os.RemoveAll(filepath.Dir(p)) },
 	}
 	if runtime.GOOS == "windows" {
