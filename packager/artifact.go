@@ -20,6 +20,7 @@ type artifact struct {
 	files  []*archive.File // what is archived; one file where it is stored as it is
 	zip    bool            // stored as an archive of files
 	left   int             // entries of the folder that are left out
+	roots  []string        // the folders that its files lie in, see archive.Listing
 	digest string
 	name   string // the key without the store's prefix
 	refs   []*template.Reference
@@ -103,12 +104,6 @@ func (p *planner) artifact(r *template.Reference, path string, info os.FileInfo)
 		a.files = []*archive.File{archive.NewFile(filepath.Base(path), path, info)}
 		return nil
 	}
-	if p.opts.ArchiveDir != "" {
-		// A later run without this option would take the archives for code.
-		if dir, err := filepath.Abs(p.opts.ArchiveDir); err == nil && archive.Within(archive.RealPath(dir), real) {
-			return []error{r.Errorf("%q: the folder for archives, %s, lies inside this artifact: choose one outside", r.Local, p.opts.ArchiveDir)}
-		}
-	}
 	a.folder = path
 	return nil
 }
@@ -116,8 +111,12 @@ func (p *planner) artifact(r *template.Reference, path string, info os.FileInfo)
 // walk lists the files of an artifact's folder.
 func (p *planner) walk(a *artifact, found func(*archive.File)) []error {
 	r := a.refs[0]
-	files, left, problems := archive.List(p.ctx, a.folder, p.excluder, found)
-	a.files, a.left = files, left
+	listing, problems := archive.List(p.ctx, a.folder, p.excluder, found)
+	a.files, a.left, a.roots = listing.Files, listing.Left, listing.Roots
+	if p.opts.ArchiveDir != "" && within(p.opts.ArchiveDir, a.roots) {
+		// A later run without this option would take the archives for code.
+		return []error{r.Errorf("%q: the folder for archives, %s, lies inside this artifact: choose one outside", r.Local, p.opts.ArchiveDir)}
+	}
 	var errs []error
 	for _, problem := range problems {
 		e := r.Errorf("%q: %v", r.Local, problem)

@@ -20,8 +20,3 @@ func RegionsOf(environ []string) []string { return region.OfVariables(environ) }
 // TempName returns the pattern, as os.CreateTemp takes it, of temporary files
 // beside the outputs. Files of such names never enter an archive.
 func TempName() string { return archive.TempName }
-
-// OutputsFile lists, a name on each line, files of its folder that mrpackage
-// wrote there and whose names do not tell: a report, templates of a pattern of
-// the user's own. The walk of an artifact leaves them out, and the list too.
-const OutputsFile = archive.OutputsFile

@@ -87,6 +87,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	}
 	plan.Warnings = p.warnings(plan)
 	plan.reads = p.reads()
+	plan.outputs = p.outputs()
 	plan.times.Rewrite.add(digested, time.Now())
 	return plan, nil
 }

@@ -23,6 +23,7 @@ type Plan struct {
 	opts    Options
 	objects [][]object
 	reads   map[string]bool
+	outputs outputs
 	times   Times
 	active  atomic.Bool // an Upload is under way
 }
@@ -57,12 +58,6 @@ type Artifact struct {
 	Files      int
 	Size       int64 // bytes of the files together
 	LeftOut    int   // entries that are excluded
-}
-
-// Holds tells whether the artifact is a folder and dir is that folder, or lies
-// in it.
-func (a Artifact) Holds(dir string) bool {
-	return a.Archive && archive.Within(archive.RealPath(dir), a.Path)
 }
 
 // A Reference is one occurrence of an artifact in a template.

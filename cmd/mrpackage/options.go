@@ -20,7 +20,7 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	opts = packager.Options{
 		TemplateFile: f.templateFile, Properties: f.properties, Exclude: f.exclude,
 		SSE: f.sse, Metadata: f.metadata, Provenance: provenance(), Tags: f.tags,
-		Outputs: f.outputs(), UseJSON: f.useJSON, ArchiveDir: f.archiveDir,
+		UseJSON: f.useJSON, ArchiveDir: f.archiveDir,
 		Copy: f.copy, Shard: f.shard, Jobs: f.jobs, RefreshAfter: f.refreshAfter,
 		ForceUpload: f.forceUpload, EndpointURL: f.endpoint, DryRun: f.dryRun,
 	}
@@ -39,6 +39,7 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	if err := f.checkRegions(regions); err != nil {
 		return opts, nil, usageError{err}
 	}
+	opts.Outputs = f.outputs(regions)
 	who := &caller{offline: f.offline(), patience: stsPatience, aws: opts.AWS}
 	for _, region := range regions {
 		opts.Stores = append(opts.Stores, f.store(ctx, region, who))

@@ -26,7 +26,7 @@ func (f *flags) checkOutputs(templates templatePaths, plan *packager.Plan) []err
 		if path == "-" || path == "" {
 			continue
 		}
-		real := behindLinks(path)
+		real := packager.WrittenPath(path)
 		if seen[real] != "" {
 			errs = append(errs, &problem.Error{Subject: path, Message: "two outputs are this one file"})
 		} else if err := f.checkOutput(path, real, plan); err != nil {
@@ -36,7 +36,7 @@ func (f *flags) checkOutputs(templates templatePaths, plan *packager.Plan) []err
 		folders[filepath.Dir(real)] = filepath.Dir(path)
 	}
 	if f.archiveDir != "" {
-		folders[behindLinks(f.archiveDir)] = f.archiveDir
+		folders[packager.WrittenPath(f.archiveDir)] = f.archiveDir
 	}
 	for _, dir := range slices.Sorted(maps.Keys(folders)) {
 		if seen[dir] != "" {
@@ -53,7 +53,12 @@ func (f *flags) checkOutputs(templates templatePaths, plan *packager.Plan) []err
 func (f *flags) checkOutput(path, real string, plan *packager.Plan) error {
 	info, err := os.Stat(path)
 	found := &problem.Error{Subject: path, Hint: chooseOther}
+	name := filepath.Base(real)
 	switch {
+	case strings.ContainsAny(path+real, "\r\n"):
+		found.Message = "this output's path holds the end of a line"
+	case name == ".mrpackage-outputs" || name == ".mrpackageignore":
+		found.Message = "mrpackage reads a file of this name in a folder that it packages"
 	case errors.Is(err, syscall.ENOTDIR):
 		return nil // checkFolder says so
 	case err != nil && !errors.Is(err, os.ErrNotExist):
@@ -79,34 +84,44 @@ func sameFile(path string, info os.FileInfo) bool {
 // checkFolder tells whether files can be made in a folder, or the folder
 // itself can.
 func checkFolder(dir string) error {
-	there, err := existingFolder(dir)
-	if err != nil {
-		return err
-	}
-	probe, err := os.CreateTemp(there, packager.TempName())
-	if err == nil {
-		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
-	}
-	if err != nil {
+	for range raceTries {
+		there, err := existingFolder(dir)
+		if err != nil {
+			return err
+		}
+		probe, err := os.CreateTemp(there, packager.TempName())
+		if err == nil {
+			err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		}
+		if err == nil {
+			return nil
+		}
+		if _, serr := os.Stat(there); errors.Is(serr, os.ErrNotExist) {
+			continue // another run has removed the folder that it made
+		}
 		return &problem.Error{Subject: dir, Message: "outputs cannot be written: " + err.Error(), Err: err, Hint: chooseOther + ", or make " + there + " writable"}
 	}
-	return nil
+	return &problem.Error{Subject: dir, Message: "the outputs' folder is made and removed all the time", Hint: "does another program use it?"}
 }
+
+// raceTries is how often a folder is sought or made anew that another run removes: one
+// that fails removes the folders that it made.
+const raceTries = 100
 
 // existingFolder returns the folder, or the nearest one above it that is there.
 func existingFolder(dir string) (string, error) {
 	found := &problem.Error{Subject: dir}
 	for there := dir; ; there = filepath.Dir(there) {
 		info, err := os.Stat(there)
-		_, linkErr := os.Lstat(there)
+		link, linkErr := os.Lstat(there)
 		switch {
 		case err == nil && info.IsDir():
 			return there, nil
 		case err == nil:
 			found.Message = "the outputs' folder cannot be made: " + there + " is a file"
-		case linkErr == nil:
+		case linkErr == nil && link.Mode()&os.ModeSymlink != 0:
 			found.Message = "the outputs' folder cannot be made: " + there + " is a link that leads nowhere"
-		case errors.Is(err, os.ErrNotExist) && filepath.Dir(there) != there:
+		case errors.Is(err, os.ErrNotExist) && filepath.Dir(there) != there: // or another run has made it just now
 			continue
 		default:
 			found.Message, found.Err = "looking for the outputs' folder: "+err.Error(), err

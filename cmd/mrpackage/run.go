@@ -119,13 +119,6 @@ func (r *packageRun) upload(ctx context.Context, bars *progress) (*packager.Resu
 // stageRecords stages the report and the trace, and sees to it that no later
 // run packages an output of this one.
 func (r *packageRun) stageRecords(files *staged, result *packager.Result) error {
-	outputs := []string{r.flags.report, r.flags.trace}
-	if r.flags.outputPattern != "" { // else their names tell
-		outputs = append(outputs, r.templates...)
-	}
-	if err := rememberOutputs(outputs, r.plan.Artifacts); err != nil {
-		return err
-	}
 	if r.flags.report != "" {
 		text, err := reportOf(r.templates, result, time.Since(r.began), r.flags.dryRun)
 		if err != nil {
@@ -140,7 +133,11 @@ func (r *packageRun) stageRecords(files *staged, result *packager.Result) error 
 		if err != nil {
 			return err
 		}
-		return files.add(r.flags.trace, text)
+		if err := files.add(r.flags.trace, text); err != nil {
+			return err
+		}
 	}
-	return nil
+	outputs := append(slices.Clone(r.templates), r.flags.report, r.flags.trace)
+	outputs = slices.DeleteFunc(outputs, func(path string) bool { return path == "" || path == "-" })
+	return r.plan.RememberOutputs(outputs...)
 }

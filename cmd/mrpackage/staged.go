@@ -43,11 +43,8 @@ func (t templatePaths) stage(templates []packager.Template) (*staged, error) {
 
 // add stages one more output.
 func (s *staged) add(path string, body []byte) error {
-	real := behindLinks(path)
-	if err := s.makeFolder(filepath.Dir(real)); err != nil {
-		return fmt.Errorf("making the folder of %s: %w", path, err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(real), packager.TempName())
+	real := packager.WrittenPath(path)
+	f, err := s.tempIn(filepath.Dir(real))
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
@@ -61,6 +58,20 @@ func (s *staged) add(path string, body []byte) error {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
+}
+
+// tempIn makes a temporary file in a folder, and the folder: again where another run,
+// which made it and failed, removes it before the file is there.
+func (s *staged) tempIn(dir string) (f *os.File, err error) {
+	for range raceTries {
+		if err = s.makeFolder(dir); err == nil {
+			f, err = os.CreateTemp(dir, packager.TempName())
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+	}
+	return f, err
 }
 
 // makeFolder makes a folder, and those above it, and notes which ones it made.
@@ -96,7 +107,7 @@ func (s *staged) finish(stdout io.Writer, announce func() error) error {
 		if old := strings.TrimSuffix(f.temp, ".tmp") + "-old.tmp"; os.Link(f.path, old) == nil {
 			f.old = old
 		}
-		if err := os.Rename(f.temp, f.path); err != nil {
+		if err := packager.Rename(f.temp, f.path); err != nil {
 			return errors.Join(fmt.Errorf("writing %s: %w", f.path, err), s.restore(i))
 		}
 	}
@@ -113,7 +124,7 @@ func (s *staged) finish(stdout io.Writer, announce func() error) error {
 func (s *staged) restore(n int) (err error) {
 	for _, f := range s.files[:n] {
 		if f.old != "" {
-			err = errors.Join(err, os.Rename(f.old, f.path))
+			err = errors.Join(err, packager.Rename(f.old, f.path))
 		} else {
 			err = errors.Join(err, os.Remove(f.path))
 		}

@@ -61,14 +61,14 @@ func hashed(t *testing.T, dir string) []*File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, _, errs := List(t.Context(), dir, x, func(*File) {})
-	for _, f := range files {
+	found, errs := List(t.Context(), dir, x, func(*File) {})
+	for _, f := range found.Files {
 		errs = append(errs, NewHasher(nil).Hash(t.Context(), f))
 	}
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	return files
+	return found.Files
 }
 
 // The bytes of an archive, and its digest, are a promise: keys live on in

@@ -25,25 +25,10 @@ const IgnoreFile = ".mrpackageignore"
 // that what a killed run left is known and never packaged.
 const TempName = ".mrpackage-*.tmp"
 
-// OutputsFile lists, a name on each line, files of its folder that mrpackage
-// wrote there and whose names do not tell: a report, templates of a pattern of
-// the user's own. The walk of an artifact leaves them out, and the list too.
-const OutputsFile = ".mrpackage-outputs"
-
-// written returns the names in a folder's outputsFile, none where there is no
-// such file.
-func written(dir string) ([]string, error) {
-	text, err := readList(filepath.Join(dir, OutputsFile))
-	if len(text) == 0 {
-		return nil, err
-	}
-	return strings.Split(string(text), "\n"), err
-}
-
 // An Excluder knows what never enters an archive.
 type Excluder struct {
 	patterns []string         // of Options.Exclude
-	paths    []string         // outputs of this run, absolute and free of links
+	paths    map[string]bool  // the places of this run's outputs
 	outputs  []*regexp.Regexp // absolute paths of outputs for any region
 	names    []*regexp.Regexp // base names of outputs for any region
 }
@@ -53,7 +38,7 @@ type Excluder struct {
 // regions stay out too. Files that have the default output's name stay out
 // wherever they are.
 func NewExcluder(patterns, outputs []string) (*Excluder, error) {
-	x := &Excluder{patterns: patterns}
+	x := &Excluder{patterns: patterns, paths: make(map[string]bool)}
 	if !utf8.ValidString(strings.Join(patterns, "")) {
 		return nil, fmt.Errorf("the exclude patterns %q are not UTF-8", patterns)
 	}
@@ -69,35 +54,18 @@ func NewExcluder(patterns, outputs []string) (*Excluder, error) {
 		if err != nil {
 			return nil, fmt.Errorf("finding the output %s: %w", out, err)
 		}
-		real := RealPath(abs)
-		if !strings.Contains(out, "{region}") {
-			x.paths = append(x.paths, real)
+		if strings.Contains(out, "{region}") {
+			x.outputs = append(x.outputs, pattern(RealPath(abs)))
 			continue
 		}
-		x.outputs = append(x.outputs, pattern(real))
+		for _, place := range Places(abs) {
+			x.paths[place] = true
+		}
 	}
 	for _, name := range names {
 		x.names = append(x.names, pattern(name))
 	}
 	return x, nil
-}
-
-// RealPath resolves links in as much of the path as there is.
-func RealPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	parent := filepath.Dir(path)
-	if parent == path {
-		return path
-	}
-	return filepath.Join(RealPath(parent), filepath.Base(path))
-}
-
-// Within tells whether path is folder or lies in it; both are real paths.
-func Within(path, folder string) bool {
-	rel, err := filepath.Rel(folder, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // readList reads a list beside an artifact's files; none is an empty one.
@@ -118,7 +86,7 @@ func readList(path string) ([]byte, error) {
 
 // output tells whether this run may write to the path.
 func (x *Excluder) output(real string) bool {
-	return slices.Contains(x.paths, real) || slices.ContainsFunc(x.outputs, func(r *regexp.Regexp) bool { return r.MatchString(real) })
+	return x.paths[real] || slices.ContainsFunc(x.outputs, func(r *regexp.Regexp) bool { return r.MatchString(real) })
 }
 
 // never tells whether an entry stays out of every archive: version control,
@@ -130,11 +98,11 @@ func (x *Excluder) never(name, real string) bool {
 	if temp, _ := filepath.Match(TempName, name); temp {
 		return true
 	}
-	return x.named(name)
+	return x.Named(name)
 }
 
-// named tells whether a file has the default output's name.
-func (x *Excluder) named(name string) bool {
+// Named tells whether a file has the default output's name.
+func (x *Excluder) Named(name string) bool {
 	return slices.ContainsFunc(x.names, func(r *regexp.Regexp) bool { return r.MatchString(name) })
 }
 

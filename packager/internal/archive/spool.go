@@ -66,7 +66,7 @@ func Keep(ctx context.Context, path, dir, name string) (err error) {
 	_, err = io.Copy(out, contextReader{ctx, in})
 	err = errors.Join(err, out.Chmod(0o644), out.Close())
 	if err == nil {
-		err = os.Rename(out.Name(), filepath.Join(dir, name))
+		err = Rename(out.Name(), filepath.Join(dir, name))
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s into %s: %w", name, dir, errors.Join(err, os.Remove(out.Name())))

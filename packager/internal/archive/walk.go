@@ -28,29 +28,38 @@ const (
 // byte by byte. Links are followed. All problems are found, none is skipped.
 //
 // Each file is handed to found as soon as it is met.
-func List(ctx context.Context, root string, x *Excluder, found func(*File)) (files []*File, left int, errs []error) {
+func List(ctx context.Context, root string, x *Excluder, found func(*File)) (Listing, []error) {
 	rules, err := x.rules(root)
 	if err != nil {
-		return nil, 0, []error{err}
+		return Listing{}, []error{err}
 	}
 	info, err := os.Stat(root)
 	if err != nil {
-		return nil, 0, []error{err}
+		return Listing{}, []error{err}
 	}
 	w := walker{ctx: ctx, root: root, Excluder: x, rules: rules, found: found}
-	w.folder(root, RealPath(root), "", []os.FileInfo{info})
-	slices.SortFunc(w.files, func(a, b *File) int { return strings.Compare(a.Name, b.Name) })
-	return w.files, w.left, w.errs
+	w.Roots = []string{RealPath(root)}
+	w.folder(root, w.Roots[0], "", []os.FileInfo{info})
+	slices.SortFunc(w.Files, func(a, b *File) int { return strings.Compare(a.Name, b.Name) })
+	return w.Listing, w.errs
+}
+
+// A Listing is what a folder holds for an archive.
+type Listing struct {
+	Files []*File
+	Left  int // entries left out
+	// Roots are the real paths of the folder, of those that links in it lead to, and of
+	// the outputs that they lead to: what lies there, a later run may meet in the folder.
+	Roots []string
 }
 
 type walker struct {
 	ctx  context.Context
 	root string
 	*Excluder
+	Listing
 	rules *patternmatcher.PatternMatcher
-	files []*File
 	found func(*File)
-	left  int // entries left out
 	errs  []error
 }
 
@@ -64,7 +73,7 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 	entries, err := os.ReadDir(path)
 	var outputs []string
 	if err == nil {
-		outputs, err = written(path)
+		outputs, err = listed(path)
 	}
 	if errors.Is(err, syscall.ENAMETOOLONG) {
 		w.fail("the folders below %s are nested too deep for this system: %d levels", w.root, strings.Count(prefix, "/"))
@@ -82,7 +91,7 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 			return
 		}
 		if slices.Contains(outputs, entry.Name()) {
-			w.left++
+			w.Left++
 			continue
 		}
 		w.visit(entry, filepath.Join(path, entry.Name()), filepath.Join(real, entry.Name()), prefix+entry.Name(), above)
@@ -91,19 +100,17 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 
 // full tells whether there is no use in going on.
 func (w *walker) full() bool {
-	if len(w.files)+w.left > maxEntries && len(w.errs) < maxProblems {
+	if len(w.Files)+w.Left > maxEntries && len(w.errs) < maxProblems {
 		w.errs = append(w.errs[:0], fmt.Errorf("it holds more than %d files: is this the folder that you mean?", maxEntries))
 	}
-	return len(w.files)+w.left > maxEntries || len(w.errs) >= maxProblems || w.ctx.Err() != nil
+	return len(w.Files)+w.Left > maxEntries || len(w.errs) >= maxProblems || w.ctx.Err() != nil
 }
 
 // visit adds one entry of a folder, unless it is left out.
 func (w *walker) visit(entry os.DirEntry, path, real, name string, above []os.FileInfo) {
 	if w.never(entry.Name(), real) {
-		w.left++
-		if w.output(real) && !w.named(entry.Name()) && entry.Type().IsRegular() {
-			w.fail("an output of this run would replace %s: choose another name for it, or remove the file", path)
-		}
+		w.Left++
+		w.keep(path, real, entry.Type())
 		return
 	}
 	excluded, err := w.rules.MatchesOrParentMatches(filepath.FromSlash(name))
@@ -112,16 +119,12 @@ func (w *walker) visit(entry os.DirEntry, path, real, name string, above []os.Fi
 		return
 	}
 	if excluded && (!entry.IsDir() || !w.rules.Exclusions()) {
-		w.left++
+		w.Left++
 		return
 	}
 	info, err := entry.Info()
 	if err == nil && info.Mode()&os.ModeSymlink != 0 {
-		if info = w.follow(path, above); info == nil {
-			return
-		}
-		if real = RealPath(path); w.never(filepath.Base(real), real) {
-			w.left++
+		if info, real = w.link(path, above); info == nil {
 			return
 		}
 	}
@@ -131,16 +134,54 @@ func (w *walker) visit(entry os.DirEntry, path, real, name string, above []os.Fi
 	case info.IsDir():
 		w.folder(path, real, name+"/", append(above[:len(above):len(above)], info))
 	case excluded:
-		w.left++
+		w.Left++
 	case !info.Mode().IsRegular():
 		w.fail("%s is neither a file nor a folder (%s), and cannot be archived", path, info.Mode().Type())
 	case !utf8.ValidString(name) || strings.ContainsAny(name, "\\\x00\r\n"):
 		w.fail("the name %q cannot stand in an archive for every system: it holds a backslash, a line break or bytes that are not UTF-8", name)
 	default:
 		f := NewFile(name, path, info)
-		w.files = append(w.files, f)
+		w.Files = append(w.Files, f)
 		w.found(f)
 	}
+}
+
+// keep tells of a file that an output of this run would replace, unless it is one of an
+// earlier run.
+func (w *walker) keep(path, real string, mode os.FileMode) {
+	if w.output(real) && !w.Named(filepath.Base(real)) && mode.IsRegular() {
+		w.fail("an output of this run would replace %s: choose another name for it, or remove the file", path)
+	}
+}
+
+// link returns what a link leads to, and its real path; nil where that is left out, or
+// cannot be archived, of which it tells.
+func (w *walker) link(path string, above []os.FileInfo) (os.FileInfo, string) {
+	real := RealPath(path)
+	dir, name := filepath.Split(real)
+	outputs, err := listed(dir)
+	if err != nil && !errors.Is(err, syscall.ENOTDIR) {
+		w.fail("reading %s in %s: %s", OutputsFile, dir, problem.Cause(err))
+	}
+	if w.output(real) {
+		w.Roots = append(w.Roots, real)
+	}
+	if slices.Contains(outputs, name) {
+		w.Left++
+		return nil, real
+	}
+	if w.never(name, real) {
+		w.Left++
+		if info, err := os.Lstat(real); err == nil {
+			w.keep(path, real, info.Mode())
+		}
+		return nil, real
+	}
+	info := w.follow(path, above)
+	if info != nil && info.IsDir() {
+		w.Roots = append(w.Roots, real)
+	}
+	return info, real
 }
 
 // follow returns what a link leads to; nil where that cannot be archived, of which it

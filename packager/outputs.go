@@ -1,0 +1,73 @@
+package packager
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+)
+
+// outputs is what a plan knows of where its caller may write.
+type outputs struct {
+	excluder *archive.Excluder
+	folders  []string // whose files are archived, by their real paths; and outputs that links in them lead to
+}
+
+func (p *planner) outputs() outputs {
+	o := outputs{excluder: p.excluder}
+	for _, a := range p.distinct {
+		o.folders = append(o.folders, a.roots...)
+	}
+	return o
+}
+
+// within tells whether a path is one of the real paths, or lies in one.
+func within(path string, folders []string) bool {
+	abs, err := filepath.Abs(path)
+	return err == nil && slices.ContainsFunc(folders, func(f string) bool { return archive.Within(archive.RealPath(abs), f) })
+}
+
+// RememberOutputs sees to it that no later run, whatever its options, packages files
+// that the caller writes into an artifact's folder, by their own names or through links.
+// It lists those whose names do not tell that they are outputs in the file
+// .mrpackage-outputs of their folder. Call it before the outputs appear. Several runs may
+// do so at the same time.
+func (p *Plan) RememberOutputs(paths ...string) error {
+	names := make(map[string][]string) // by folder
+	var folders []string
+	for _, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return fmt.Errorf("finding %s: %w", path, err)
+		}
+		for _, place := range archive.Places(abs) {
+			dir, name := filepath.Dir(place), filepath.Base(place)
+			if p.outputs.excluder.Named(name) || !slices.ContainsFunc(p.outputs.folders, func(f string) bool { return archive.Within(place, f) }) {
+				continue
+			}
+			if names[dir] == nil {
+				folders = append(folders, dir)
+			}
+			names[dir] = append(names[dir], name)
+		}
+	}
+	for _, dir := range folders {
+		if err := archive.AddListed(dir, names[dir]); err != nil {
+			return fmt.Errorf("listing the outputs in %s: %w", filepath.Join(dir, archive.OutputsFile), err)
+		}
+	}
+	return nil
+}
+
+// WrittenPath is the file that is written where path is a link, or stands in a folder
+// that is one: links are followed, also one that leads to a file which is not there yet.
+func WrittenPath(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return archive.RealPath(path)
+}
+
+// Rename gives a file a name that another one may have, which others may have open.
+func Rename(from, to string) error { return archive.Rename(from, to) }
