@@ -49,7 +49,7 @@ func TestRunsAtTheSameTime(t *testing.T) {
 				})
 				runs.Go(func() {
 					// It makes the outputs' folder, and removes it.
-					f.run(1, "absent", "--output-template-file", "src/out/failed-{region}.yaml")
+					f.run(1, "absent", "--output-template-file", "target/failed-{region}.yaml")
 				})
 			}
 			runs.Wait()
