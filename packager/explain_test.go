@@ -22,7 +22,7 @@ func hint(t *testing.T, opts packager.Options) string {
 	if all := problem.Errors(err); len(all) != 1 || !errors.As(all[0], &e) {
 		t.Fatalf("got %v", err)
 	}
-	return e.Hint
+	return e.Hint + "\n" + e.Statement
 }
 
 // A server that is there and not trusted is no matter of the region's network.

@@ -1,8 +1,13 @@
 package packager
 
 import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
 // ValidRegion tells whether name has the form of an AWS region's name.
@@ -20,3 +25,16 @@ func RegionsOf(environ []string) []string { return region.OfVariables(environ) }
 // TempName returns the pattern, as os.CreateTemp takes it, of temporary files
 // beside the outputs. Files of such names never enter an archive.
 func TempName() string { return archive.TempName }
+
+// LoadAWS returns the configuration of the AWS SDK: of the environment, of ~/.aws, and of
+// the machine. A profile of "" is the one that the environment names. An error says what
+// to do.
+func LoadAWS(ctx context.Context, profile string) (aws.Config, error) {
+	return s3store.LoadAWS(ctx, profile)
+}
+
+// WithoutCredentials returns an error that says why a request of the AWS SDK had no
+// credentials, and what to do; nil where that is not why it failed.
+func WithoutCredentials(cfg aws.Config, err error) error {
+	return s3store.WithoutCredentials(cfg, err)
+}

@@ -59,7 +59,7 @@ func (a *artifact) failed(err error) error {
 		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		return &problem.Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let TMPDIR name a folder on a larger one"}
+		return &problem.Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let " + tempVariable() + " name a folder on a larger one"}
 	}
 	r := a.refs[0]
 	e := r.Errorf("%q: %v", r.Local, err)

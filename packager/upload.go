@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A run is one upload of a plan.
@@ -58,7 +60,10 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	}
 	dir, err := os.MkdirTemp("", archive.TempName)
 	if err != nil {
-		return nil, fmt.Errorf("making a temporary folder: %w", err)
+		return nil, &problem.Error{
+			Message: fmt.Sprintf("making a temporary folder in %s: %s", os.TempDir(), problem.Cause(err)), Err: err,
+			Hint: "let " + tempVariable() + " name a folder that is there and can be written to",
+		}
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	r.archiver = archive.NewArchiver(dir)
@@ -88,12 +93,20 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	return r.result, joined(ctx, append([]error{err}, r.failures...)...)
 }
 
+// tempVariable is the variable that names the folder for temporary files.
+func tempVariable() string {
+	if runtime.GOOS == "windows" {
+		return "TMP"
+	}
+	return "TMPDIR"
+}
+
 // connect opens the buckets of the plan's stores.
 func (r *run) connect() (*s3store.Connections, error) {
 	config := r.opts.storeConfig()
 	if r.opts.AWS == nil {
 		var err error
-		if config.AWS, err = s3store.LoadAWS(r.ctx); err != nil {
+		if config.AWS, err = s3store.LoadAWS(r.ctx, ""); err != nil {
 			return nil, err
 		}
 	}

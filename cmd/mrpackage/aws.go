@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"regexp"
@@ -11,23 +10,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
-
-// loadAWS reads the AWS configuration: of the environment, of ~/.aws, and of the
-// machine. The SDK logs nothing: what matters of it comes back as an error.
-func loadAWS(ctx context.Context, profile string) (*aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(profile), config.WithLogger(logging.Nop{}))
-	if err != nil {
-		err = fmt.Errorf("loading the AWS configuration: %w", err)
-	}
-	return &cfg, err
-}
 
 // A caller is who runs the program, as far as it has been asked for.
 type caller struct {
@@ -45,6 +33,10 @@ const stsPatience = 15 * time.Second
 // unknownAccount stands in the place of an account that was not found out. The
 // run is refused then, but goes on to find all other problems too.
 const unknownAccount = "000000000000"
+
+// unknownRegion stands in the place of the region of a configuration that cannot be
+// read, in the same way.
+const unknownRegion = "us-east-1"
 
 // account is the account whose buckets are meant: the build's own, where
 // CodeBuild says which, else the caller's.
@@ -88,6 +80,10 @@ func (c *caller) ask(ctx context.Context, region, flag, what string) string {
 		var network net.Error
 		if !errors.As(err, &answer) && errors.As(err, &network) || limited.Err() != nil {
 			hint = "STS in " + region + " cannot be reached from here: in a VPC it takes a NAT gateway or an interface endpoint for sts; or name the account by its ID"
+		}
+		if e := packager.WithoutCredentials(*c.aws, err); e != nil {
+			c.problems = append(c.problems, e)
+			return c.id
 		}
 		c.problems = append(c.problems, &problem.Error{Subject: flag, Message: "asking AWS for " + what + ": " + err.Error(), Err: err, Hint: hint})
 		return c.id

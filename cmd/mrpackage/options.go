@@ -29,8 +29,15 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 		regions = packager.RegionsOf(os.Environ())
 	}
 	if !f.offline() || len(regions) == 0 {
-		if opts.AWS, err = loadAWS(ctx, f.profile); err != nil {
+		cfg, err := packager.LoadAWS(ctx, f.profile)
+		opts.AWS = &cfg
+		if err != nil {
 			problems = append(problems, err)
+			if len(regions) == 0 { // it may have told the region
+				opts.Outputs = f.outputs(nil)
+				opts.Stores = []packager.Store{{Region: unknownRegion, Bucket: "unknown"}}
+				return opts, problems, nil
+			}
 		}
 		if len(regions) == 0 && opts.AWS.Region != "" {
 			regions = []string{opts.AWS.Region}

@@ -37,7 +37,9 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 	}
 	var table strings.Builder
 	writeStores(&table, d.Stores)
-	u.printf("%s", table.String())
+	for line := range strings.Lines(table.String()) {
+		u.printf("%s\n", strings.TrimSuffix(line, "\n"))
+	}
 	u.printf("  plan %s, rewrite %s, look %s, archive %s, upload %s, write %s: %s in all\n",
 		seconds(d.Times.Plan.Took), seconds(d.Times.Rewrite.Took), seconds(d.Times.Look.Took), seconds(d.Times.Archive.Took),
 		seconds(d.Times.Upload.Took), seconds(d.writing), seconds(d.total))

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
@@ -23,17 +22,22 @@ type ui struct {
 	quiet, verbose bool
 }
 
-// printf writes to standard error. Control characters come from templates,
-// file names and servers, and must not reach a terminal.
+// printf writes lines to standard error. What is put into the format comes from
+// templates, names of files and servers: it breaks no line, so that nothing of it looks
+// like a line of ours, and no control character of it reaches a terminal.
 func (u *ui) printf(format string, args ...any) {
-	text := strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
-			return '\ufffd'
+	for i, arg := range args {
+		switch text := arg.(type) {
+		case string:
+			args[i] = problem.OneLine(text)
+		case error:
+			args[i] = problem.OneLine(text.Error())
+		case fmt.Stringer:
+			args[i] = problem.OneLine(text.String())
 		}
-		return r
-	}, hideSecrets(fmt.Sprintf(format, args...)))
+	}
 	// A closed standard error leaves nobody to tell.
-	_, _ = io.WriteString(u.err, text)
+	_, _ = io.WriteString(u.err, hideSecrets(fmt.Sprintf(format, args...)))
 }
 
 // hideSecrets takes out of a text what may have come into it from others: a
@@ -48,7 +52,7 @@ func hideSecrets(text string) string {
 		}
 	}
 	text = regexp.MustCompile(`(://[^/@\s:]*:)[^/@]*@`).ReplaceAllString(text, "${1}xxxxx@")
-	return regexp.MustCompile(`(?i)((?:authorization|x-amz-security-token|x-amz-credential|x-amz-signature)["']?\s*[:=]).*`).ReplaceAllString(text, "$1 xxxxx")
+	return regexp.MustCompile(`(?i)((?:authorization|x-amz-security-token|x-amz-credential|x-amz-signature)["']?\s*[:=])[^\n\x{fffd}]*`).ReplaceAllString(text, "$1 xxxxx")
 }
 
 // line is for news that --quiet keeps silent.
@@ -89,11 +93,14 @@ func (u *ui) problem(err error, kind string) {
 		}
 		u.printf("%v\n", &marked)
 	}
-	if e.Excerpt != "" {
-		u.printf("%s\n", e.Excerpt)
+	for line := range strings.Lines(e.Excerpt) {
+		u.printf("%s\n", strings.TrimSuffix(line, "\n"))
 	}
 	if e.Hint != "" {
-		u.printf("  hint: %s\n", strings.ReplaceAll(e.Hint, "\n", "\n        "))
+		u.printf("  hint: %s\n", e.Hint)
+	}
+	if e.Statement != "" {
+		u.printf("        %s\n", e.Statement)
 	}
 }
 

@@ -2,8 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // Nothing that others put into a message shows a secret.
@@ -11,7 +17,7 @@ func TestHideSecrets(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-example")
 	t.Setenv("AWS_SESSION_TOKEN", "")
 	for text, want := range map[string]string{
-		"Authorization: AWS4-HMAC-SHA256 Credential=AKID/x, Signature=0123\nHost: s3\n": "Authorization: xxxxx\nHost: s3\n",
+		"Authorization: AWS4-HMAC-SHA256 Credential=AKID/x, Signature=0123\nHost: s3\n": "Authorization: xxxxx\ufffdHost: s3\n",
 		"x-amz-security-token=secret":                             "x-amz-security-token= xxxxx",
 		`https://east/k?X-Amz-Credential=AKID&X-Amz-Signature=01`: `https://east/k?X-Amz-Credential= xxxxx`,
 		"parse \"http://user:pa ss@host:1\": invalid":             "parse \"http://user:xxxxx@host:1\": invalid",
@@ -34,5 +40,43 @@ func TestShortSecret(t *testing.T) {
 	(&ui{err: &out}).printf("the key")
 	if out.String() != "the key" {
 		t.Errorf("shown as %q", out.String())
+	}
+}
+
+// Text from outside breaks no line, wherever it comes from, and moves no cursor.
+func TestOneLine(t *testing.T) {
+	const forged = "x\nmrpackage: all is well\r\u2028\x1b[2K"
+	var out bytes.Buffer
+	u := &ui{out: &out, err: &out, verbose: true}
+	artifact := &packager.Artifact{References: []packager.Reference{{LogicalID: forged, Property: forged}}}
+	object := packager.Object{Key: forged, Artifact: artifact, Template: forged}
+	event := packager.Event{Region: forged, Bucket: forged, Object: object, Err: errors.New("retry " + forged), Took: time.Minute}
+	for name, show := range map[string]func(){
+		"a problem": func() {
+			u.problem(&problem.Error{File: forged, Line: 1, Subject: forged, Message: forged, Hint: forged, Statement: forged}, "warning: ")
+		},
+		"a wrapped problem": func() { u.problem(fmt.Errorf("%w", &problem.Error{Subject: forged, Message: forged}), "") },
+		"an error":          func() { u.problem(errors.New(forged), "") },
+		"wrong usage":       func() { u.usage(errors.New(forged)) },
+		"a retry":           func() { u.retrying(event) },
+		"an object":         func() { u.stored(event) },
+		"an archive":        func() { u.archived(event) },
+		"a foreign object":  func() { u.replaced(event) },
+		"a look":            func() { u.looked(event, 2) },
+		"a plan": func() {
+			contents := packager.Contents{Store: packager.Store{Region: forged, Bucket: forged}, Objects: []packager.Object{object, {Template: forged}}}
+			u.planned(&packager.Plan{Stores: []packager.Contents{contents}})
+		},
+	} {
+		out.Reset()
+		show()
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "mrpackage: all is well") || strings.ContainsAny(line, "\r\u2028\x1b") {
+				t.Errorf("%s: %q", name, out.String())
+			}
+		}
+		if out.Len() == 0 {
+			t.Errorf("%s shows nothing", name)
+		}
 	}
 }

@@ -22,13 +22,14 @@ type Error struct {
 	Line, Column int    // 1-based, in characters; 0 where the whole file is meant
 	Subject      string // logical ID and property, or region and bucket
 	Message      string
-	Hint         string // what to do; may be ""
+	Hint         string // what to do, in one line; may be ""
+	Statement    string // an IAM statement that the hint speaks of; may be ""
 	Excerpt      string // the source line with a caret under the place; may be ""
 	Err          error  // what lies behind it; may be nil
 }
 
 // Error returns "file:line:column: subject: message" without the parts that
-// are empty, and without hint and excerpt.
+// are empty, and without hint and excerpt. It is one line, see [OneLine].
 func (e *Error) Error() string {
 	var parts []string
 	if e.File != "" {
@@ -41,7 +42,7 @@ func (e *Error) Error() string {
 	if e.Subject != "" {
 		parts = append(parts, e.Subject)
 	}
-	return strings.Join(append(parts, e.Message), ": ")
+	return OneLine(strings.Join(append(parts, e.Message), ": "))
 }
 
 // Unwrap returns what lies behind the problem.
@@ -91,8 +92,9 @@ func Cause(err error) string {
 	return err.Error()
 }
 
-// OneLine makes visible what would break a line: names in a template are a
-// stranger's text, and must not look like lines of ours.
+// OneLine makes visible what would break a line, or change how a terminal shows it:
+// names in a template, names of files and what servers say are a stranger's text, and
+// must not look like lines of ours.
 func OneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -37,6 +37,17 @@ func bucketRegion(err error) string {
 	return ""
 }
 
+// location is where an answer that is an error leads, without a secret.
+func location(err error) string {
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) && response.Response != nil {
+		if to, err := response.Response.Location(); err == nil {
+			return to.Redacted()
+		}
+	}
+	return ""
+}
+
 // A hollowError is a success that lacks what S3 always tells. A proxy's page that says
 // "blocked" comes as a success, too.
 type hollowError struct{ lacks string }

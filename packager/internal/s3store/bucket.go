@@ -8,12 +8,9 @@
 package s3store
 
 import (
-	"context"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
 )
@@ -67,15 +64,6 @@ func Connect(config Config, buckets int) *Connections {
 
 // Close closes what is open. All requests must be over.
 func (c *Connections) Close() { c.transport.close() }
-
-// LoadAWS returns the AWS SDK's default configuration.
-func LoadAWS(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
-	if err != nil {
-		return cfg, fmt.Errorf("loading the AWS configuration: %w", err)
-	}
-	return cfg, nil
-}
 
 // A Bucket is one store's client. It is safe for concurrent use.
 type Bucket struct {

@@ -30,7 +30,7 @@ func (b *Bucket) Check(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	err := b.ask(limited)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && WithoutCredentials(b.config.AWS, err) == nil {
 		return &problem.Error{
 			Subject: b.Region, Err: err,
 			Message: fmt.Sprintf("the bucket %s does not answer: waited %s", b.Bucket, checkTimeout),
@@ -51,11 +51,7 @@ func (b *Bucket) ask(ctx context.Context) error {
 	}
 	switch {
 	case region != "" && region != b.Region:
-		return &problem.Error{
-			Subject: b.Region, Err: err,
-			Message: fmt.Sprintf("the bucket %s is in %s, not in %s", b.Bucket, region, b.Region),
-			Hint:    "CloudFormation takes code only from a bucket in the stack's own region: name one in " + b.Region,
-		}
+		return b.elsewhere(region, err)
 	case err == nil:
 		return nil
 	case status(err) != http.StatusForbidden && status(err) != http.StatusBadRequest:

@@ -28,6 +28,12 @@ func (b *Bucket) explain(action, doing, key string, err error) error {
 	if errors.As(err, &explained) {
 		return explained
 	}
+	if e := WithoutCredentials(b.config.AWS, err); e != nil {
+		return e
+	}
+	if region := bucketRegion(err); region != "" && region != b.Region {
+		return b.elsewhere(region, err)
+	}
 	object := "s3://" + b.Bucket
 	if key != "" {
 		object += "/" + key
@@ -59,21 +65,37 @@ func (b *Bucket) explain(action, doing, key string, err error) error {
 		}
 		e.Message += ")"
 	}
-	e.Hint = b.remedy(action, code, err)
+	switch code {
+	case "AccessDenied", "Forbidden", "AllAccessDisabled":
+		e.Hint, e.Statement = b.denied(action, err.Error())
+	default:
+		e.Hint = b.remedy(code, err)
+	}
 	return e
+}
+
+// elsewhere is the problem of a bucket that is in another region.
+func (b *Bucket) elsewhere(region string, err error) error {
+	return &problem.Error{
+		Subject: b.Region, Err: err,
+		Message: fmt.Sprintf("the bucket %s is in %s, not in %s", b.Bucket, region, b.Region),
+		Hint:    "CloudFormation takes code only from a bucket in the stack's own region: name one in " + b.Region,
+	}
 }
 
 // remedy says what to do about an error code of S3 (API reference, "Error
 // responses") or a request that got no answer.
-func (b *Bucket) remedy(action, code string, err error) string {
+func (b *Bucket) remedy(code string, err error) string {
 	variable := region.BucketVariable(b.Region)
 	switch code {
 	case "NoSuchBucket", "NotFound":
 		return fmt.Sprintf("there is no bucket %s: create it in %s, or correct --s3-bucket or %s", b.Bucket, b.Region, variable)
-	case "AccessDenied", "Forbidden", "AllAccessDisabled":
-		return b.denied(action, err.Error())
-	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
-		return fmt.Sprintf("the bucket is not in %s: name one that is", b.Region)
+	case "PermanentRedirect", "MovedPermanently", "Found", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
+		hint := fmt.Sprintf("the bucket is not in %s: name one that is", b.Region)
+		if to := location(err); to != "" {
+			hint += "; or does a proxy answer in S3's place? the answer leads to " + to
+		}
+		return hint
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
 		return "the credentials have expired: sign in again"
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "UnrecognizedClientException":
@@ -97,8 +119,6 @@ func (b *Bucket) remedy(action, code string, err error) string {
 		return "the server's certificate is not trusted here: where a proxy looks into TLS, let AWS_CA_BUNDLE name the file with its certificate"
 	case strings.Contains(err.Error(), "proxyconnect "):
 		return "this is the proxy that HTTPS_PROXY names: correct that, or let NO_PROXY hold what needs no proxy"
-	case strings.Contains(err.Error(), "get credentials"), strings.Contains(err.Error(), "refresh cached credentials"):
-		return "no AWS credentials: run in CodeBuild with a service role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; --dry-run needs none"
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
 		return unreachable(b.Region)
 	}
@@ -109,21 +129,21 @@ func unreachable(region string) string {
 	return region + " cannot be reached from here; in a VPC, an S3 gateway endpoint serves its own region only, other regions need a NAT gateway or an interface endpoint"
 }
 
-// denied says what allows a denied action. Within one account AWS tells which
+// denied says what allows a denied action, and the IAM statement that does. Within one account AWS tells which
 // one it is, which may be another than the request's own: tags need one more,
 // and KMS keys have actions of their own (IAM guide, "Troubleshoot access denied
 // error messages").
-func (b *Bucket) denied(action, message string) string {
+func (b *Bucket) denied(action, message string) (hint, statement string) {
 	told := regexp.MustCompile(`not authorized to perform: ((?:s3|kms):[A-Za-z]+)(?: on resource: "?(arn:[A-Za-z0-9:/_-]+))?`).FindStringSubmatch(message)
 	switch {
 	case strings.Contains(message, "with an explicit deny"):
-		return "a policy denies this explicitly, and no other can permit it: see the bucket's policy, the role's, and the organization's"
+		return "a policy denies this explicitly, and no other can permit it: see the bucket's policy, the role's, and the organization's", ""
 	case told != nil && strings.HasPrefix(told[1], "kms:") && told[2] != "":
-		return fmt.Sprintf("the KMS key's policy or the caller's role denies this; allow the caller\n"+`{"Effect": "Allow", "Action": %q, "Resource": %q}`, told[1], told[2])
+		return "the KMS key's policy or the caller's role denies this; allow the caller", fmt.Sprintf(`{"Effect": "Allow", "Action": %q, "Resource": %q}`, told[1], told[2])
 	case told != nil:
 		action = told[1]
 	}
-	return "the bucket belongs to another account, or its policy, its KMS key or the caller's role denies this; allow the caller\n" + b.statement(action)
+	return "the bucket belongs to another account, or its policy, its KMS key or the caller's role denies this; allow the caller", b.statement(action)
 }
 
 // statement is the IAM statement that allows an action here.

@@ -61,7 +61,7 @@ func Complete(stores []Store) ([]Store, []error) {
 			}
 			fail(s.Region, "set it to the region's artifact bucket, or give --s3-bucket", "no bucket: %s is %s", variable, state)
 		default:
-			if what, hint := checkBucket(s.Bucket); what != "" {
+			if what, hint := checkBucket(s.Bucket, s.Region); what != "" {
 				fail(s.Region, hint, "%q%s is %s", s.Bucket, source, what)
 			}
 		}
@@ -78,30 +78,6 @@ func Complete(stores []Store) ([]Store, []error) {
 		}
 	}
 	return stores, errs
-}
-
-// checkBucket says what a text is that does not name a bucket of which CloudFormation and
-// Lambda read; "" where it may. By its end, a name tells what else it stands for (S3's
-// guide, "General purpose bucket naming rules"). An access point's alias, with -s3alias,
-// is a name that Lambda takes. Reserved beginnings are no sign: a bucket may be older
-// than the rule.
-func checkBucket(name string) (what, hint string) {
-	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`).MatchString(name) {
-		return "not a bucket's name", "give the bucket's name alone: no s3://, no path, no ARN"
-	}
-	for _, other := range []struct{ suffix, what string }{
-		{"--x-s3", "a directory bucket"},
-		{"--xa-s3", "an access point of a directory bucket"},
-		{"--table-s3", "a table bucket"},
-		{"--ol-s3", "an Object Lambda access point"},
-		{"--op-s3", "an access point on Outposts"},
-		{".mrap", "a Multi-Region Access Point"},
-	} {
-		if strings.HasSuffix(name, other.suffix) {
-			return other.what + ", of which CloudFormation and Lambda cannot read", "give the name of a general purpose bucket"
-		}
-	}
-	return "", ""
 }
 
 // checkPrefix keeps out of keys what S3's guide calls characters to avoid or
