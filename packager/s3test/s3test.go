@@ -96,6 +96,10 @@ type Fault struct {
 	Status        int
 	Code, Message string
 
+	// BucketRegion, if not "", is told beside Status: where S3 says that the bucket is. Location, too: where a
+	// redirection leads.
+	BucketRegion, Location string
+
 	// CutBody drops the connection in the middle of a body: GetObject's answer, any other operation's request. The latter
 	// has no effect then.
 	CutBody bool

@@ -130,6 +130,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			code = strings.ReplaceAll(http.StatusText(fault.Status), " ", "")
 		}
 		err = newError(fault.Status, code, fault.Message)
+		err.bucketRegion = fault.BucketRegion
 	default:
 		a, err = s.performWrongly(c)
 	}
@@ -161,6 +162,9 @@ func (a *answer) write(w http.ResponseWriter, c *call, fault Fault) {
 		w.Header()[name] = values
 	}
 	w.Header().Set("Server", "AmazonS3")
+	if fault.Location != "" {
+		w.Header().Set("Location", fault.Location)
+	}
 	w.Header().Set("X-Amz-Request-Id", c.requestID)
 	w.Header().Set("X-Amz-Id-2", "s3test")
 	if w.Header().Get("Content-Length") == "" && a.status != http.StatusNoContent {

@@ -21,6 +21,9 @@ const (
 	Unchecked Wrong = "unchecked"
 	// Spoiled stores half of what it should, and answers as if that were right: of a put, a copy, or a completion.
 	Spoiled Wrong = "spoiled"
+	// Bare stores what it should without metadata and without the encryption that is asked for, as servers do that know
+	// of neither.
+	Bare Wrong = "bare"
 	// Circle is a redirection to the request's own URL. Nothing is done.
 	Circle Wrong = "circle"
 	// Endless is 100 Continue, again and again, and never an answer.
@@ -34,6 +37,12 @@ func (s *Server) performWrongly(c *call) (*answer, *s3Error) {
 		return newAnswer(http.StatusOK), nil
 	case Circle:
 		return newAnswer(http.StatusTemporaryRedirect, "Location", c.URL.String()), nil
+	case Bare:
+		for name := range c.Header {
+			if strings.HasPrefix(name, "X-Amz-Meta-") || strings.HasPrefix(name, "X-Amz-Server-Side-Encryption") {
+				c.Header.Del(name)
+			}
+		}
 	case Early:
 		unread := c.body
 		defer func() { c.body = unread }()

@@ -15,11 +15,9 @@ func tryLock(path string) (unlock func(), busy bool, err error) {
 	if err != nil {
 		return nil, errors.Is(err, os.ErrPermission), err // of another user's run
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) //nolint:gosec // a descriptor is small
-	switch {
-	case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
-		err = nil // this disk has no locks: a run alone needs none
-	case err != nil:
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	lockless := errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS)
+	if err != nil && !lockless { // on a disk without locks, a run alone needs none
 		_ = f.Close()
 		return nil, errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR), err
 	}

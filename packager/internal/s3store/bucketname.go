@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // checkBucket says what a text is that does not name a bucket of which CloudFormation and
@@ -30,7 +32,7 @@ func checkBucket(name, region string) (what, hint string) {
 		{strings.Contains(name, "/") || strings.HasPrefix(name, "arn:"), "", alone},
 		{strange.MatchString(name), fmt.Sprintf("it holds %q", strange.FindString(name)), "a bucket's name holds " + others},
 		{!old && strings.ToLower(name) != name, "it holds a capital letter", "a bucket's name holds " + others},
-		{len(name) < 3 || len(name) > longest, fmt.Sprintf("it has %d characters", len(name)), fmt.Sprintf("a bucket's name has 3 to %d", longest)},
+		{len(name) < 3 || len(name) > longest, "it has " + problem.Count(len(name), "character"), fmt.Sprintf("a bucket's name has 3 to %d", longest)},
 		{strings.Trim(name, ".-_") != name, "", "a bucket's name begins and ends with a letter or a digit"},
 		{!old && strings.Contains(name, ".."), "two periods stand side by side", "a period stands between letters and digits"},
 		{!old && addressErr == nil, "it has the form of an IP address", "a bucket's name has another form"},

@@ -70,7 +70,7 @@ func missingProfile(name string) string {
 
 // sections are the names of a configuration file's sections, none where it cannot be read.
 func sections(file string) (names []string) {
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(file) //nolint:gosec // the user's variables name it
 	if err != nil {
 		return nil
 	}

@@ -162,6 +162,8 @@ func (b *Bucket) arrived(ctx context.Context, key string, p Payload, out *s3.Put
 		return err
 	case there.Presence == Unknown && strings.HasPrefix(string(out.ServerSideEncryption), "aws:kms"):
 		return nil // S3 tells nothing more to this caller
+	case there.Why != "":
+		return b.unlike(key, p, there)
 	}
 	return b.spoiled(key, fmt.Sprintf("its ETag is %s, and %x was sent", *out.ETag, sum))
 }
@@ -185,10 +187,19 @@ func (b *Bucket) verify(ctx context.Context, key string, p Payload) error {
 	if err != nil || there.Presence == Proved || there.Presence == Unknown {
 		return err
 	}
-	return b.spoiled(key, fmt.Sprintf("it has %s, and %d were sent", problem.Count(there.Size, "byte"), p.Size))
+	return b.unlike(key, p, there)
 }
 
-func (b *Bucket) spoiled(key, how string) error {
+// unlike is the problem of an object that was just uploaded and is not what it should be.
+func (b *Bucket) unlike(key string, p Payload, there Found) error {
+	e := b.spoiled(key, there.Why)
+	if there.Size == p.Size {
+		e.Hint = "this server keeps less than it is asked for: mrpackage needs the metadata and the encryption, also of objects that are sent in parts; or another process writes to this key"
+	}
+	return e
+}
+
+func (b *Bucket) spoiled(key, how string) *problem.Error {
 	return &problem.Error{
 		Subject: b.Region,
 		Message: fmt.Sprintf("s3://%s/%s is not what was uploaded: %s", b.Bucket, key, how),
