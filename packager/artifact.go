@@ -19,12 +19,15 @@ type artifact struct {
 	folder string          // the folder to archive as the template names it, "" for a file
 	files  []*archive.File // what is archived; one file where it is stored as it is
 	zip    bool            // stored as an archive of files
+	links  []archive.Link  // that were followed
 	left   int             // entries of the folder that are left out
 	roots  []string        // the folders that its files lie in, see archive.Listing
 	digest string
 	name   string // the key without the store's prefix
 	refs   []*template.Reference
 	view   *Artifact // in the plan
+
+	unpacked int64 // its size when Lambda has unpacked it, once it is known
 }
 
 func (a *artifact) size() int64 { return archive.Size(a.files) }
@@ -37,6 +40,7 @@ func (p *planner) reference(r *template.Reference, chain []string) []error {
 	path := filepath.FromSlash(r.Local)
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(r.Template.Dir, path)
+		p.project.named(r)
 	}
 	fail := func(hint, format string, args ...any) []error {
 		e := r.Errorf("%q: %s", r.Local, fmt.Sprintf(format, args...))
@@ -53,7 +57,7 @@ func (p *planner) reference(r *template.Reference, chain []string) []error {
 		if r.FileOnly || r.IsNested() {
 			what = "file"
 		}
-		return fail(missingHint(r.Template.Dir, path, r.Local), "no such %s: %s", what, path)
+		return fail(p.hints.missing(r.Template.Dir, path, r.Local), "no such %s: %s", what, path)
 	case err != nil:
 		return fail("", "%s: %s", path, problem.Cause(err))
 	case !info.IsDir() && !info.Mode().IsRegular():
@@ -112,15 +116,19 @@ func (p *planner) artifact(r *template.Reference, path string, info os.FileInfo)
 func (p *planner) walk(a *artifact, found func(*archive.File)) []error {
 	r := a.refs[0]
 	listing, problems := archive.List(p.ctx, a.folder, p.excluder, found)
-	a.files, a.left, a.roots = listing.Files, listing.Left, listing.Roots
+	a.files, a.links, a.left, a.roots = listing.Files, listing.Links, listing.Left, listing.Roots
 	if p.opts.ArchiveDir != "" && within(p.opts.ArchiveDir, a.roots) {
 		// A later run without this option would take the archives for code.
 		return []error{r.Errorf("%q: the folder for archives, %s, lies inside this artifact: choose one outside", r.Local, p.opts.ArchiveDir)}
 	}
 	var errs []error
-	for _, problem := range problems {
-		e := r.Errorf("%q: %v", r.Local, problem)
-		e.Err = problem
+	for _, cause := range problems {
+		e := r.Errorf("%q: %v", r.Local, cause)
+		e.Err = cause
+		var entry *problem.Error
+		if errors.As(cause, &entry) {
+			e.Hint = entry.Hint
+		}
 		errs = append(errs, e)
 	}
 	if len(errs) == 0 && len(a.files) == 0 {
@@ -128,7 +136,7 @@ func (p *planner) walk(a *artifact, found func(*archive.File)) []error {
 		if a.left > 0 {
 			e.Message += fmt.Sprintf(" but the %d left out", a.left)
 		} else {
-			e.Hint = missingHint(r.Template.Dir, a.folder, r.Local)
+			e.Hint = p.hints.missing(r.Template.Dir, a.folder, r.Local)
 		}
 		errs = append(errs, e)
 	}

@@ -5,13 +5,28 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// missingHint guesses what to do about a path that is not there: the build
-// step that makes it has not run, or the name is spelled otherwise.
-func missingHint(dir, path, local string) string {
+// maxHints bounds how many guesses a run makes: each looks at a whole folder.
+const maxHints = 200
+
+// hints guesses what to do about paths that are not there.
+type hints struct {
+	mu   sync.Mutex
+	made int
+}
+
+// missing guesses what to do about a path that is not there: the build step that makes it
+// has not run, or the name is spelled otherwise.
+func (h *hints) missing(dir, path, local string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.made++; h.made > maxHints {
+		return ""
+	}
 	if entries, err := os.ReadDir(filepath.Dir(path)); err == nil {
 		for _, e := range entries {
 			if problem.Similar(e.Name(), filepath.Base(path)) {
@@ -22,7 +37,7 @@ func missingHint(dir, path, local string) string {
 	if strings.HasPrefix(local, "~") || strings.Contains(local, "$") {
 		return "a shell replaces ~ and variables, and nothing does so in a template"
 	}
-	if text, err := os.ReadFile(filepath.Join(dir, "package.json")); err == nil {
+	if text, err := readSmall(filepath.Join(dir, "package.json")); err == nil {
 		var npm struct{ Scripts map[string]string }
 		if json.Unmarshal(text, &npm) == nil {
 			for _, script := range []string{"dist", "build", "package", "bundle"} {
@@ -38,4 +53,16 @@ func missingHint(dir, path, local string) string {
 		return "has the build step that makes it run?"
 	}
 	return "paths are relative to the template's folder, " + dir
+}
+
+// readSmall reads a regular file of a size that people write: a pipe would never end.
+func readSmall(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > 1<<20 {
+		return nil, os.ErrInvalid
+	}
+	return os.ReadFile(path)
 }

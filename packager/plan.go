@@ -20,12 +20,16 @@ type planner struct {
 	table     []template.Row
 	excluder  *archive.Excluder
 	templates map[string]*template.Template // by real path
+	paths     map[*template.Template]string // the real paths
 	order     []*template.Template          // as they were met, the root first
 	artifacts map[artifactID]*artifact
 	targets   map[*template.Reference]*artifact          // what a reference names, if an artifact
 	nested    map[*template.Reference]*template.Template // what it names, if a template
 	distinct  []*artifact
 	errs      map[*template.Template][]error
+
+	project *project
+	hints   hints
 }
 
 type artifactID struct {
@@ -50,14 +54,37 @@ func newPlanner(ctx context.Context, opts Options) (*planner, error) {
 		ctx: ctx, opts: opts, table: table, excluder: x, templates: make(map[string]*template.Template),
 		artifacts: make(map[artifactID]*artifact), targets: make(map[*template.Reference]*artifact),
 		nested: make(map[*template.Reference]*template.Template), errs: make(map[*template.Template][]error),
+		paths: make(map[*template.Template]string),
 	}, nil
 }
 
 // NewPlan reads the template and everything that it refers to, and decides
 // what must be stored where: keys come from content. Nothing is sent and
 // nothing written. Every problem of the input is found; the error joins them
-// in the order of the template, see [problem.Errors].
+// in the order of the template, see [problem.Errors]. When ctx ends, so does NewPlan, with
+// ctx's error.
 func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
+	// All steps look at the context. But a large template takes some of them seconds, and a
+	// file system that does not answer takes for ever; nobody waits for these. What they
+	// make is dropped when they end.
+	type result struct {
+		plan *Plan
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		plan, err := newPlan(ctx, opts)
+		done <- result{plan, err}
+	}()
+	select {
+	case r := <-done:
+		return r.plan, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func newPlan(ctx context.Context, opts Options) (*Plan, error) {
 	began := time.Now()
 	p, err := newPlanner(ctx, opts)
 	if err != nil {
@@ -68,7 +95,11 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err != nil {
 		return nil, errors.Join(append([]error{err}, storeErrs...)...)
 	}
+	p.project = newProject(path)
 	root := p.template(path, path, nil)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err := p.digest(ctx, buildFolders(path)); err != nil {
 		return nil, err
 	}
@@ -86,6 +117,9 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		return nil, err
 	}
 	plan.Warnings = p.warnings(plan)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	plan.reads = p.reads()
 	plan.outputs = p.outputs()
 	plan.times.Rewrite.add(digested, time.Now())
@@ -133,6 +167,9 @@ func (p *planner) reads() map[string]bool {
 	return reads
 }
 
+// maxProblems bounds what is said of one template.
+const maxProblems = 10_000
+
 // template reads a template and plans everything that it refers to. chain
 // holds the files that lead here, to see a template that nests itself.
 func (p *planner) template(path, shown string, chain []string) *template.Template {
@@ -144,14 +181,20 @@ func (p *planner) template(path, shown string, chain []string) *template.Templat
 	if t := p.templates[real]; t != nil {
 		return t
 	}
-	t, errs := template.Read(path, shown, p.table)
-	p.templates[real] = t
+	t, errs := template.Read(p.ctx, path, shown, p.table)
+	p.templates[real], p.paths[t] = t, real
 	p.order = append(p.order, t)
 	p.errs[t] = errs
-	for _, r := range t.References() {
-		if err := p.reference(r, append(chain, real)); err != nil {
-			p.errs[t] = append(p.errs[t], err...)
+	refs := t.References()
+	for i, r := range refs {
+		if p.ctx.Err() != nil {
+			return t
 		}
+		if len(p.errs[t]) >= maxProblems {
+			p.errs[t] = append(p.errs[t], &problem.Error{File: t.Path, Message: fmt.Sprintf("the last %d paths of this template were not looked at", len(refs)-i)})
+			break
+		}
+		p.errs[t] = append(p.errs[t], p.reference(r, append(chain, real))...)
 	}
 	return t
 }

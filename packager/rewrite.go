@@ -33,7 +33,7 @@ func (p *planner) rewrite(ctx context.Context, plan *Plan, stores []s3store.Stor
 				return err
 			}
 			began := time.Now()
-			body, objects, err := p.packageFor(s, root)
+			body, objects, err := p.packageFor(ctx, s, root)
 			objects = slices.DeleteFunc(objects, func(o object) bool { return !p.opts.Shard.stores(o) })
 			plan.objects[i] = objects
 			plan.Stores[i] = contents(s, objects)
@@ -48,7 +48,7 @@ func (p *planner) rewrite(ctx context.Context, plan *Plan, stores []s3store.Stor
 // packageFor rewrites the templates for one store, nested ones first, since
 // their packaged form holds the store's bucket and so decides their key. It
 // returns the root's bytes and all that the store must hold, each key once.
-func (p *planner) packageFor(s s3store.Store, root *template.Template) ([]byte, []object, error) {
+func (p *planner) packageFor(ctx context.Context, s s3store.Store, root *template.Template) ([]byte, []object, error) {
 	var objects []object
 	keys := make(map[string]bool)
 	add := func(o object) string {
@@ -76,7 +76,7 @@ func (p *planner) packageFor(s s3store.Store, root *template.Template) ([]byte, 
 			sum := sha256.Sum256(body)
 			stored[nested] = add(object{key: s.Key(hex.EncodeToString(sum[:]) + ".template"), nested: nested, body: body})
 		}
-		return t.Rewrite(t == root && p.opts.UseJSON, func(r *template.Reference) template.Location {
+		return t.Rewrite(ctx, t == root && p.opts.UseJSON, func(r *template.Reference) template.Location {
 			l := template.Location{Region: s.Region, Bucket: s.Bucket}
 			switch {
 			case r.Stored != nil:

@@ -28,12 +28,18 @@ const (
 // meant, although it can be packaged: each once, with its place.
 func (p *planner) warnings(plan *Plan) []error {
 	var all []error
+	artifacts := make(map[*template.Template][]*artifact) // by the template that names them first
+	for _, a := range p.distinct {
+		first := a.refs[0].Template
+		artifacts[first] = append(artifacts[first], a)
+	}
 	for _, t := range p.order {
-		of := slices.Concat(t.Warnings, p.wholeFolders(t), p.unzipped(t), t.LeftPaths())
-		for _, a := range p.distinct {
-			if a.refs[0].Template == t {
-				of = append(of, a.buildFolder()...)
-			}
+		if p.ctx.Err() != nil {
+			return nil
+		}
+		of := slices.Concat(t.Warnings, p.wholeFolders(t), p.unzipped(t), t.LeftPaths(p.ctx), p.foreign(t))
+		for _, a := range artifacts[t] {
+			of = append(of, a.buildFolder()...)
 		}
 		problem.Sort(of)
 		all = append(all, of...)
@@ -58,6 +64,9 @@ func (p *planner) wholeFolders(t *template.Template) (warnings []error) {
 // against Lambda's limit.
 func (p *planner) unzipped(t *template.Template) (warnings []error) {
 	for _, f := range t.Functions() {
+		if p.ctx.Err() != nil {
+			return nil
+		}
 		total, with := p.targets[f.Code].unzipped(), ""
 		for _, layer := range f.Layers {
 			total += p.targets[layer].unzipped()
@@ -72,6 +81,13 @@ func (p *planner) unzipped(t *template.Template) (warnings []error) {
 
 // unzipped is the size of the artifact's content once Lambda has unpacked it.
 func (a *artifact) unzipped() int64 {
+	if a.unpacked == 0 {
+		a.unpacked = a.unzip()
+	}
+	return a.unpacked
+}
+
+func (a *artifact) unzip() int64 {
 	if a.zip {
 		return a.size()
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
@@ -24,8 +25,21 @@ const (
 	maxProblems = 20
 )
 
-// List returns the files of a folder in the archive's order: sorted by name,
-// byte by byte. Links are followed. All problems are found, none is skipped.
+// A Listing is what a folder holds.
+type Listing struct {
+	Files []*File // in the archive's order: sorted by name, byte by byte
+	Links []Link  // that were followed
+	Left  int     // entries that are left out
+	// Roots are the real paths of the folder, of those that links in it lead to, and of
+	// the outputs that they lead to: what lies there, a later run may meet in the folder.
+	Roots []string
+}
+
+// A Link is a symbolic link in a folder, and the real path of what it leads to.
+type Link struct{ Path, Target string }
+
+// List returns what is in a folder. Links are followed. All problems are found, none is
+// skipped.
 //
 // Each file is handed to found as soon as it is met.
 func List(ctx context.Context, root string, x *Excluder, found func(*File)) (Listing, []error) {
@@ -44,15 +58,6 @@ func List(ctx context.Context, root string, x *Excluder, found func(*File)) (Lis
 	return w.Listing, w.errs
 }
 
-// A Listing is what a folder holds for an archive.
-type Listing struct {
-	Files []*File
-	Left  int // entries left out
-	// Roots are the real paths of the folder, of those that links in it lead to, and of
-	// the outputs that they lead to: what lies there, a later run may meet in the folder.
-	Roots []string
-}
-
 type walker struct {
 	ctx  context.Context
 	root string
@@ -65,6 +70,26 @@ type walker struct {
 
 func (w *walker) fail(format string, args ...any) {
 	w.errs = append(w.errs, fmt.Errorf(format, args...))
+}
+
+// failEntry reports what keeps one entry out of the archive. Each such entry can be left out.
+func (w *walker) failEntry(name, remedy, format string, args ...any) {
+	hint := LeaveOut(name)
+	if remedy != "" {
+		hint = remedy + ", or " + hint
+	}
+	w.errs = append(w.errs, &problem.Error{Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// LeaveOut says how a file of that name in an archive is left out of it.
+func LeaveOut(name string) string {
+	pattern := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) && r != utf8.RuneError && !strings.ContainsRune(`\'*?[]!#`, r) {
+			return r
+		}
+		return '?'
+	}, name)
+	return fmt.Sprintf("leave it out with --exclude '%s', or with that pattern in %s", pattern, IgnoreFile)
 }
 
 // folder adds what is in one folder. prefix is its name in the archive, with
@@ -80,7 +105,11 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 		return
 	}
 	if entries == nil && err != nil {
-		w.fail("reading the folder %s: %s", path, problem.Cause(err))
+		if prefix == "" {
+			w.fail("reading the folder %s: %s", path, problem.Cause(err))
+		} else {
+			w.failEntry(strings.TrimSuffix(prefix, "/"), "", "reading the folder %s: %s", path, problem.Cause(err))
+		}
 		return
 	}
 	if err != nil {
@@ -124,21 +153,22 @@ func (w *walker) visit(entry os.DirEntry, path, real, name string, above []os.Fi
 	}
 	info, err := entry.Info()
 	if err == nil && info.Mode()&os.ModeSymlink != 0 {
-		if info, real = w.link(path, above); info == nil {
+		if info, real = w.link(path, name, above); info == nil {
 			return
 		}
+		w.Links = append(w.Links, Link{path, real})
 	}
 	switch {
 	case err != nil:
-		w.fail("reading %s: %s", path, problem.Cause(err))
+		w.failEntry(name, "", "reading %s: %s", path, problem.Cause(err))
 	case info.IsDir():
 		w.folder(path, real, name+"/", append(above[:len(above):len(above)], info))
 	case excluded:
 		w.Left++
 	case !info.Mode().IsRegular():
-		w.fail("%s is neither a file nor a folder (%s), and cannot be archived", path, info.Mode().Type())
+		w.failEntry(name, "", "%s is neither a file nor a folder (%s), and cannot be archived", path, info.Mode().Type())
 	case !utf8.ValidString(name) || strings.ContainsAny(name, "\\\x00\r\n"):
-		w.fail("the name %q cannot stand in an archive for every system: it holds a backslash, a line break or bytes that are not UTF-8", name)
+		w.failEntry(name, "rename it", "the name %q cannot stand in an archive for every system: it holds a backslash, a line break or bytes that are not UTF-8", name)
 	default:
 		f := NewFile(name, path, info)
 		w.Files = append(w.Files, f)
@@ -156,7 +186,7 @@ func (w *walker) keep(path, real string, mode os.FileMode) {
 
 // link returns what a link leads to, and its real path; nil where that is left out, or
 // cannot be archived, of which it tells.
-func (w *walker) link(path string, above []os.FileInfo) (os.FileInfo, string) {
+func (w *walker) link(path, entry string, above []os.FileInfo) (os.FileInfo, string) {
 	real := RealPath(path)
 	dir, name := filepath.Split(real)
 	outputs, err := listed(dir)
@@ -177,7 +207,7 @@ func (w *walker) link(path string, above []os.FileInfo) (os.FileInfo, string) {
 		}
 		return nil, real
 	}
-	info := w.follow(path, above)
+	info := w.follow(path, entry, above)
 	if info != nil && info.IsDir() {
 		w.Roots = append(w.Roots, real)
 	}
@@ -186,10 +216,10 @@ func (w *walker) link(path string, above []os.FileInfo) (os.FileInfo, string) {
 
 // follow returns what a link leads to; nil where that cannot be archived, of which it
 // tells.
-func (w *walker) follow(path string, above []os.FileInfo) os.FileInfo {
+func (w *walker) follow(path, name string, above []os.FileInfo) os.FileInfo {
 	target, err := os.Readlink(path)
 	if err != nil {
-		w.fail("reading the link %s: %s", path, problem.Cause(err))
+		w.failEntry(name, "", "reading the link %s: %s", path, problem.Cause(err))
 		return nil
 	}
 	info, err := os.Stat(path)
@@ -198,11 +228,11 @@ func (w *walker) follow(path string, above []os.FileInfo) os.FileInfo {
 		if !errors.Is(err, os.ErrNotExist) {
 			reason = problem.Cause(err)
 		}
-		w.fail("the link %s leads to %s: %s", path, target, reason)
+		w.failEntry(name, "", "the link %s leads to %s: %s", path, target, reason)
 		return nil
 	}
 	if info.IsDir() && slices.ContainsFunc(above, func(a os.FileInfo) bool { return os.SameFile(a, info) }) {
-		w.fail("the link %s leads to %s, a folder that it is in itself: without an end", path, target)
+		w.failEntry(name, "", "the link %s leads to %s, a folder that it is in itself: without an end", path, target)
 		return nil
 	}
 	return info

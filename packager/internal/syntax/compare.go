@@ -2,7 +2,8 @@ package syntax
 
 import (
 	"cmp"
-	"fmt"
+	"context"
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
@@ -11,21 +12,38 @@ import (
 // A Reader is one way to read a text, and to compare what was read so.
 type Reader struct {
 	Name     string
-	Read     func(*problem.Source) (*Node, error)
+	Read     func(context.Context, *problem.Source) (*Node, error)
 	strict   bool // it tells plain scalars, tags and anchors as they are written
 	resolver *Resolver
 }
 
 // Readers are all ways to read a document. The first one read its root.
 func (d *Document) Readers() []Reader {
-	all := []Reader{
-		{"YAML", ReadYAML, true, d.Resolver},
-		{"YAML by the second reader", ReadSecond, false, d.Resolver},
+	all := []Reader{{"YAML", ReadYAML, true, d.Resolver}}
+	if len(d.Source.Text) <= maxSecondText && widest(d.Root) <= maxSecondWidth {
+		all = append(all, Reader{"YAML by the second reader", ReadSecond, false, d.Resolver})
 	}
 	if d.JSON {
 		all = append([]Reader{{"JSON", ReadJSON, true, d.Resolver}}, all...)
 	}
 	return all
+}
+
+// The second reader calls itself once for each entry of a mapping, and copies all entries
+// behind it. So it is not asked about what CloudFormation does not take either: more than
+// 1 MB of text, and mappings of far more entries than its quota of 500 resources.
+const (
+	maxSecondText  = 1 << 20
+	maxSecondWidth = 1000
+)
+
+// widest is how many entries the largest mapping has.
+func widest(n *Node) int {
+	most := len(n.Keys)
+	for _, v := range n.Values {
+		most = max(most, widest(v))
+	}
+	return most
 }
 
 // Agrees tells whether a reader understands the place of a reference as the
@@ -46,29 +64,36 @@ func (r Reader) Agrees(theirs, ours *Node) bool {
 }
 
 // Same compares two trees of this reader; where they differ, it says where.
-func (r Reader) Same(a, b *Node, at string) (string, bool) {
-	here := cmp.Or(at, "the top")
+func (r Reader) Same(a, b *Node) (where string, same bool) {
+	var steps []string
+	if same = r.same(a, b, &steps); !same {
+		slices.Reverse(steps)
+		where = cmp.Or(strings.Join(slices.DeleteFunc(steps, func(s string) bool { return s == "" }), "."), "the top")
+	}
+	return where, same
+}
+
+// same adds to steps the way from the first difference back to the top.
+func (r Reader) same(a, b *Node, steps *[]string) bool {
 	if a.Kind != b.Kind || a.Tag != b.Tag || len(a.Keys) != len(b.Keys) || len(a.Values) != len(b.Values) || !r.sameText(a, b) {
-		return here, false
+		return false
 	}
 	if r.strict && a.Anchor != b.Anchor {
-		return here, false
+		return false
 	}
 	for i, k := range a.Keys {
-		if where, same := r.Same(k, b.Keys[i], Dotted(at, k.Value)); !same {
-			return where, false
+		if !r.same(k, b.Keys[i], steps) {
+			*steps = append(*steps, k.Value)
+			return false
 		}
 	}
 	for i, v := range a.Values {
-		step := fmt.Sprint(i)
-		if a.Kind == Mapping {
-			step = a.Keys[i].Value
-		}
-		if where, same := r.Same(v, b.Values[i], Dotted(at, step)); !same {
-			return where, false
+		if !r.same(v, b.Values[i], steps) {
+			*steps = append(*steps, a.Step(i))
+			return false
 		}
 	}
-	return "", true
+	return true
 }
 
 // sameText compares two scalars' values. Quotes matter only where a plain

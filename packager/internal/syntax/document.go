@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"unicode/utf8"
@@ -20,8 +21,8 @@ type Document struct {
 // Parse reads a text as JSON where it begins like JSON, and else as YAML. name is
 // the file's, of which only the extension counts: it decides whose complaint about a
 // text is shown that neither can read. An error is a *problem.Error that lacks the
-// file's name.
-func Parse(src *problem.Source, name string) (*Document, error) {
+// file's name, or the context's.
+func Parse(ctx context.Context, src *problem.Source, name string) (*Document, error) {
 	if message := encodingError(src.Text); message != "" {
 		return nil, &problem.Error{Message: message, Hint: "save it as UTF-8"}
 	}
@@ -30,16 +31,19 @@ func Parse(src *problem.Source, name string) (*Document, error) {
 	body := bytes.TrimLeft(bytes.TrimPrefix(src.Text, []byte("\ufeff")), " \t\r\n")
 	if bytes.HasPrefix(body, []byte("{")) {
 		// What is JSON is read as JSON; YAML's flow style begins alike.
-		d.Root, err = ReadJSON(src)
+		d.Root, err = ReadJSON(ctx, src)
 		d.JSON = err == nil
 	}
 	if d.Root == nil || err != nil {
 		var yerr error
-		if d.Root, yerr = ReadYAML(src); yerr != nil && (err == nil || !strings.HasSuffix(name, ".json")) {
+		if d.Root, yerr = ReadYAML(ctx, src); yerr != nil && (err == nil || !strings.HasSuffix(name, ".json")) {
 			err = yerr
 		} else if yerr == nil {
 			err = nil
 		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	if err == nil {
 		return d, nil
@@ -66,12 +70,12 @@ func encodingError(src []byte) string {
 
 // Edited returns the document with edits made. It is read again, by the reader that
 // read the first one.
-func (d *Document) Edited(edits []Edit) (*Document, error) {
+func (d *Document) Edited(ctx context.Context, edits []Edit) (*Document, error) {
 	text, err := Apply(d.Source.Text, edits)
 	if err != nil {
 		return nil, err
 	}
 	out := &Document{Source: problem.NewSource(text), JSON: d.JSON, Resolver: d.Resolver}
-	out.Root, err = d.Readers()[0].Read(out.Source)
+	out.Root, err = d.Readers()[0].Read(ctx, out.Source)
 	return out, err
 }

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,12 +14,15 @@ import (
 )
 
 // ReadJSON reads one JSON text (RFC 8259). src must be valid UTF-8.
-func ReadJSON(src *problem.Source) (*Node, error) {
+func ReadJSON(ctx context.Context, src *problem.Source) (*Node, error) {
 	body := bytes.TrimPrefix(src.Text, []byte("\ufeff"))
 	r := jsonReader{src: src, base: len(src.Text) - len(body)}
-	r.dec = json.NewDecoder(bytes.NewReader(body))
+	r.dec = json.NewDecoder(contextReader{ctx, bytes.NewReader(body)})
 	r.dec.UseNumber()
 	n, err := r.value(0)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +36,8 @@ type jsonReader struct {
 	src  *problem.Source
 	base int
 	dec  *json.Decoder
+
+	count int
 
 	// The place that was found last: tokens come in order, and a line may be
 	// as long as the file.
@@ -63,10 +69,21 @@ func (r *jsonReader) errorAt(at int, message string) error {
 	return &problem.Error{Line: line, Column: column, Message: message}
 }
 
+// within counts a value, and returns an error where there are too many, or it is too deep.
+func (r *jsonReader) within(at, depth int) error {
+	if r.count++; r.count > maxValues {
+		return tooManyValues(r.place(at))
+	}
+	if depth > maxDepth {
+		return r.errorAt(at, fmt.Sprintf("values are nested deeper than %d levels", maxDepth))
+	}
+	return nil
+}
+
 func (r *jsonReader) value(depth int) (*Node, error) {
 	at := r.next()
-	if depth > maxDepth {
-		return nil, r.errorAt(at, fmt.Sprintf("values are nested deeper than %d levels", maxDepth))
+	if err := r.within(at, depth); err != nil {
+		return nil, err
 	}
 	tok, err := r.dec.Token()
 	if err != nil {

@@ -6,6 +6,8 @@
 // It knows nothing of templates.
 package syntax
 
+import "strconv"
+
 // Kind tells nodes apart.
 type Kind uint8
 
@@ -66,6 +68,14 @@ func (n *Node) At(path []int) *Node {
 		n = n.Values[i]
 	}
 	return n
+}
+
+// Step is what leads from a node to its i-th value: a key, or the number of an item.
+func (n *Node) Step(i int) string {
+	if n.Kind == Mapping {
+		return n.Keys[i].Value
+	}
+	return strconv.Itoa(i)
 }
 
 // Clone returns a copy of the tree.

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -12,14 +13,19 @@ import (
 
 // ReadSecond reads YAML with goccy/go-yaml, which shares no code with the
 // first reader: what both read alike, CloudFormation's reader does too. It
-// has no positions here, and refuses some templates that are right.
-func ReadSecond(src *problem.Source) (n *Node, err error) {
+// has no positions here, and refuses some templates that are right. It does not look at
+// the context, as what it is asked about is small; see Readers.
+func ReadSecond(_ context.Context, src *problem.Source) (n *Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			n, err = nil, fmt.Errorf("the second reader: %v", r)
 		}
 	}()
-	file, err := parser.ParseBytes(src.Text, 0)
+	text, err := withoutDirectives(src)
+	if err != nil {
+		return nil, err
+	}
+	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,43 +24,53 @@ var (
 	ErrSecondDocument = errors.New("there is a second YAML document")
 )
 
+// maxValues bounds how many values a template holds. CloudFormation takes 1 MB (quota
+// "Template body size in an object"), and the shortest value takes a byte of it.
+const maxValues = 1 << 20
+
+func tooManyValues(line, column int) error {
+	return &problem.Error{Line: line, Column: column, Message: fmt.Sprintf("this template holds more than %d values, far more than CloudFormation takes", maxValues)}
+}
+
 // ReadYAML reads one YAML document with the reader whose positions are
 // trusted. src must be valid UTF-8.
-func ReadYAML(src *problem.Source) (*Node, error) {
-	loader, err := yaml.NewLoader(bytes.NewReader(src.Text))
+func ReadYAML(ctx context.Context, src *problem.Source) (*Node, error) {
+	text, err := withoutDirectives(src)
+	if err != nil {
+		return nil, err
+	}
+	loader, err := yaml.NewLoader(contextReader{ctx, bytes.NewReader(text)})
 	if err != nil {
 		return nil, fmt.Errorf("reading YAML: %w", err)
 	}
 	var doc, next yaml.Node
-	if err := loader.Load(&doc); err != nil {
+	err = loader.Load(&doc)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, &problem.Error{Line: 1, Column: 1, Message: "the template is empty", Err: ErrEmpty}
 		}
-		return nil, yamlError(err)
+		return nil, yamlError(src, err)
 	}
 	switch err := loader.Load(&next); {
 	case err == nil:
 		return nil, &problem.Error{Line: next.Line, Column: next.Column, Message: "a template is one YAML document, and a second one begins here", Err: ErrSecondDocument}
 	case !errors.Is(err, io.EOF):
-		return nil, yamlError(err)
+		return nil, yamlError(src, err)
 	}
 	if len(doc.Content) != 1 {
 		return nil, &problem.Error{Line: 1, Column: 1, Message: "the template is empty", Err: ErrEmpty}
 	}
-	c := converter{src: src, nodes: make(map[*yaml.Node]*Node)}
+	c := converter{ctx: ctx, src: src, nodes: make(map[*yaml.Node]*Node)}
 	return c.convert(doc.Content[0], false, 0)
 }
 
-func yamlError(err error) error {
-	var load *yaml.LoadError
-	if errors.As(err, &load) {
-		return &problem.Error{Line: load.Mark.Line, Column: max(1, load.Mark.Column), Message: load.Message}
-	}
-	return &problem.Error{Line: 1, Column: 1, Message: strings.TrimPrefix(err.Error(), "go-yaml load error in ")}
-}
-
 type converter struct {
+	ctx   context.Context
 	src   *problem.Source
+	count int
 	nodes map[*yaml.Node]*Node // the anchored ones
 
 	// The place that was found last: nodes come in order, and a line may be
@@ -70,6 +81,12 @@ type converter struct {
 func (c *converter) convert(y *yaml.Node, flow bool, depth int) (*Node, error) {
 	if depth > maxDepth {
 		return nil, &problem.Error{Line: y.Line, Column: y.Column, Message: fmt.Sprintf("values are nested deeper than %d levels", maxDepth)}
+	}
+	if err := c.ctx.Err(); err != nil {
+		return nil, err
+	}
+	if c.count++; c.count > maxValues {
+		return nil, tooManyValues(y.Line, y.Column)
 	}
 	n := &Node{
 		Value: y.Value, Anchor: y.Anchor,

@@ -36,9 +36,16 @@ type collector struct {
 	loops    []loop                // the Fn::ForEach around it
 	branches int                   // the Fn::If around the value that is looked at, which CloudFormation carries out
 	macros   bool                  // the template names a macro, which may make anything of it
+	mappings int                   // those of the template and of its loops' artifacts
+
+	globalProperties map[string]*syntax.Node // of Globals.Function; nil before one was asked for
 }
 
 func (c *collector) fail(n *syntax.Node, subject, format string, args ...any) {
+	if len(*c.errs) >= maxProblems {
+		c.t.unlisted++
+		return
+	}
 	*c.errs = append(*c.errs, c.t.errorf(n, subject, format, args...))
 }
 
@@ -181,15 +188,30 @@ func (t *Template) lacksColon(n *syntax.Node) bool {
 // saidOtherwise tells whether a resource says with another property what the row's says:
 // a function may have its code as text, as an image, or in Globals.
 func (c *collector) saidOtherwise(row Row) bool {
-	says := func(props *syntax.Node, name string) bool {
-		v := props.Get(name)
+	says := func(v *syntax.Node, name string) bool {
 		return v != nil && !v.IsNull() && (name != "PackageType" || v.Value == "Image")
 	}
 	global := func(name string) bool {
-		return row.typ == "AWS::Serverless::Function" && says(c.t.doc.Root.Get("Globals").Get("Function"), name) && !ignoresGlobal(c.entry, name)
+		return row.typ == "AWS::Serverless::Function" && says(c.global(name), name) && !ignoresGlobal(c.entry, name)
 	}
-	own := func(name string) bool { return says(c.entry.Get("Properties"), name) || global(name) }
+	own := func(name string) bool { return says(c.entry.Get("Properties").Get(name), name) || global(name) }
 	return global(row.path) || slices.ContainsFunc(row.instead, own)
+}
+
+// global is a property that Globals give to all functions, nil where they do not. All
+// functions ask, so the properties are listed once.
+func (c *collector) global(name string) *syntax.Node {
+	if c.globalProperties == nil {
+		c.globalProperties = make(map[string]*syntax.Node)
+		if function := c.t.doc.Root.Get("Globals").Get("Function"); function != nil && function.Kind == syntax.Mapping {
+			for i, k := range slices.Backward(function.Keys) {
+				if k.Kind == syntax.Scalar {
+					c.globalProperties[k.Value] = function.Values[i]
+				}
+			}
+		}
+	}
+	return c.globalProperties[name]
 }
 
 // isIf tells Fn::If with its three parts from other intrinsic functions.
@@ -208,7 +230,7 @@ func (c *collector) includes(n *syntax.Node, path []int) {
 		c.transforms(n, path)
 	}
 	for i, v := range n.Values {
-		at := join(path, i)
+		at := append(path, i) //nolint:gocritic // the next one takes its place; whoever keeps a path makes it by join
 		if n.Kind == syntax.Mapping && v.Tag != "!Transform" && (n.Keys[i].Value == "Fn::Transform" || len(path) == 0 && n.Keys[i].Value == "Transform") {
 			c.transforms(v, at)
 		}

@@ -3,8 +3,10 @@ package template
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
@@ -26,21 +28,22 @@ func expandable(r *syntax.Resolver, n *syntax.Node) bool {
 	return slices.ContainsFunc(n.Values, func(v *syntax.Node) bool { return expandable(r, v) })
 }
 
-// maxExpanded bounds what aliases may expand to, in nodes: a short text can
-// stand for an endless one.
-const maxExpanded = 500_000
-
 // An expander writes out aliases and merge keys, and drops keys that are given
 // again, in the tree and in the text.
 type expander struct {
 	t     *Template
 	open  map[*syntax.Node]bool // anchored nodes that are being read: an alias inside has no end
-	count int
+	count int                   // values in the copies that take the place of aliases
+	bytes int                   // and their bytes
 	edits []syntax.Edit
 	errs  []error
 }
 
 func (x *expander) fail(n *syntax.Node, format string, args ...any) {
+	if len(x.errs) >= maxProblems {
+		x.t.unlisted++
+		return
+	}
 	x.errs = append(x.errs, x.t.errorf(n, "", format, args...))
 }
 
@@ -48,10 +51,7 @@ func (x *expander) fail(n *syntax.Node, format string, args ...any) {
 // the text as it is: what is written out there is an edit. It is none in the
 // copy that takes an alias's place.
 func (x *expander) tree(n *syntax.Node, inText bool) *syntax.Node {
-	if x.count++; x.count > maxExpanded {
-		if x.count == maxExpanded+1 {
-			x.fail(n, "the aliases of this template stand for more than %d values", maxExpanded)
-		}
+	if !inText && x.tooMuch(n) {
 		return &syntax.Node{}
 	}
 	if n.Kind == syntax.Alias {
@@ -74,6 +74,20 @@ func (x *expander) tree(n *syntax.Node, inText bool) *syntax.Node {
 		out.Values = append(out.Values, x.tree(v, inText))
 	}
 	return &out
+}
+
+// tooMuch counts a value that a copy has, and tells whether copies have too many.
+func (x *expander) tooMuch(n *syntax.Node) bool {
+	if x.count > maxExpanded || x.bytes > maxTemplate {
+		return true
+	}
+	x.count++
+	x.bytes += len(n.Value)
+	if x.count > maxExpanded || x.bytes > maxTemplate {
+		x.fail(n, "the aliases of this template stand for more than %d values or %d bytes", maxExpanded, maxTemplate)
+		return true
+	}
+	return false
 }
 
 // alias returns what an alias stands for.
@@ -215,37 +229,48 @@ func (x *expander) remove(n *syntax.Node, i int) {
 // expand writes out in the template's text what CloudFormation refuses, and
 // takes the result as the template from here on. The new text must mean what
 // the tree says.
-func (t *Template) expand() []error {
+func (t *Template) expand(ctx context.Context) []error {
 	x := expander{t: t, open: make(map[*syntax.Node]bool)}
 	want := x.tree(t.doc.Root, true)
 	if len(x.errs) > 0 {
 		return x.errs
 	}
-	got, err := t.doc.Edited(x.edits)
+	if ctx.Err() != nil {
+		return []error{ctx.Err()}
+	}
+	got, err := t.doc.Edited(ctx, x.edits)
+	if ctx.Err() != nil {
+		return []error{ctx.Err()}
+	}
 	if err != nil {
 		return []error{t.internal(fmt.Errorf("reading the template without its aliases: %w", err))}
 	}
-	if where, same := t.doc.Readers()[0].Same(want, got.Root, ""); !same {
+	if where, same := t.doc.Readers()[0].Same(want, got.Root); !same {
 		return []error{t.internal(fmt.Errorf("without its aliases the template differs at %s", where))}
 	}
 	slices.SortStableFunc(x.edits, func(a, b syntax.Edit) int { return cmp.Compare(a.Start, b.Start) })
-	t.doc, t.expanded = got, x.edits
+	t.doc = got
+	grown := 0
+	for _, e := range x.edits {
+		t.expanded = append(t.expanded, expansion{begin: e.Start + grown, end: e.Start + grown + len(e.Text), from: e.Start, to: e.End})
+		grown += len(e.Text) - (e.End - e.Start)
+	}
 	return nil
 }
+
+// An expansion is what stands in the document in the place of an alias, a merge key or a
+// key that is given again, and where these are in the file.
+type expansion struct{ begin, end, from, to int }
 
 // place is where a value stands in the file as it was read: what an alias
 // stood for is where the alias is.
 func (t *Template) place(n *syntax.Node) (line, column int) {
-	at, grown := n.Offset, 0
-	for _, e := range t.expanded {
-		begin := e.Start + grown
-		if at < begin {
-			break
-		}
-		if at < begin+len(e.Text) {
-			return t.file.Place(e.Start)
-		}
-		grown += len(e.Text) - (e.End - e.Start)
+	i := sort.Search(len(t.expanded), func(i int) bool { return t.expanded[i].begin > n.Offset }) - 1
+	if i < 0 {
+		return t.file.Place(n.Offset)
 	}
-	return t.file.Place(at - grown)
+	if e := t.expanded[i]; n.Offset >= e.end {
+		return t.file.Place(e.to + n.Offset - e.end)
+	}
+	return t.file.Place(t.expanded[i].from)
 }

@@ -1,7 +1,7 @@
 package template
 
 import (
-	"fmt"
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,8 +30,9 @@ func (t *Template) Functions() (all []Function) {
 	if resources == nil {
 		return nil
 	}
+	global := packaged(t.doc.Root.Get("Globals").Get("Function").Get("Layers"), code)
 	for i, key := range resources.Keys {
-		if f := t.function(key.Value, resources.Values[i], code); f.Code != nil {
+		if f := t.function(key.Value, resources.Values[i], code, global); f.Code != nil {
 			all = append(all, f)
 		}
 	}
@@ -40,25 +41,20 @@ func (t *Template) Functions() (all []Function) {
 
 // function returns a resource as a function. It has no code where it is none, or its
 // code is not packaged.
-func (t *Template) function(id string, resource *syntax.Node, code map[string]*Reference) Function {
+func (t *Template) function(id string, resource *syntax.Node, code map[string]*Reference, global []*Reference) Function {
 	f := Function{LogicalID: id}
 	typ, props := resource.Get("Type"), resource.Get("Properties")
 	if typ == nil || typ.Value != "AWS::Serverless::Function" && typ.Value != "AWS::Lambda::Function" {
 		return f
 	}
 	f.Code = code[id]
-	layers := refsIn(props.Get("Layers"))
+	f.Layers = packaged(props.Get("Layers"), code)
 	if typ.Value == "AWS::Serverless::Function" {
 		if f.Code == nil && props.Get("CodeUri") == nil && !ignoresGlobal(resource, "CodeUri") {
 			f.Code = code["Globals.Function"]
 		}
 		if !ignoresGlobal(resource, "Layers") {
-			layers = append(layers, refsIn(t.doc.Root.Get("Globals").Get("Function").Get("Layers"))...)
-		}
-	}
-	for _, name := range layers {
-		if layer := code[name]; layer != nil {
-			f.Layers = append(f.Layers, layer)
+			f.Layers = append(f.Layers, global...)
 		}
 	}
 	return f
@@ -74,54 +70,52 @@ func ignoresGlobal(resource *syntax.Node, property string) bool {
 	return ignored.Kind == syntax.Scalar && ignored.Value == "*" || slices.ContainsFunc(ignored.Values, named)
 }
 
-// refsIn returns the logical IDs that a list refers to.
-func refsIn(list *syntax.Node) (ids []string) {
+// packaged returns the layers that a list refers to, as far as they are packaged. A function
+// has five at most (Lambda quotas).
+func packaged(list *syntax.Node, code map[string]*Reference) (layers []*Reference) {
 	if list == nil {
 		return nil
 	}
 	for _, v := range list.Values {
+		name := ""
 		if v.Tag == "!Ref" {
-			ids = append(ids, v.Value)
+			name = v.Value
 		} else if ref := v.Get("Ref"); ref != nil {
-			ids = append(ids, ref.Value)
+			name = ref.Value
+		}
+		if layer := code[name]; layer != nil && len(layers) < 5 {
+			layers = append(layers, layer)
 		}
 	}
-	return ids
+	return layers
 }
 
 // LeftPaths finds paths in properties that are not packaged: CloudFormation
 // would get them as they are.
-func (t *Template) LeftPaths() (warnings []error) {
+func (t *Template) LeftPaths(ctx context.Context) (warnings []error) {
 	packaged := make(map[*syntax.Node]bool)
 	for _, r := range t.refs {
 		packaged[r.node] = true
 	}
-	var walk func(id, name string, n *syntax.Node)
-	walk = func(id, name string, n *syntax.Node) {
-		if packaged[n] {
+	var walk func(n *syntax.Node)
+	walk = func(n *syntax.Node) {
+		if packaged[n] || len(warnings) >= maxProblems || ctx.Err() != nil {
 			return
 		}
 		if n.Kind == syntax.Scalar && (strings.HasPrefix(n.Value, "./") || strings.HasPrefix(n.Value, "../")) {
 			if _, err := os.Stat(filepath.Join(t.Dir, filepath.FromSlash(n.Value))); err == nil {
-				e := t.errorf(n, syntax.Dotted(id, name), "%q is a local path, and this property is not packaged: CloudFormation gets it as it is", n.Value)
-				warnings = append(warnings, e)
+				warnings = append(warnings, t.errorf(n, "", "%q is a local path, and this property is not packaged: CloudFormation gets it as it is", n.Value))
 			}
 		}
-		for i, v := range n.Values {
-			step := fmt.Sprint(i)
-			if n.Kind == syntax.Mapping {
-				step = n.Keys[i].Value
-			}
-			walk(id, syntax.Dotted(name, step), v)
+		for _, v := range n.Values {
+			walk(v)
 		}
 	}
-	resources := t.doc.Root.Get("Resources")
-	if resources == nil {
-		return nil
-	}
-	for i, key := range resources.Keys {
-		if props := resources.Values[i].Get("Properties"); props != nil {
-			walk(key.Value, "", props)
+	if resources := t.doc.Root.Get("Resources"); resources != nil {
+		for _, r := range resources.Values {
+			if props := r.Get("Properties"); props != nil {
+				walk(props)
+			}
 		}
 	}
 	return warnings

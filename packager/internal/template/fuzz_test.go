@@ -61,7 +61,7 @@ func FuzzUseJSON(f *testing.F) {
 		if p == nil || p.source.doc.JSON {
 			return
 		}
-		body, err := p.source.Rewrite(true, p.locate)
+		body, err := p.source.Rewrite(t.Context(), true, p.locate)
 		if err != nil {
 			refused(t, src, problem.Errors(err))
 			return
@@ -110,7 +110,7 @@ func repackage(t *testing.T, dir string, src []byte, bucket, prefix string) *pac
 		return nil
 	}
 	var err error
-	if p.body, err = p.source.Rewrite(false, p.locate); err != nil {
+	if p.body, err = p.source.Rewrite(t.Context(), false, p.locate); err != nil {
 		refused(t, src, []error{err})
 		return nil
 	}
@@ -123,7 +123,7 @@ func readBack(t *testing.T, dir string, src []byte) (*Template, []error) {
 	if err := os.WriteFile(path, src, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	return Read(path, "template.yaml", Table())
+	return Read(t.Context(), path, "template.yaml", Table())
 }
 
 func refused(t *testing.T, src []byte, errs []error) {

@@ -37,6 +37,9 @@ func (l loop) in(text string) bool {
 // alone.
 func (l loop) fill(text, value string) string {
 	text = strings.ReplaceAll(text, "${"+l.variable+"}", value)
+	if !strings.Contains(text, "&{") {
+		return text
+	}
 	return strings.ReplaceAll(text, "&{"+l.variable+"}", regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(value, ""))
 }
 
@@ -44,21 +47,21 @@ func (l loop) fill(text, value string) string {
 // each value, or each pair of values of two loops. CloudFormation expands the
 // loop later, so the body then finds its location in a mapping.
 func (c *collector) inLoop(r *Reference, used []loop) {
+	if !c.fitsMapping(r, used) {
+		return
+	}
+	key := regexp.MustCompile(`^[A-Za-z0-9.-]{1,255}$`)
 	for _, l := range used {
 		if l.values == nil {
 			c.fail(r.node, r.subject(), "%q holds the loop variable %s, whose values are not written out: a path must be known here", r.Local, l.variable)
 			return
 		}
 		for _, v := range l.values {
-			if !regexp.MustCompile(`^[A-Za-z0-9.-]+$`).MatchString(v) {
-				c.fail(r.node, r.subject(), "%q holds the loop variable %s, and its value %q cannot be a key of a mapping: use letters, digits, dots and dashes", r.Local, l.variable, v)
+			if !key.MatchString(v) {
+				c.fail(r.node, r.subject(), "%q holds the loop variable %s, and its value %q cannot be a key of a mapping: use letters, digits, dots and dashes", r.Local, l.variable, cut(v, maxName))
 				return
 			}
 		}
-	}
-	if len(used) > 2 {
-		c.fail(r.node, r.subject(), "%q holds %d loop variables, and a mapping has room for two", r.Local, len(used))
-		return
 	}
 	texts := []string{r.Local}
 	for _, l := range used {
@@ -66,6 +69,10 @@ func (c *collector) inLoop(r *Reference, used []loop) {
 		for _, text := range texts {
 			for _, v := range l.values {
 				filled = append(filled, l.fill(text, v))
+			}
+			if long := filled[len(filled)-1]; len(long) > maxPath {
+				c.fail(r.node, r.subject(), "%q stands for paths that are longer than %d bytes", cut(r.Local, maxName), maxPath)
+				return
 			}
 		}
 		texts = filled

@@ -43,7 +43,7 @@ func (r *Reference) subject() string {
 	if r.LogicalID == "" {
 		return r.Name
 	}
-	return r.LogicalID + "." + r.Name
+	return cut(r.LogicalID, maxName) + "." + r.Name
 }
 
 // IsNested tells whether the property names a template, which is packaged in its turn.

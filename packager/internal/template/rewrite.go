@@ -1,6 +1,7 @@
 package template
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,13 +90,9 @@ func (t *Template) changes(locate func(*Reference) Location) ([]change, error) {
 
 // Rewrite returns the template with every reference replaced by its location, as JSON
 // where that is asked for. The result is proved: read again, by every reader that
-// understands the source, it means what the source meant but for those values. It is
-// safe for concurrent use.
-//
-// Of several regions' templates one proof is enough where every value is
-// written in the same manner, plain or quoted: they differ only in letters
-// inside of scalars, which no reader takes otherwise.
-func (t *Template) Rewrite(asJSON bool, locate func(*Reference) Location) ([]byte, error) {
+// understands the source, it means what the source meant but for those values; see
+// [Template.prove]. It is safe for concurrent use.
+func (t *Template) Rewrite(ctx context.Context, asJSON bool, locate func(*Reference) Location) ([]byte, error) {
 	changes, err := t.changes(locate)
 	if err != nil {
 		return nil, err
@@ -109,7 +106,7 @@ func (t *Template) Rewrite(asJSON bool, locate func(*Reference) Location) ([]byt
 	if err != nil {
 		return nil, t.internal(err)
 	}
-	if err := t.proveOnce(strings.Join(manners, " "), out, changes); err != nil {
+	if err := t.prove(ctx, strings.Join(manners, " "), out, changes); err != nil {
 		return nil, err
 	}
 	if !asJSON || t.doc.JSON {
@@ -117,24 +114,6 @@ func (t *Template) Rewrite(asJSON bool, locate func(*Reference) Location) ([]byt
 	}
 	tree, _ := t.proofs[0].expected(changes) // it was proved
 	return t.toJSON(tree)
-}
-
-// proveOnce proves a packaged template, unless one was proved whose values were
-// written in the same manner.
-func (t *Template) proveOnce(manner string, out []byte, changes []change) error {
-	t.proving.Lock()
-	defer t.proving.Unlock()
-	if t.proved[manner] {
-		return nil
-	}
-	if err := t.prove(out, changes); err != nil {
-		return err
-	}
-	if t.proved == nil {
-		t.proved = make(map[string]bool)
-	}
-	t.proved[manner] = true
-	return nil
 }
 
 // manner tells which scalars of a value are written plain.

@@ -7,12 +7,11 @@ package template
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
@@ -27,11 +26,13 @@ type Template struct {
 	file *problem.Source  // as it was read
 	doc  *syntax.Document // what is rewritten: the file, its aliases written out
 
-	expanded []syntax.Edit // what made the document of the file, in order
-	Warnings []error       // what would go otherwise than meant; each a *problem.Error
+	expanded []expansion // what made the document of the file, in order
+	Warnings []error     // what would go otherwise than meant; each a *problem.Error
 	refs     []*Reference
 	table    []Row   // what is packaged
 	proofs   []proof // one for each reader; the first one's read the document
+
+	unlisted, unlistedWarnings int // what was found above maxProblems
 
 	proving sync.Mutex
 	proved  map[string]bool // the manners of writing that were proved
@@ -44,7 +45,9 @@ func (t *Template) errorf(n *syntax.Node, subject, format string, args ...any) *
 	if subject == "" && t.doc != nil {
 		subject = t.nameOf(n)
 	}
-	e := &problem.Error{File: t.Path, Subject: problem.OneLine(subject), Message: problem.OneLine(fmt.Sprintf(format, args...))}
+	e := &problem.Error{
+		File: t.Path, Subject: problem.OneLine(cut(subject, maxName)), Message: problem.OneLine(cut(fmt.Sprintf(format, args...), maxMessage)),
+	}
 	if n != nil {
 		e.Line, e.Column = t.place(n)
 		e.Excerpt = t.file.Excerpt(e.Line, e.Column)
@@ -52,52 +55,29 @@ func (t *Template) errorf(n *syntax.Node, subject, format string, args ...any) *
 	return e
 }
 
-// nameOf is the logical ID and property of a node, or its path in another
-// section; "" where it is not in the tree.
-func (t *Template) nameOf(wanted *syntax.Node) string {
-	var find func(n *syntax.Node, path []string) ([]string, bool)
-	find = func(n *syntax.Node, path []string) ([]string, bool) {
-		if n == wanted {
-			return path, true
-		}
-		for i, v := range n.Values {
-			step := fmt.Sprint(i)
-			if n.Kind == syntax.Mapping {
-				step = n.Keys[i].Value
-			}
-			at := slices.Concat(path, []string{step})
-			if n.Kind == syntax.Mapping && n.Keys[i] == wanted {
-				return slices.DeleteFunc(at, func(s string) bool { return s == "" }), true
-			}
-			if found, ok := find(v, at); ok {
-				return found, true
-			}
-		}
-		return nil, false
-	}
-	path, _ := find(t.doc.Root, nil)
-	if len(path) > 1 && path[0] == "Resources" {
-		path = path[1:]
-		if len(path) > 2 && path[1] == "Properties" {
-			path = append(path[:1:1], path[2:]...)
-		}
-	}
-	return strings.Join(path, ".")
-}
-
 func (t *Template) warn(n *syntax.Node, format string, args ...any) {
+	if len(t.Warnings) >= maxProblems {
+		t.unlistedWarnings++
+		return
+	}
 	t.Warnings = append(t.Warnings, t.errorf(n, "", format, args...))
 }
 
-// maxTemplate bounds what is read as a template. CloudFormation takes at most
-// 1 MB (quota "Template body size in an object"); comments may add to that.
-const maxTemplate = 16 << 20
+// object warns of what CloudFormation's reader may not take.
+func (t *Template) object(o syntax.Objection) {
+	line, column := t.file.Place(o.Offset)
+	t.Warnings = append(t.Warnings, &problem.Error{
+		File: t.Path, Line: line, Column: column, Excerpt: t.file.Excerpt(line, column),
+		Message: o.Message + ": CloudFormation may refuse this template", Hint: o.Hint,
+	})
+}
 
 // Read reads the template at path, which messages call shown, and collects its
 // references: the values of the properties in table that are local paths. The errors
 // are of type *problem.Error, in the order of their places. The template is never nil;
-// where there are errors it may have no references.
-func Read(path, shown string, table []Row) (*Template, []error) {
+// where there are errors it may have no references. When ctx ends, so does Read, with ctx's
+// error.
+func Read(ctx context.Context, path, shown string, table []Row) (*Template, []error) {
 	t := &Template{Path: shown, Dir: filepath.Dir(path), table: table}
 	fail := func(message, hint string) (*Template, []error) {
 		return t, []error{&problem.Error{File: shown, Message: message, Hint: hint}}
@@ -119,20 +99,23 @@ func Read(path, shown string, table []Row) (*Template, []error) {
 	if err != nil {
 		return fail(problem.Cause(err), "")
 	}
-	return t, t.parse(text)
+	return t, t.parse(ctx, text)
 }
 
 // parse fills in everything that follows from the file's text.
-func (t *Template) parse(text []byte) []error {
+func (t *Template) parse(ctx context.Context, text []byte) []error {
 	t.file = problem.NewSource(text)
 	var err error
-	if t.doc, err = syntax.Parse(t.file, t.Path); err != nil {
+	if t.doc, err = syntax.Parse(ctx, t.file, t.Path); err != nil {
 		var e *problem.Error
 		if errors.As(err, &e) {
 			e.File = t.Path
-			e.Hint = cmp.Or(e.Hint, t.lineHint(e.Line))
+			e.Hint = cmp.Or(t.lineHint(e.Line), e.Hint)
 		}
 		return []error{err}
+	}
+	for _, o := range t.doc.Objections() {
+		t.object(o)
 	}
 	if t.doc.Root.Kind != syntax.Mapping {
 		e := t.errorf(t.doc.Root, "", "a template is a mapping with a Resources section")
@@ -140,7 +123,7 @@ func (t *Template) parse(text []byte) []error {
 		return []error{e}
 	}
 	if expandable(t.doc.Resolver, t.doc.Root) {
-		if errs := t.expand(); len(errs) > 0 {
+		if errs := t.expand(ctx); len(errs) > 0 {
 			return errs
 		}
 	}
@@ -149,8 +132,18 @@ func (t *Template) parse(text []byte) []error {
 	}
 	t.proofs[0].source = t.doc.Root
 	var errs []error
-	t.complexKeys(t.doc.Root, &errs)
-	t.collect(&errs)
+	for _, step := range []func(*[]error){func(errs *[]error) { t.complexKeys(t.doc.Root, errs) }, t.collect} {
+		if ctx.Err() != nil {
+			return []error{ctx.Err()}
+		}
+		step(&errs)
+	}
+	if t.unlisted > 0 {
+		errs = append(errs, &problem.Error{File: t.Path, Message: fmt.Sprintf("%d more problems are not listed", t.unlisted)})
+	}
+	if t.unlistedWarnings > 0 {
+		t.Warnings = append(t.Warnings, &problem.Error{File: t.Path, Message: fmt.Sprintf("%d more warnings are not listed", t.unlistedWarnings)})
+	}
 	return errs
 }
 
@@ -158,11 +151,16 @@ func (t *Template) parse(text []byte) []error {
 // CloudFormation does not. Mostly they are placeholders in double braces.
 func (t *Template) complexKeys(n *syntax.Node, errs *[]error) {
 	for _, k := range n.Keys {
-		if k.Kind != syntax.Scalar {
-			e := t.errorf(k, "", "this key is a mapping or a list, and CloudFormation takes a string")
-			e.Hint = "is this a placeholder, as {{name}}, that should be filled in before?"
-			*errs = append(*errs, e)
+		if k.Kind == syntax.Scalar {
+			continue
 		}
+		if len(*errs) >= maxProblems {
+			t.unlisted++
+			continue
+		}
+		e := t.errorf(k, "", "this key is a mapping or a list, and CloudFormation takes a string")
+		e.Hint = "is this a placeholder, as {{name}}, that should be filled in before?"
+		*errs = append(*errs, e)
 	}
 	for _, v := range n.Values {
 		t.complexKeys(v, errs)

@@ -29,7 +29,7 @@ func (r Row) resource(value string) string {
 func readText(t *testing.T, src string) (*Template, []error) {
 	t.Helper()
 	tmpl := &Template{Path: "template.yaml", Dir: t.TempDir(), table: Table()}
-	return tmpl, tmpl.parse([]byte(src))
+	return tmpl, tmpl.parse(t.Context(), []byte(src))
 }
 
 // Every property of the table with every way to begin a location: it is taken, warned of

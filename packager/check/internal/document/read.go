@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -128,7 +129,7 @@ func Parse(name string, src []byte) (f *File, err error) {
 	if !utf8.Valid(src) || bytes.IndexByte(src, 0) >= 0 {
 		return nil, &problem.Error{File: name, Message: "this file is not UTF-8 text"}
 	}
-	root, err := syntax.ReadYAML(f.source)
+	root, err := syntax.ReadYAML(context.Background(), f.source) // of a bounded size
 	if err != nil {
 		return nil, f.unreadable(err)
 	}
@@ -155,7 +156,7 @@ func (f *File) unreadable(err error) error {
 		line--
 		column = utf8.RuneCountInString(f.Line(line)) + 1
 	}
-	e := f.At(line, column).Problem("", "", "%s", bad.Message)
+	e := f.At(line, column).Problem("", bad.Hint, "%s", bad.Message)
 	e.Err = err
 	return e
 }
