@@ -95,9 +95,7 @@ func (r *packageRun) makePlan(ctx context.Context, opts packager.Options, proble
 	if r.flags.strict && len(r.plan.Warnings) > 0 {
 		return errors.Join(r.plan.Warnings...)
 	}
-	for _, w := range r.plan.Warnings {
-		r.ui.warn(w)
-	}
+	r.ui.list(r.plan.Warnings, "warning: ")
 	if r.flags.dryRun {
 		r.ui.planned(r.plan)
 	}

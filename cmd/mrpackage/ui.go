@@ -108,9 +108,7 @@ func (u *ui) problem(err error, kind string) {
 // is stored nevertheless.
 func (u *ui) problems(err error, r *packager.Result) {
 	all := problem.Errors(err)
-	for _, e := range all {
-		u.problem(e, "")
-	}
+	u.list(all, "")
 	if r != nil {
 		u.unfinished(r)
 	}
