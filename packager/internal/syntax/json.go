@@ -53,7 +53,8 @@ func (r *jsonReader) next() int {
 	return at
 }
 
-func (r *jsonReader) place(at int) (line, column int) {
+// lineOf is the line and column of an offset. It is quick where offsets come in order.
+func (r *jsonReader) lineOf(at int) (line, column int) {
 	at = min(at, len(r.src.Text))
 	if r.line == 0 || at < r.at || r.line < r.src.Lines() && at >= r.src.LineStart(r.line+1) {
 		r.line, r.column = r.src.Place(at)
@@ -65,14 +66,14 @@ func (r *jsonReader) place(at int) (line, column int) {
 }
 
 func (r *jsonReader) errorAt(at int, message string) error {
-	line, column := r.place(at)
+	line, column := r.lineOf(at)
 	return &problem.Error{Line: line, Column: column, Message: message}
 }
 
 // within counts a value, and returns an error where there are too many, or it is too deep.
 func (r *jsonReader) within(at, depth int) error {
 	if r.count++; r.count > maxValues {
-		return tooManyValues(r.place(at))
+		return tooManyValues(r.lineOf(at))
 	}
 	if depth > maxDepth {
 		return r.errorAt(at, fmt.Sprintf("values are nested deeper than %d levels", maxDepth))
@@ -95,7 +96,7 @@ func (r *jsonReader) value(depth int) (*Node, error) {
 		return nil, r.errorAt(min(at, len(r.src.Text)), "the JSON text ends too early")
 	}
 	n := &Node{Offset: at, Start: at, Flow: true}
-	n.Line, n.Column = r.place(at)
+	n.Line, n.Column = r.lineOf(at)
 	switch t := tok.(type) {
 	case string:
 		n.Value = t

@@ -171,7 +171,7 @@ func (c *collector) absent(row Row, id string, n *syntax.Node, path []int, at pl
 	}
 	c.t.refs = append(c.t.refs, &Reference{
 		Template: c.t, row: row, LogicalID: id, Name: row.path,
-		node: n, path: path, place: at, Local: ".", Absent: true, keyNode: c.keyNode,
+		node: n, path: path, placement: at, Local: ".", Absent: true, keyNode: c.keyNode,
 	})
 }
 

@@ -124,7 +124,7 @@ func (x *expander) entries(out, n *syntax.Node, inText bool) {
 		case k.Kind == syntax.Scalar && own[x.t.doc.Resolver.Identity(k)] != i:
 			if inText {
 				later := n.Keys[own[x.t.doc.Resolver.Identity(k)]]
-				line, column := x.t.place(later)
+				line, column := x.t.where(later)
 				x.t.warn(k, "the key %q stands twice in this mapping: the one in line %d, column %d, counts, and this one is left out", k.Value, line, column)
 				x.remove(n, i)
 			}
@@ -262,9 +262,9 @@ func (t *Template) expand(ctx context.Context) []error {
 // key that is given again, and where these are in the file.
 type expansion struct{ begin, end, from, to int }
 
-// place is where a value stands in the file as it was read: what an alias
-// stood for is where the alias is.
-func (t *Template) place(n *syntax.Node) (line, column int) {
+// where is the line and column of a value in the file as it was read: what an alias stood
+// for is where the alias is.
+func (t *Template) where(n *syntax.Node) (line, column int) {
 	i := sort.Search(len(t.expanded), func(i int) bool { return t.expanded[i].begin > n.Offset }) - 1
 	if i < 0 {
 		return t.file.Place(n.Offset)

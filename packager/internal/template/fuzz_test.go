@@ -206,7 +206,7 @@ func (p *packaging) compareLines(t *testing.T) {
 			if to, err = p.source.doc.End(r.node); err != nil {
 				t.Fatal(err)
 			}
-		} else if r.place == replaceValue && r.node.Kind == syntax.Scalar {
+		} else if r.placement == replaceValue && r.node.Kind == syntax.Scalar {
 			var err error
 			if _, to, err = r.node.Span(text); err != nil {
 				t.Fatal(err)
@@ -480,7 +480,7 @@ func (v *value) put(r *Reference, l Location) {
 			with(pair[0], want, &value{kind: yaml.ScalarNode, text: pair[1], ours: true})
 		}
 	}
-	switch r.place {
+	switch r.placement {
 	case replaceValue:
 		*v = *want
 	case replaceProperties:

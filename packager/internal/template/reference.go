@@ -24,9 +24,9 @@ type Reference struct {
 	LogicalID string
 	Name      string // the property's path below the resource's Properties
 
-	node  *syntax.Node // the value to rewrite, or the mapping that lacks it
-	path  []int        // child indices from the root to node
-	place placement
+	node      *syntax.Node // the value to rewrite, or the mapping that lacks it
+	path      []int        // child indices from the root to node
+	placement placement
 
 	Local    string // the path as written; "." where the property is absent
 	Absent   bool
@@ -53,7 +53,7 @@ func (r *Reference) IsNested() bool { return r.row.nested }
 func (r *Reference) WantsZip() bool { return r.row.zip }
 
 // Where is the line and column of the value, or of the mapping that lacks it.
-func (r *Reference) Where() (line, column int) { return r.Template.place(r.node) }
+func (r *Reference) Where() (line, column int) { return r.Template.where(r.node) }
 
 // Errorf returns an Error at the reference's place.
 func (r *Reference) Errorf(format string, args ...any) *problem.Error {

@@ -133,7 +133,7 @@ func (t *Template) replace(r *Reference, l Location) (change, error) {
 	n, c := r.node, change{node: r.node, path: r.path}
 	text, value := t.written(r, l)
 	property := t.doc.Key(r.row.path) + ": " + text
-	switch r.place {
+	switch r.placement {
 	case insertProperty:
 		c.entries = t.mappingOf(r.row.path, value)
 		c.edit = t.doc.InsertEntry(n, property)
@@ -172,7 +172,7 @@ func (t *Template) replace(r *Reference, l Location) (change, error) {
 func (t *Template) written(r *Reference, l Location) (text string, value *syntax.Node) {
 	single, pairs := r.row.form.value(l)
 	if pairs == nil {
-		inline := t.doc.JSON || r.node.Flow || r.place == insertProperties || r.place == replaceProperties
+		inline := t.doc.JSON || r.node.Flow || r.placement == insertProperties || r.placement == replaceProperties
 		text = t.doc.Quote(single, r.node, inline)
 		return text, &syntax.Node{Value: single, Plain: text == single}
 	}

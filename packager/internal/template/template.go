@@ -49,7 +49,7 @@ func (t *Template) errorf(n *syntax.Node, subject, format string, args ...any) *
 		File: t.Path, Subject: problem.OneLine(cut(subject, maxName)), Message: problem.OneLine(cut(fmt.Sprintf(format, args...), maxMessage)),
 	}
 	if n != nil {
-		e.Line, e.Column = t.place(n)
+		e.Line, e.Column = t.where(n)
 		e.Excerpt = t.file.Excerpt(e.Line, e.Column)
 	}
 	return e
