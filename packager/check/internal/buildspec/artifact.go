@@ -115,3 +115,14 @@ func (a Artifact) FromSource(file string) bool {
 		return err == nil && filepath.IsLocal(filepath.FromSlash(p))
 	})
 }
+
+// MayHold tells whether the artifact holds a file of this name, if the build has it.
+func (a Artifact) MayHold(file string) bool {
+	return slices.ContainsFunc(a.Patterns(), func(pattern document.Value) bool {
+		p := strings.TrimPrefix(pattern.Text(), "./")
+		if a.discardsPaths() {
+			p = path.Base(p)
+		}
+		return strings.Contains(p, "$") || glob.Match(p, file)
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/shell"
@@ -18,7 +19,6 @@ type reader struct {
 	parse     Parse
 	following []string // the scripts that are being read, one called by the other
 	commands  int      // that were read
-	fetches   bool     // a command brings in files whose names are not known
 }
 
 // A script is one that a build runs.
@@ -38,8 +38,11 @@ type effects struct {
 	reads     *document.File // a file that is none of the scripts' own
 	moves     bool           // it changes the working folder
 	setsMore  bool           // it may set variables whose names are not known
+	brings    bool           // it may bring in files whose names are not known
 	opaque    string         // what cannot be looked into, and may write a template; "" where all can
 	problem   *problem.Error
+	warning   *problem.Error
+	missing   *problem.Error // a script that it runs, and that is not there
 }
 
 // A call is one of a script, with what it was wrapped in taken off.
@@ -76,8 +79,23 @@ func (r *reader) command(v document.Value) {
 // cannotSee notes the first command that cannot be looked into.
 func (r *reader) cannotSee(command string, at document.Place) {
 	if r.Opaque == nil {
-		r.Opaque = &Opaque{command, at}
+		r.Opaque = &Opaque{inWords(command), at}
 	}
+}
+
+// brought notes the first command that may bring in files of unknown names.
+func (r *reader) brought(command string, at document.Place) {
+	if r.Brings == nil {
+		r.Brings = &Opaque{inWords(command), at}
+	}
+}
+
+// inWords is what a message calls a command, whose name only the build may know.
+func inWords(command string) string {
+	if strings.Contains(command, "*") {
+		return "this command"
+	}
+	return command
 }
 
 // script reads a script.
@@ -96,15 +114,17 @@ func (r *reader) calls(s script) {
 		return
 	}
 	r.SetsMore = r.SetsMore || s.read.ExportsUnknown()
-	r.makes(s.read, calls)
+	r.makes(s, calls)
 	for _, c := range calls {
 		if r.ctx.Err() != nil {
 			return
 		}
 		c.Words = unwrapped(c.Words)
 		one := call{c, s}
-		r.fetches = r.fetches || fetches(c)
-		r.apply(r.effects(one), one)
+		e := r.effects(one)
+		e.brings = e.brings || brings(c) || r.takesUnknown(c)
+		r.Relocates = r.Relocates || relocates(c)
+		r.apply(e, one)
 	}
 }
 
@@ -136,6 +156,12 @@ func (r *reader) apply(e effects, c call) {
 	if e.problem != nil {
 		r.Problems = append(r.Problems, e.problem)
 	}
+	if e.warning != nil {
+		r.Warnings = append(r.Warnings, e.warning)
+	}
+	if e.missing != nil {
+		r.Missing = append(r.Missing, e.missing)
+	}
 	if e.packaging != nil {
 		r.Packagings = append(r.Packagings, *e.packaging)
 	}
@@ -147,6 +173,9 @@ func (r *reader) apply(e effects, c call) {
 	}
 	if e.opaque != "" {
 		r.cannotSee(e.opaque, c.place())
+	}
+	if e.brings {
+		r.brought(c.Words[0].String(), c.place())
 	}
 	for i := packagings; i < len(r.Packagings) && c.Maybe; i++ {
 		r.Packagings[i].Maybe = true
@@ -173,16 +202,24 @@ func (r *reader) run(s script) {
 }
 
 // makes notes the files that a script's commands may make.
-func (r *reader) makes(s *shell.Script, calls []shell.Call) {
-	for _, name := range s.Writes() {
+func (r *reader) makes(s script, calls []shell.Call) {
+	for _, name := range s.read.Writes() {
 		r.made[path.Base(name.String())] = true
+		if name.Base().Unknown() {
+			r.brought("a redirection", s.file.At(s.above+1, 1))
+		}
+	}
+	for _, d := range s.read.Documents() {
+		r.written[path.Clean(d.Name)] = d.Text
 	}
 	for _, c := range calls {
 		if c.Program().Is("chmod", "ls", "cat", "echo", "test", "[", "bash", "sh", "source", ".", "rm") || isOtherPackaging(c) {
 			continue // these make no file
 		}
 		for _, word := range c.Arguments() {
-			r.made[path.Base(word.String())] = true
+			for _, name := range namesIn(c.Program().String(), word) {
+				r.made[name] = true
+			}
 		}
 	}
 }
