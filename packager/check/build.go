@@ -22,8 +22,8 @@ type buildCheck struct {
 	action    codepipeline.Action
 	project   *codepipeline.Project
 	variables []codepipeline.Variable
-	doubtful  bool              // the buildspec may be another build's
-	inline    bool              // the buildspec stands in the template
+	doubtful  bool // the buildspec may be another build's
+	inline    bool // the buildspec stands in the template
 	origin    codepipeline.Origin
 	spec      codepipeline.Text // the buildspec's path, where the template names one
 	specAt    document.Value
@@ -156,9 +156,13 @@ func (b *buildCheck) wanted() (m missing, found bool) {
 	for _, d := range b.Deploys {
 		name, file, ok := b.Default(d.Config.Get("TemplatePath")).Cut("::")
 		artifact := b.build.Artifact(name.String())
-		if ok && file.Readable() && file.Fixed() && slices.Contains(b.action.Outputs, name.String()) && !b.build.Makes(file.String()) &&
-			!artifact.FromSource(file.String()) && !(b.arrives() && artifact.MayHold(file.String())) &&
-			!(b.build.Relocates && b.hasFile(path.Base(file.String()))) {
+		if !ok || !file.Readable() || !file.Fixed() || !slices.Contains(b.action.Outputs, name.String()) {
+			continue
+		}
+		seen := b.build.Makes(file.String()) || artifact.FromSource(file.String()) ||
+			b.arrives() && artifact.MayHold(file.String()) ||
+			b.build.Relocates && b.hasFile(path.Base(file.String()))
+		if !seen {
 			return missing{b, delivery{name.String(), artifact, artifact.Holds(b.templates)}, d, file.String()}, true
 		}
 	}

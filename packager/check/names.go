@@ -19,7 +19,7 @@ func (c *checker) checkProvider(a codepipeline.Action) {
 	all := codepipeline.Providers()
 	switch near := nearest(a.Provider, all); {
 	case slices.Contains(all, a.Provider):
-	case near != "":
+	case near != "" && len(a.Provider) > 3: // ECS and EKS are one letter apart
 		c.fail(at.Problem(a.Name, "there is "+near, "AWS has no provider %q", a.Provider))
 	case a.Owner != "":
 		c.warn(at.Problem(a.Name, "is the Owner ThirdParty or Custom?", "AWS has no provider %q, as far as check knows", a.Provider))

@@ -25,12 +25,12 @@ func brings(c shell.Call) bool {
 	case "tar", "bsdtar":
 		return extracts(words) && !isOutside(valueOf(words, "-C", "--directory"))
 	case "cp", "mv", "ln", "rsync":
-		return !copiesTo(c).Base().Known() || slices.ContainsFunc(words, func(w shell.Text) bool { return isRemote(w) })
+		return !copiesTo(c).Base().Known() || slices.ContainsFunc(words, isRemote)
 	case "tee", "gunzip", "gzip", "bunzip2", "bzip2", "unxz", "xz", "gpg":
 		return slices.ContainsFunc(words, hasUnknownName)
 	case "git":
-		return slices.ContainsFunc(words, func(w shell.Text) bool { return w.Is(changingParts()...) }) &&
-			!(c.Has("clone") && isOutside(last))
+		changes := slices.ContainsFunc(words, func(w shell.Text) bool { return w.Is(changingParts()...) })
+		return changes && (!c.Has("clone") || !isOutside(last))
 	case "aws":
 		return downloads(words)
 	case "curl":
@@ -121,13 +121,16 @@ func copiesTo(c shell.Call) shell.Text {
 	return c.Words[len(c.Words)-1]
 }
 
-// takesUnknown tells whether a call copies a folder that is not in the repository, so
-// that nobody knows which files it holds.
+// takesUnknown tells whether a call copies a folder that is not known or not in the
+// repository, so that nobody knows which files it holds.
 func (r *reader) takesUnknown(c shell.Call) bool {
 	folders := !c.Program().Is("cp") || hasFlag(c.Arguments(), "rRa", "--recursive", "--archive")
 	return relocates(c) && slices.ContainsFunc(c.Words[1:len(c.Words)-1], func(w shell.Text) bool {
-		from, _, star := strings.Cut(w.String(), "*")
-		if star {
+		from, rest, star := strings.Cut(w.String(), "*")
+		switch {
+		case star && from == "": // a variable, or the shell's own star
+			return slices.Contains([]string{"", ".", ".yaml", ".yml", ".json", ".template"}, path.Ext(rest))
+		case star:
 			from = path.Dir(from + "x")
 		}
 		_, err := os.Stat(filepath.Join(r.root, filepath.FromSlash(from)))

@@ -44,7 +44,7 @@ func (r *reader) inline(c call) (effects, bool) {
 	if err != nil || !text.Known() || !r.mayRun(name) {
 		return effects{opaque: what}, true
 	}
-	return effects{runs: []script{{name: name, read: read, file: document.Embedded(c.place(), text.String())}}}, true
+	return effects{runs: []script{{name: name, read: read, file: document.Embedded(c.place(), text.String()), outer: c.read}}}, true
 }
 
 // scriptFile reads a script of the repository.
@@ -95,6 +95,9 @@ func (r *reader) missing(c call, name string) (sure, unsure *problem.Error) {
 	installed := err != nil && (path.Ext(name) != ".sh" || slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool {
 		return slices.Contains([]string{"node_modules", "vendor", "venv", ".venv", "env", ".bundle"}, part)
 	}))
+	if modules, err := document.ReadText(r.root, ".gitmodules"); err == nil {
+		installed = installed || strings.Contains(modules.Text(), path.Dir(path.Clean(name)))
+	}
 	if r.Brings != nil || r.Opaque != nil || installed || strings.HasPrefix(name, "~") {
 		return nil, nil
 	}
@@ -104,7 +107,8 @@ func (r *reader) missing(c call, name string) (sure, unsure *problem.Error) {
 // function reads a call of the script's own function, whose commands are calls of
 // the script, too.
 func (r *reader) function(c call) (effects, bool) {
-	return effects{}, c.read.Defines(c.Words[0].String())
+	name := c.Words[0].String()
+	return effects{}, c.read.Defines(name) || c.outer != nil && c.outer.Defines(name)
 }
 
 // npmScript reads a script of package.json, with those that npm runs before and

@@ -26,9 +26,10 @@ type script struct {
 	name    string // of which no script is read again while it is being read
 	read    *shell.Script
 	file    *document.File
-	above   int  // the lines of the file that stand before it
-	sourced bool // its variables stay when it ends
-	apart   bool // the folder that it changes to ends with it
+	above   int           // the lines of the file that stand before it
+	sourced bool          // its variables stay when it ends
+	apart   bool          // the folder that it changes to ends with it
+	outer   *shell.Script // whose functions it has, too; nil where it stands alone
 }
 
 // effects are what one call does to a build.
@@ -203,13 +204,16 @@ func (r *reader) run(s script) {
 
 // makes notes the files that a script's commands may make.
 func (r *reader) makes(s script, calls []shell.Call) {
+	documents := s.read.Documents()
 	for _, name := range s.read.Writes() {
+		delete(r.written, path.Clean(name.String())) // more is added to it
+		documents = slices.DeleteFunc(documents, func(d shell.Document) bool { return r.made[path.Base(d.Name)] && name.Is(d.Name) })
 		r.made[path.Base(name.String())] = true
 		if name.Base().Unknown() {
 			r.brought("a redirection", s.file.At(s.above+1, 1))
 		}
 	}
-	for _, d := range s.read.Documents() {
+	for _, d := range documents {
 		r.written[path.Clean(d.Name)] = d.Text
 	}
 	for _, c := range calls {
