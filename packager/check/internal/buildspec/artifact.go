@@ -23,11 +23,11 @@ type Artifact struct {
 // Artifact is the one of this name: a secondary one, or else the primary one, which
 // the pipeline may call as it likes.
 func (b *Build) Artifact(name string) Artifact {
-	section := b.Spec.Root.Get("artifacts")
+	section := b.Spec.Root.GetInAnyCase("artifacts")
 	if own := section.Get("secondary-artifacts", name); own.Exists() {
 		section = own
 	}
-	return Artifact{section.Get("files"), section, b.root}
+	return Artifact{section.GetInAnyCase("files"), section, b.root}
 }
 
 // maxPatterns bounds what is read of a list of files, as aliases can make much of

@@ -79,7 +79,7 @@ func Read(ctx context.Context, spec *document.File, o Options) *Build {
 	}
 	b.checkSchema(ctx, o.Batch)
 	r := reader{Build: b, ctx: ctx, parse: o.Parse}
-	phases := spec.Root.Get("phases")
+	phases := spec.Root.GetInAnyCase("phases")
 	switch batch := spec.Root.Get("batch"); {
 	case batch.Exists() && o.Batch: // each build of a batch has a buildspec of its own
 		r.cannotSee("a batch", batch.Place())
@@ -92,7 +92,7 @@ func Read(ctx context.Context, spec *document.File, o Options) *Build {
 	}
 	for _, phase := range phaseNames() {
 		for _, list := range []string{"commands", "finally"} {
-			for _, command := range phases.Get(phase, list).List() {
+			for _, command := range phases.GetInAnyCase(phase).GetInAnyCase(list).List() {
 				r.command(command)
 			}
 		}
