@@ -145,10 +145,17 @@ func (r *reader) npmScript(c call) (effects, bool) {
 // runsAtInstall tells whether a package.json of the repository may have one of these
 // scripts.
 func (r *reader) runsAtInstall(parts []string) bool {
-	found, all := document.Find(r.root, "package.json")
-	return !all || slices.ContainsFunc(found[:min(len(found), maxScripts*maxScripts)], func(name string) bool {
-		f, err := document.ReadText(r.root, name)
-		return err != nil || slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(f.Text(), `"`+part+`"`) })
+	if r.packages == nil {
+		r.packages = []string{""}
+		found, _ := document.Find(r.root, "package.json")
+		for _, name := range found[:min(len(found), 50)] {
+			if f, err := document.ReadText(r.root, name); err == nil {
+				r.packages = append(r.packages, f.Text())
+			}
+		}
+	}
+	return slices.ContainsFunc(r.packages, func(text string) bool {
+		return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, `"`+part+`"`) })
 	})
 }
 

@@ -19,6 +19,7 @@ type reader struct {
 	parse     Parse
 	following []string // the scripts that are being read, one called by the other
 	commands  int      // that were read
+	packages  []string // the texts of the repository's package.json, once they are asked for
 }
 
 // A script is one that a build runs.
@@ -123,7 +124,7 @@ func (r *reader) calls(s script) {
 		c.Words = unwrapped(c.Words)
 		one := call{c, s}
 		e := r.effects(one)
-		e.brings = e.brings || brings(c) || r.takesUnknown(c)
+		e.brings = e.brings || r.Brings == nil && (brings(c) || r.takesUnknown(c))
 		r.Relocates = r.Relocates || relocates(c)
 		r.apply(e, one)
 	}
