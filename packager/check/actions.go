@@ -23,8 +23,14 @@ func (c *checker) checkActions() {
 		c.checkInputs(a, made)
 		c.checkMentions(a)
 		c.checkRegion(a)
+		c.checkProvider(a)
+	}
+	for _, a := range c.Builds {
+		c.checkPrimary(a)
+		c.checkProjectName(a)
 	}
 	for _, a := range c.Deploys {
+		c.checkMode(a)
 		c.checkTemplatePath(a)
 		c.checkDestinations(a)
 	}

@@ -22,7 +22,9 @@ type buildCheck struct {
 	action    codepipeline.Action
 	project   *codepipeline.Project
 	variables []codepipeline.Variable
-	doubtful  bool              // the buildspec may be another build's
+	doubtful  bool // the buildspec may be another build's
+	inline    bool // the buildspec stands in the template
+	origin    codepipeline.Origin
 	spec      codepipeline.Text // the buildspec's path, where the template names one
 	specAt    document.Value
 	build     *buildspec.Build // nil where the buildspec cannot be read here
@@ -46,7 +48,7 @@ func (b *buildCheck) fail(e *problem.Error) {
 
 // checkBuild does nothing where the project is not in the template.
 func (c *checker) checkBuild(ctx context.Context, a codepipeline.Action) {
-	b := buildCheck{checker: c, action: a, project: c.ProjectOf(a)}
+	b := buildCheck{checker: c, action: a, project: c.ProjectOf(a), origin: c.OriginOf(a)}
 	if b.project == nil {
 		return
 	}
@@ -54,7 +56,7 @@ func (c *checker) checkBuild(ctx context.Context, a codepipeline.Action) {
 	b.variables = c.Variables(b.project, a)
 	if spec := b.findBuildspec(); spec != nil {
 		b.build = buildspec.Read(ctx, spec, buildspec.Options{
-			Root: c.root, Environ: environ(b.variables), Windows: b.project.Windows, Parse: parser(c.options.Parse),
+			Root: c.root, Environ: environ(b.variables), Windows: b.project.Windows, Batch: c.RunsBatch(a), Parse: parser(c.options.Parse),
 		})
 	}
 	b.checkVariables()
@@ -74,9 +76,14 @@ func (b *buildCheck) checkOutcome() {
 		set = append(set, name+"=")
 	}
 	b.templates = b.build.Templates(region.OfVariables(set))
-	b.doubtful = b.doubtful && !b.someDeploy(b.isMeant)
+	b.doubtful = b.doubtful && (b.arrives() || !b.someDeploy(b.isMeant))
 	for _, e := range b.build.Problems {
 		b.fail(e)
+	}
+	for _, e := range b.build.Missing {
+		if !b.arrives() {
+			b.fail(e)
+		}
 	}
 	for _, e := range b.build.Warnings {
 		b.warn(e)
@@ -84,6 +91,20 @@ func (b *buildCheck) checkOutcome() {
 	b.checkReads()
 	b.checkPackagings()
 	b.checkDeploys()
+}
+
+// arrives tells whether the build may get files that are not in the folder which is
+// checked, as nothing shows that this is what it runs in: a buildspec of that folder
+// does, where the build runs in the pipeline's one source, and so does a script.
+func (b *buildCheck) arrives() bool {
+	shown := len(b.build.Files) > 1 || b.options.Buildspec != ""
+	switch b.origin {
+	case codepipeline.FromElsewhere:
+		return true
+	case codepipeline.FromSomeSource:
+		return !shown
+	}
+	return b.inline && !shown
 }
 
 // isMeant tells whether a deploy action takes a file from the build that the
@@ -129,14 +150,23 @@ func parser(parse func([]string) (Command, error)) buildspec.Parse {
 	}
 }
 
-// isWanted tells whether a deploy action takes a file from the build that nothing is
-// seen to make.
-func (b *buildCheck) isWanted() bool {
-	return b.someDeploy(func(d codepipeline.Action) bool {
-		artifact, file, ok := b.Default(d.Config.Get("TemplatePath")).Cut("::")
-		return ok && file.Readable() && file.Fixed() && slices.Contains(b.action.Outputs, artifact.String()) &&
-			!b.build.Makes(file.String()) && !b.build.Artifact(artifact.String()).FromSource(file.String())
-	})
+// wanted is the first file that a deploy action takes from the build and that nothing
+// is seen to make, with that action.
+func (b *buildCheck) wanted() (m missing, found bool) {
+	for _, d := range b.Deploys {
+		name, file, ok := b.Default(d.Config.Get("TemplatePath")).Cut("::")
+		artifact := b.build.Artifact(name.String())
+		if !ok || !file.Readable() || !file.Fixed() || !slices.Contains(b.action.Outputs, name.String()) {
+			continue
+		}
+		seen := b.build.Makes(file.String()) || artifact.FromSource(file.String()) ||
+			b.arrives() && artifact.MayHold(file.String()) ||
+			b.build.Relocates && b.hasFile(path.Base(file.String()))
+		if !seen {
+			return missing{b, delivery{name.String(), artifact, artifact.Holds(b.templates)}, d, file.String()}, true
+		}
+	}
+	return missing{}, false
 }
 
 // checkPackagings holds the commands that package against the variables.
@@ -146,16 +176,52 @@ func (b *buildCheck) checkPackagings() {
 		stored = stored || !p.DryRun
 		b.checkBuckets(p)
 	}
+	wanted, found := b.wanted()
 	switch {
-	case len(b.build.Packagings) == 0 && b.isWanted():
-		if o := b.build.Opaque; o != nil {
-			b.warn(o.Place.Problem("", "", "check cannot see what %s does, so it does not know which templates the build writes", o.Command))
-		} else {
-			b.fail(b.build.Spec.Root.Get("phases").Problem("phases", "run mrpackage after the build", "no command packages the template"))
-		}
+	case len(b.build.Packagings) == 0 && found:
+		b.notWritten(wanted)
 	case len(b.build.Packagings) > 0 && !stored && b.build.Opaque == nil:
 		b.fail(b.build.Packagings[0].Place.Problem("", "", "with --dry-run nothing is stored, and no stack can be deployed"))
 	}
+}
+
+// hasFile tells whether the repository may have a file of this name, in whatever
+// folder.
+func (b *buildCheck) hasFile(name string) bool {
+	found, all := document.Find(b.root, name)
+	return len(found) > 0 || !all
+}
+
+// notWritten tells that nothing is seen to write a file that a deploy action asks for.
+func (b *buildCheck) notWritten(m missing) {
+	opaque, brings := b.build.Opaque, b.build.Brings
+	switch {
+	case opaque != nil && len(b.build.Missing) > 0 && !b.arrives():
+		// The script that is missing is told.
+	case opaque != nil:
+		b.warn(opaque.Place.Problem("", "", "check cannot see what %s does, so it does not know which templates the build writes", opaque.Command))
+	case brings != nil:
+		b.warn(brings.Place.Problem("", "", "check cannot see which files %s brings, and nothing else writes %s, which %s takes from the build",
+			brings.Command, m.file, m.deploy.Name))
+	default:
+		hint := ""
+		if near := m.from.similarFile(m.file); near != "" {
+			hint = "the artifact holds " + near
+		} else if b.usesMrpackage() {
+			hint = "run mrpackage after the build"
+		}
+		at := b.build.Spec.Root.Get("phases")
+		if !at.Exists() {
+			at = b.build.Spec.Root
+		}
+		b.fail(at.Problem("phases", hint, "nothing writes %s, which %s takes from the build", m.file, m.deploy.Name))
+	}
+}
+
+// usesMrpackage tells whether the build is one for mrpackage.
+func (b *buildCheck) usesMrpackage() bool {
+	return slices.ContainsFunc(b.variables, func(v codepipeline.Variable) bool { return region.NamesBucket(v.Name) }) ||
+		slices.ContainsFunc(b.build.Files, func(f *document.File) bool { return strings.Contains(f.Text(), "mrpackage") })
 }
 
 // checkBuckets tells whether each region of a packaging has a bucket, and one of its

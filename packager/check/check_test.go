@@ -89,7 +89,6 @@ func TestFindingsAreSortedAndToldOnce(t *testing.T) {
 		told = append(told, fmt.Sprint(err))
 	}
 	want := []string{
-		"pipeline.yaml:7:54: Project: US_EAST_1_ARTIFACT_BUCKET is a bucket of us-west-2: code-us-west-2",
 		"pipeline.yaml:8:54: Project: US_EAST_1_ARTIFACT_BUCKET and US_WEST_2_ARTIFACT_BUCKET are one bucket: code-us-west-2",
 		"pipeline.yaml:36:23: West: the build packages for us-east-1, and not for us-west-2",
 		"pipeline.yaml:67:23: West: the build packages for us-east-1, and not for us-west-2",

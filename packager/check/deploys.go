@@ -140,7 +140,7 @@ func (b *buildCheck) checkTemplate(d codepipeline.Action, from delivery, file co
 // package for: CodeBuild fails where a listed file is not there.
 func (b *buildCheck) checkPatterns(artifact buildspec.Artifact) {
 	regions, all := b.built()
-	if !all {
+	if !all || b.arrives() {
 		return
 	}
 	for _, pattern := range artifact.Patterns() {

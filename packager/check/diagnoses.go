@@ -37,6 +37,7 @@ func diagnoses() []diagnosis {
 		{reason: "a command may make it", find: missing.mayBeMade},
 		{reason: "it is there, in a folder", find: missing.inFolder},
 		{reason: "it is written, and not handed over", find: missing.notListed},
+		{reason: "it may arrive in the build's input", find: missing.inInput},
 		{reason: "the build leaves its region out", find: missing.notBuilt},
 		{reason: "it may be one of the source", find: missing.inSource},
 		{reason: "a build of the batch may hand it over", find: missing.inBatch},
@@ -137,9 +138,13 @@ func (m missing) inSource() (*problem.Error, bool) {
 	return nil, m.from.artifact.FromSource(m.file)
 }
 
+func (m missing) inInput() (*problem.Error, bool) {
+	return nil, m.arrives() && m.from.artifact.MayHold(m.file)
+}
+
 // inBatch: each build of a batch hands over files of its own.
 func (m missing) inBatch() (*problem.Error, bool) {
-	return nil, !m.from.artifact.Files.Exists() && m.build.Spec.Root.Get("batch").Exists()
+	return nil, !m.from.artifact.Files.Exists() && m.build.Spec.Root.Get("batch").Exists() && m.RunsBatch(m.action)
 }
 
 func (m missing) nothingListed() (*problem.Error, bool) {
@@ -151,7 +156,7 @@ func (m missing) nothingListed() (*problem.Error, bool) {
 }
 
 func (m missing) perhapsMade() (*problem.Error, bool) {
-	if m.build.Opaque == nil {
+	if m.build.Opaque == nil && m.build.Brings == nil {
 		return nil, false
 	}
 	return m.notMade()
@@ -164,6 +169,9 @@ func (m missing) notMade() (*problem.Error, bool) {
 		if hint == "" && t.Region.String() == to {
 			hint = fmt.Sprintf("for %s it writes %s", to, t.Path)
 		}
+	}
+	if near := m.from.similarFile(m.file); hint == "" && near != "" {
+		hint = "it hands over " + near
 	}
 	return m.problem(hint, "the build hands over no file %s", m.file), true
 }

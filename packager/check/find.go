@@ -40,9 +40,10 @@ func (b *buildCheck) findBuildspec() *document.File {
 		b.warn(at.Problem(b.project.LogicalID, assuming(nameHint, text), "check cannot read this buildspec, so it does not know what the build does"))
 		return nil
 	case inline:
+		b.inline = true
 		return b.orFail(b.inlineBuildspec(text))
 	}
-	b.doubtful, b.spec, b.specAt = path.Clean(text.String()) == standard, text, at
+	b.doubtful, b.spec, b.specAt = path.Clean(text.String()) == standard || b.origin != codepipeline.FromSource, text, at
 	return b.readBuildspec(at, text.String(), text)
 }
 
@@ -73,6 +74,8 @@ func (b *buildCheck) readBuildspec(at document.Value, name string, text codepipe
 	switch {
 	case err == nil:
 		return f
+	case errors.As(err, &unreadable) && b.specAt.Exists() && b.project.Source == "CODEPIPELINE" && b.origin == codepipeline.FromSource:
+		b.checker.fail(unreadable) // whatever repository it is of, no build can run it
 	case errors.As(err, &unreadable):
 		b.fail(unreadable)
 	case !errors.Is(err, os.ErrNotExist):

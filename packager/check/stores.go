@@ -25,6 +25,7 @@ const (
 // checkStores holds the artifact stores against the actions' regions, and against
 // each other.
 func (c *checker) checkStores() {
+	c.checkStoreKinds()
 	if c.Single.Exists() {
 		c.checkSingle()
 	}
@@ -46,6 +47,18 @@ func (c *checker) checkStores() {
 	c.checkUnused()
 }
 
+// checkStoreKinds finds a pipeline that has both an artifact store for all regions and
+// one for each, or none: CodePipeline wants one of them.
+func (c *checker) checkStoreKinds() {
+	const hint = "CodePipeline takes either, and not both"
+	switch one, several := c.Single.Exists(), c.Several.Exists(); {
+	case c.Single.Get("Location").Exists() && len(c.Several.Items()) > 0: // and none of them is an Fn::If
+		c.fail(c.Several.Problem("ArtifactStores", hint, "the pipeline has ArtifactStore, too"))
+	case !one && !several && !c.Open && len(c.Actions) > 0:
+		c.fail(c.At.Problem(c.At.Text(), "add ArtifactStores, with a bucket for each region", "the pipeline has no artifact store"))
+	}
+}
+
 // checkLocation holds a store's bucket against its region, and against the stores
 // before it.
 func (c *checker) checkLocation(s codepipeline.Store, regions map[string]string) {
@@ -54,14 +67,11 @@ func (c *checker) checkLocation(s codepipeline.Store, regions map[string]string)
 		c.fail(s.LocationAt.Problem("ArtifactStores", subHint, asItStands, bucket))
 		return
 	}
-	if other := region.Other(bucket, own); other != "" {
-		c.fail(s.LocationAt.Problem("ArtifactStores", "the bucket must be in the store's own region",
-			"the artifact store of %s is a bucket of %s: %s", own, other, bucket))
-	} else if other := regions[bucket]; other != "" && s.Region.Fixed() && other != own && !c.Varies {
+	if other := regions[bucket]; other != "" && s.Region.Fixed() && other != own && !c.Varies {
 		c.fail(s.LocationAt.Problem("ArtifactStores", oneRegion, "the artifact stores of %s and %s are one bucket: %s", other, own, bucket))
-	} else if text := c.Default(s.LocationAt); region.Other(text.String(), own) != "" {
+	} else if text := c.Default(s.LocationAt); region.Other(text.String(), own) != "" { // a name may say anything
 		c.warn(s.LocationAt.Problem("ArtifactStores", assuming("the bucket must be in the store's own region", text),
-			"the artifact store of %s is a bucket of %s: %s", own, region.Other(text.String(), own), text))
+			"the bucket of %s is named after %s: %s", own, region.Other(text.String(), own), text))
 	}
 	regions[bucket] = ""
 	if s.Region.Fixed() {

@@ -44,7 +44,7 @@ func (b *buildCheck) checkVariables() {
 func (b *buildCheck) checkValue(v codepipeline.Variable, own string, buckets map[string]string) {
 	bucket, store := v.Value.String(), b.store(own)
 	tell, at, hint, message := b.checker.fail, v.ValueAt, "", ""
-	switch other := region.Other(bucket, own); {
+	switch {
 	case bucket == "":
 		if !b.readsVariables() {
 			return
@@ -52,9 +52,6 @@ func (b *buildCheck) checkValue(v codepipeline.Variable, own string, buckets map
 		at, message = v.At, v.Name+" is empty"
 	case codepipeline.Unfilled(v.ValueAt):
 		hint, message = subHint, fmt.Sprintf(asItStands, bucket)
-	case other != "":
-		hint = "CloudFormation takes code from a bucket in the stack's own region only"
-		message = fmt.Sprintf("%s is a bucket of %s: %s", v.Name, other, bucket)
 	case buckets[bucket] != "":
 		hint, message = oneRegion, fmt.Sprintf("%s and %s are one bucket: %s", buckets[bucket], v.Name, bucket)
 	case store != nil && !store.Location.Empty() && store.Location.String() != bucket && region.Other(store.Location.String(), own) == "":
@@ -62,7 +59,7 @@ func (b *buildCheck) checkValue(v codepipeline.Variable, own string, buckets map
 	case region.Other(b.defaultOf(v).String(), own) != "":
 		text := b.defaultOf(v)
 		tell, hint = b.warn, assuming("CloudFormation takes code from a bucket in the stack's own region only", text)
-		message = fmt.Sprintf("%s is a bucket of %s: %s", v.Name, region.Other(text.String(), own), text)
+		message = fmt.Sprintf("the bucket of %s is named after %s: %s", v.Name, region.Other(text.String(), own), text)
 	default:
 		return
 	}

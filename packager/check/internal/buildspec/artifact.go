@@ -23,11 +23,11 @@ type Artifact struct {
 // Artifact is the one of this name: a secondary one, or else the primary one, which
 // the pipeline may call as it likes.
 func (b *Build) Artifact(name string) Artifact {
-	section := b.Spec.Root.Get("artifacts")
+	section := b.Spec.Root.GetInAnyCase("artifacts")
 	if own := section.Get("secondary-artifacts", name); own.Exists() {
 		section = own
 	}
-	return Artifact{section.Get("files"), section, b.root}
+	return Artifact{section.GetInAnyCase("files"), section, b.root}
 }
 
 // maxPatterns bounds what is read of a list of files, as aliases can make much of
@@ -113,5 +113,16 @@ func (a Artifact) FromSource(file string) bool {
 	return slices.ContainsFunc(paths, func(p string) bool {
 		_, err := os.Stat(filepath.Join(a.root, filepath.FromSlash(p)))
 		return err == nil && filepath.IsLocal(filepath.FromSlash(p))
+	})
+}
+
+// MayHold tells whether the artifact holds a file of this name, if the build has it.
+func (a Artifact) MayHold(file string) bool {
+	return slices.ContainsFunc(a.Patterns(), func(pattern document.Value) bool {
+		p := strings.TrimPrefix(pattern.Text(), "./")
+		if a.discardsPaths() {
+			p = path.Base(p)
+		}
+		return strings.Contains(p, "$") || glob.Match(p, file)
 	})
 }

@@ -23,16 +23,20 @@ type Build struct {
 	Environ    map[string]shell.Text
 	Packagings []Packaging
 	Opaque     *Opaque // the first of what cannot be looked into; nil where all can
+	Brings     *Opaque // the first of what may bring in files of unknown names; nil where nothing does
 	Moves      bool    // it changes its working folder
+	Relocates  bool    // it may put files of the repository into other folders
 	SetsMore   bool    // it may set variables whose names are not known
 	Problems   []*problem.Error
 	Warnings   []*problem.Error
+	Missing    []*problem.Error // scripts that it runs and that are not in the folder that is checked
 
-	root string          // the folder that it runs in
-	made map[string]bool // names of files that a command may make
+	root    string            // the folder that it runs in
+	made    map[string]bool   // names of files that a command may make
+	written map[string]string // files whose whole text stands in the commands, by their paths
 }
 
-// Opaque is a command that cannot be looked into, and that may write a template.
+// Opaque is a command of which it cannot be seen whether it writes a template.
 type Opaque struct {
 	Command string
 	Place   document.Place
@@ -46,6 +50,7 @@ type Options struct {
 	Root    string // the top of the repository, which it runs in
 	Environ map[string]shell.Text
 	Windows bool
+	Batch   bool // it may run as a batch
 	Parse   Parse
 }
 
@@ -56,7 +61,7 @@ const maxCommands = 10_000
 func Read(ctx context.Context, spec *document.File, o Options) *Build {
 	b := &Build{
 		Spec: spec, Files: []*document.File{spec}, Environ: make(map[string]shell.Text),
-		root: o.Root, made: make(map[string]bool),
+		root: o.Root, made: make(map[string]bool), written: make(map[string]string),
 	}
 	env := spec.Root.Get("env")
 	for _, v := range env.Get("variables").Pairs() {
@@ -69,11 +74,14 @@ func Read(ctx context.Context, spec *document.File, o Options) *Build {
 		}
 	}
 	b.Environ["CODEBUILD_SRC_DIR"] = shell.Pattern(".")
-	b.checkSchema(ctx)
+	if _, set := b.Environ["HOME"]; !set {
+		b.Environ["HOME"] = shell.Pattern("/root")
+	}
+	b.checkSchema(ctx, o.Batch)
 	r := reader{Build: b, ctx: ctx, parse: o.Parse}
-	phases := spec.Root.Get("phases")
+	phases := spec.Root.GetInAnyCase("phases")
 	switch batch := spec.Root.Get("batch"); {
-	case batch.Exists(): // each build of a batch has a buildspec of its own
+	case batch.Exists() && o.Batch: // each build of a batch has a buildspec of its own
 		r.cannotSee("a batch", batch.Place())
 	case isWindows(env.Get("shell").Text(), o.Windows):
 		r.cannotSee("a Windows shell", phases.Place())
@@ -84,7 +92,7 @@ func Read(ctx context.Context, spec *document.File, o Options) *Build {
 	}
 	for _, phase := range phaseNames() {
 		for _, list := range []string{"commands", "finally"} {
-			for _, command := range phases.Get(phase, list).List() {
+			for _, command := range phases.GetInAnyCase(phase).GetInAnyCase(list).List() {
 				r.command(command)
 			}
 		}

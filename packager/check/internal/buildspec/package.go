@@ -83,7 +83,7 @@ func (r *reader) otherPackaging(c call) (effects, bool) {
 	to := p.Regions[0].String()
 	if other := region.Other(bucket, to); other != "" {
 		const hint = "CloudFormation takes code from a bucket in the stack's own region only"
-		e.problem = p.Place.Problem(to, hint, "this stores code in a bucket of %s", other)
+		e.warning = p.Place.Problem(to, hint, "this stores code in a bucket that is named after %s", other)
 	}
 	return e, true
 }

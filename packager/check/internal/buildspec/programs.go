@@ -27,12 +27,37 @@ func unwrapped(words []shell.Text) []shell.Text {
 				return words
 			}
 			return append([]shell.Text{shell.Pattern(program)}, words[3:]...)
+		case "find":
+			return executed(words)
 		default:
 			return words
 		}
 		words = words[1:]
 	}
 	return words
+}
+
+// executed is the command that find runs for each file, whose name only the build
+// knows; find's own words, where it runs none.
+func executed(words []shell.Text) []shell.Text {
+	at := slices.IndexFunc(words, func(w shell.Text) bool { return w.Is("-exec", "-execdir", "-ok", "-okdir") })
+	if at < 0 || at+1 == len(words) {
+		return words
+	}
+	var command []shell.Text
+	for _, w := range words[at+1:] {
+		if w.Is(";", "+") {
+			break
+		}
+		if w.Is("{}") {
+			w = shell.Unknown()
+		}
+		command = append(command, w)
+	}
+	if len(command) == 0 {
+		return words
+	}
+	return command
 }
 
 // isHarmless tells whether a call writes no template but one that its words name, as
@@ -184,21 +209,4 @@ func harmlessParts(program string) []string {
 		return []string{"lock", "pip", "python", "sync", "tool", "venv"}
 	}
 	return nil
-}
-
-// fetches tells whether a call brings in files whose names are not its words.
-func fetches(c shell.Call) bool {
-	switch c.Program().String() {
-	case "unzip":
-		return true
-	case "git":
-		return len(c.Words) > 1 && c.Words[1].Is("clone", "submodule", "pull", "checkout")
-	case "tar":
-		return !slices.ContainsFunc(c.Words, func(w shell.Text) bool {
-			return w.Is("-C") || strings.HasPrefix(w.String(), "--directory")
-		})
-	case "aws":
-		return c.Has("s3") || c.Has("s3api")
-	}
-	return false
 }

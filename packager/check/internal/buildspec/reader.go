@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/shell"
@@ -18,7 +19,7 @@ type reader struct {
 	parse     Parse
 	following []string // the scripts that are being read, one called by the other
 	commands  int      // that were read
-	fetches   bool     // a command brings in files whose names are not known
+	packages  []string // the texts of the repository's package.json, once they are asked for
 }
 
 // A script is one that a build runs.
@@ -26,9 +27,10 @@ type script struct {
 	name    string // of which no script is read again while it is being read
 	read    *shell.Script
 	file    *document.File
-	above   int  // the lines of the file that stand before it
-	sourced bool // its variables stay when it ends
-	apart   bool // the folder that it changes to ends with it
+	above   int           // the lines of the file that stand before it
+	sourced bool          // its variables stay when it ends
+	apart   bool          // the folder that it changes to ends with it
+	outer   *shell.Script // whose functions it has, too; nil where it stands alone
 }
 
 // effects are what one call does to a build.
@@ -38,8 +40,11 @@ type effects struct {
 	reads     *document.File // a file that is none of the scripts' own
 	moves     bool           // it changes the working folder
 	setsMore  bool           // it may set variables whose names are not known
+	brings    bool           // it may bring in files whose names are not known
 	opaque    string         // what cannot be looked into, and may write a template; "" where all can
 	problem   *problem.Error
+	warning   *problem.Error
+	missing   *problem.Error // a script that it runs, and that is not there
 }
 
 // A call is one of a script, with what it was wrapped in taken off.
@@ -76,8 +81,23 @@ func (r *reader) command(v document.Value) {
 // cannotSee notes the first command that cannot be looked into.
 func (r *reader) cannotSee(command string, at document.Place) {
 	if r.Opaque == nil {
-		r.Opaque = &Opaque{command, at}
+		r.Opaque = &Opaque{inWords(command), at}
 	}
+}
+
+// brought notes the first command that may bring in files of unknown names.
+func (r *reader) brought(command string, at document.Place) {
+	if r.Brings == nil {
+		r.Brings = &Opaque{inWords(command), at}
+	}
+}
+
+// inWords is what a message calls a command, whose name only the build may know.
+func inWords(command string) string {
+	if strings.Contains(command, "*") {
+		return "this command"
+	}
+	return command
 }
 
 // script reads a script.
@@ -96,15 +116,17 @@ func (r *reader) calls(s script) {
 		return
 	}
 	r.SetsMore = r.SetsMore || s.read.ExportsUnknown()
-	r.makes(s.read, calls)
+	r.makes(s, calls)
 	for _, c := range calls {
 		if r.ctx.Err() != nil {
 			return
 		}
 		c.Words = unwrapped(c.Words)
 		one := call{c, s}
-		r.fetches = r.fetches || fetches(c)
-		r.apply(r.effects(one), one)
+		e := r.effects(one)
+		e.brings = e.brings || r.Brings == nil && (brings(c) || r.takesUnknown(c))
+		r.Relocates = r.Relocates || relocates(c)
+		r.apply(e, one)
 	}
 }
 
@@ -136,6 +158,12 @@ func (r *reader) apply(e effects, c call) {
 	if e.problem != nil {
 		r.Problems = append(r.Problems, e.problem)
 	}
+	if e.warning != nil {
+		r.Warnings = append(r.Warnings, e.warning)
+	}
+	if e.missing != nil {
+		r.Missing = append(r.Missing, e.missing)
+	}
 	if e.packaging != nil {
 		r.Packagings = append(r.Packagings, *e.packaging)
 	}
@@ -147,6 +175,9 @@ func (r *reader) apply(e effects, c call) {
 	}
 	if e.opaque != "" {
 		r.cannotSee(e.opaque, c.place())
+	}
+	if e.brings {
+		r.brought(c.Words[0].String(), c.place())
 	}
 	for i := packagings; i < len(r.Packagings) && c.Maybe; i++ {
 		r.Packagings[i].Maybe = true
@@ -173,16 +204,27 @@ func (r *reader) run(s script) {
 }
 
 // makes notes the files that a script's commands may make.
-func (r *reader) makes(s *shell.Script, calls []shell.Call) {
-	for _, name := range s.Writes() {
+func (r *reader) makes(s script, calls []shell.Call) {
+	documents := s.read.Documents()
+	for _, name := range s.read.Writes() {
+		delete(r.written, path.Clean(name.String())) // more is added to it
+		documents = slices.DeleteFunc(documents, func(d shell.Document) bool { return r.made[path.Base(d.Name)] && name.Is(d.Name) })
 		r.made[path.Base(name.String())] = true
+		if name.Base().Unknown() {
+			r.brought("a redirection", s.file.At(s.above+1, 1))
+		}
+	}
+	for _, d := range documents {
+		r.written[path.Clean(d.Name)] = d.Text
 	}
 	for _, c := range calls {
 		if c.Program().Is("chmod", "ls", "cat", "echo", "test", "[", "bash", "sh", "source", ".", "rm") || isOtherPackaging(c) {
 			continue // these make no file
 		}
 		for _, word := range c.Arguments() {
-			r.made[path.Base(word.String())] = true
+			for _, name := range namesIn(c.Program().String(), word) {
+				r.made[name] = true
+			}
 		}
 	}
 }

@@ -21,7 +21,7 @@ const maxTold = 100
 // checkSchema holds the buildspec against the schema. CodeBuild is known to refuse
 // phases of other names, and commands that are no text: these are problems. All else
 // is a warning, as CodeBuild passes over much.
-func (b *Build) checkSchema(ctx context.Context) {
+func (b *Build) checkSchema(ctx context.Context, batch bool) {
 	s := schemaCheck{Build: b, ctx: ctx, left: maxValues, all: make(map[string]bool)}
 	whole := schema()
 	s.learn(whole)
@@ -31,6 +31,10 @@ func (b *Build) checkSchema(ctx context.Context) {
 		b.warn(root.Problem("version", "write version: 0.2", "there is no version, and %s", required))
 	} else if !root.Get("phases").Exists() && !root.Get("batch").Exists() {
 		b.warn(root.Problem("phases", "", "there are no phases, and %s", required))
+	}
+	if root := b.Spec.Root; root.Get("batch").Exists() && !root.Get("phases").Exists() && !batch {
+		b.warn(root.Get("batch").Problem("batch", "set BatchEnabled: true in the Configuration of the build action",
+			"the action does not run the batch, and there are no phases that it runs in its place"))
 	}
 }
 

@@ -4,6 +4,7 @@
 package codepipeline
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/document"
@@ -13,7 +14,9 @@ import (
 type Pipeline struct {
 	File    *document.File
 	Stores  []Store
+	At      document.Value // its logical ID
 	Single  document.Value // ArtifactStore, where the pipeline has one for all
+	Several document.Value // ArtifactStores, where it has one for each region
 	Actions []Action       // all, in their order
 	Builds  []Action       // those of CodeBuild
 	Deploys []Action       // those of CloudFormation, with stack sets
@@ -22,6 +25,7 @@ type Pipeline struct {
 
 	projects []*Project
 	defaults map[string]string // the parameters that have one
+	known    map[string]bool   // the parameters and resources; nil where a macro may add others
 }
 
 // maxItems bounds lists: CodePipeline takes no more actions, and aliases can make
@@ -48,11 +52,12 @@ func Read(f *document.File) (all []*Pipeline) {
 			defaults[parameter.Name()] = text
 		}
 	}
+	known := declared(f.Root)
 	for _, resource := range f.Root.Get("Resources").Pairs() {
 		properties := resource.Value.Get("Properties")
 		switch resource.Value.Get("Type").Text() {
 		case "AWS::CodePipeline::Pipeline":
-			p := &Pipeline{File: f, defaults: defaults}
+			p := &Pipeline{File: f, At: resource.Key, defaults: defaults, known: known}
 			p.read(properties)
 			all = append(all, p)
 		case "AWS::CodeBuild::Project":
@@ -70,10 +75,33 @@ func Read(f *document.File) (all []*Pipeline) {
 	return all
 }
 
+// declared are the names that a Ref may have; nil where a macro may add others.
+func declared(root document.Value) map[string]bool {
+	transforms := root.Get("Transform").List()
+	all := make(map[string]bool)
+	for _, name := range transforms {
+		if !slices.Contains([]string{"AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"}, name.Text()) {
+			return nil
+		}
+	}
+	if root.Get("Transform").Exists() && len(transforms) == 0 || root.Get("Fn::Transform").Exists() {
+		return nil
+	}
+	for _, section := range []string{"Parameters", "Resources"} {
+		for _, p := range root.Get(section).Pairs() {
+			if strings.HasPrefix(p.Name(), "Fn::") {
+				return nil
+			}
+			all[p.Name()] = true
+		}
+	}
+	return all
+}
+
 func (p *Pipeline) read(properties document.Value) {
-	p.Single = properties.Get("ArtifactStore")
+	p.Single, p.Several = properties.Get("ArtifactStore"), properties.Get("ArtifactStores")
 	p.Open = properties.Get("Fn::Transform").Exists()
-	for _, s := range first(p.items(properties.Get("ArtifactStores")), maxItems) {
+	for _, s := range first(p.items(p.Several), maxItems) {
 		p.Stores = append(p.Stores, p.readStore(s))
 	}
 	for i, stage := range first(p.items(properties.Get("Stages")), maxItems) {

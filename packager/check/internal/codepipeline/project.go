@@ -13,6 +13,7 @@ type Project struct {
 	LogicalID string
 	At        document.Value
 	BuildSpec document.Value
+	Source    string // the type of its source
 	Windows   bool
 	Used      int // the build actions that run it
 
@@ -29,6 +30,7 @@ type Variable struct {
 
 func readProject(key, properties document.Value) *Project {
 	pr := &Project{LogicalID: key.Text(), At: key, name: properties.Get("Name"), BuildSpec: properties.Get("Source", "BuildSpec")}
+	pr.Source = properties.Get("Source", "Type").Text()
 	pr.Windows = strings.HasPrefix(properties.Get("Environment", "Type").Text(), "WINDOWS")
 	for _, v := range first(items(properties.Get("Environment", "EnvironmentVariables")).items, maxItems) {
 		one := Variable{Name: v.Get("Name").Text(), At: v.Get("Name"), ValueAt: v.Get("Value")}
@@ -67,6 +69,23 @@ func (p *Pipeline) ProjectOf(a Action) *Project {
 		return p.projects[0]
 	}
 	return nil
+}
+
+// MissingProject is the name that a build action's ProjectName refers to, where the
+// template has nothing of that name, and the projects that it has.
+func (p *Pipeline) MissingProject(a Action) (name string, projects []string, missing bool) {
+	tag, inner := function(a.Config.Get("ProjectName"))
+	name = inner.Text()
+	for _, pr := range p.projects {
+		projects = append(projects, pr.LogicalID)
+	}
+	return name, projects, tag == "!Ref" && name != "" && p.known != nil && !p.known[name] && !strings.HasPrefix(name, "AWS::")
+}
+
+// RunsBatch tells whether a build action may run a batch.
+func (p *Pipeline) RunsBatch(a Action) bool {
+	text := p.Default(a.Config.Get("BatchEnabled"))
+	return !text.Absent() && (!text.Fixed() || strings.EqualFold(text.String(), "true"))
 }
 
 // Variables are those of a build: the project's, and those that the action sets for

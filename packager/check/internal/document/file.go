@@ -47,7 +47,7 @@ func (f *File) Line(n int) string {
 type Place struct {
 	file         *File
 	line, column int    // counted from 1; 0 where nobody knows
-	word         string // it begins with this word of the line, if there is one
+	word         string // it begins with this word of the line, or where the line's text does; if there is one
 }
 
 // At is the place of a line and a column, both counted from 1.
@@ -62,7 +62,11 @@ func (p Place) found() Place {
 		p = *p.file.within
 	}
 	if p.word != "" {
-		before, _, _ := strings.Cut(p.file.Line(p.line), p.word)
+		line := p.file.Line(p.line)
+		before, _, found := strings.Cut(line, p.word)
+		if !found { // only the build knows the word
+			before = line[:len(line)-len(strings.TrimLeft(line, " \t-'\""))]
+		}
 		p.column, p.word = utf8.RuneCountInString(before)+1, ""
 	}
 	if last := len(p.file.Lines); p.line > last { // the reader's place of what is missing at the end

@@ -148,6 +148,20 @@ func (v Value) Get(keys ...string) Value {
 	return v
 }
 
+// GetInAnyCase is Get of a key that may be written in other letters, a and A: it is
+// not known whether CodeBuild takes that.
+func (v Value) GetInAnyCase(key string) Value {
+	if exact := v.Get(key); exact.Exists() {
+		return exact
+	}
+	for _, p := range v.Pairs() {
+		if strings.EqualFold(p.Name(), key) {
+			return p.Value
+		}
+	}
+	return v.Get(key)
+}
+
 // Pairs are those of a mapping without a tag, in their order. What merge keys bring
 // in stands before the mapping's own pairs, as the last one of a name counts.
 func (v Value) Pairs() []Pair {

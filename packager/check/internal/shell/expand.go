@@ -115,6 +115,8 @@ func (s scope) word(parts []syntax.WordPart) (text Text, quoted bool) {
 			quoted = true
 		case *syntax.ParamExp:
 			out.WriteString(s.parameter(p).pattern)
+		case *syntax.CmdSubst:
+			out.WriteString(printed(p).pattern)
 		default: // what a program prints, a calculation
 			out.WriteString(Unknown().pattern)
 		}
@@ -123,6 +125,24 @@ func (s scope) word(parts []syntax.WordPart) (text Text, quoted bool) {
 		}
 	}
 	return Text{out.String()}, quoted
+}
+
+// printed is what a command prints: mktemp prints a path outside of the folder that
+// it runs in, if it is not told another one.
+func printed(c *syntax.CmdSubst) Text {
+	if len(c.Stmts) != 1 {
+		return Unknown()
+	}
+	call, ok := c.Stmts[0].Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Args) == 0 || call.Args[0].Lit() != "mktemp" {
+		return Unknown()
+	}
+	for _, w := range call.Args[1:] {
+		if w.Lit() != "-d" && w.Lit() != "-q" && w.Lit() != "--directory" && w.Lit() != "--quiet" {
+			return Unknown()
+		}
+	}
+	return Text{"/tmp/*"}
 }
 
 // unescape takes the backslashes out of unquoted text.

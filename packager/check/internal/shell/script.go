@@ -143,3 +143,37 @@ func (s *Script) Writes() (names []Text) {
 	})
 	return names
 }
+
+// A Document is a file whose whole text stands in a script: cat > FILE <<'END'.
+type Document struct{ Name, Text string }
+
+// Documents are those of the script, as far as their names and texts are known.
+func (s *Script) Documents() (all []Document) {
+	syntax.Walk(s.file, func(n syntax.Node) bool {
+		stmt, ok := n.(*syntax.Stmt)
+		if !ok {
+			return true
+		}
+		if call, ok := stmt.Cmd.(*syntax.CallExpr); !ok || len(call.Args) != 1 || call.Args[0].Lit() != "cat" {
+			return true
+		}
+		var d Document
+		text := false
+		for _, r := range stmt.Redirs {
+			switch {
+			case r.Hdoc != nil && len(r.Hdoc.Parts) == 1:
+				var lit *syntax.Lit
+				if lit, text = r.Hdoc.Parts[0].(*syntax.Lit); text {
+					d.Text = lit.Value
+				}
+			case r.Op == syntax.RdrOut && r.Word != nil:
+				d.Name = r.Word.Lit()
+			}
+		}
+		if text && d.Name != "" && len(all) < maxValues {
+			all = append(all, d)
+		}
+		return true
+	})
+	return all
+}
