@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -135,10 +136,9 @@ func TestForgedLine(t *testing.T) {
 func TestNoCredentials(t *testing.T) {
 	_, opts := store(t)
 	const sso = "operation error STS: AssumeRole, https response error StatusCode: 403, RequestID: "
-	id := 0
+	var id atomic.Int64
 	opts.AWS = &aws.Config{Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		id++
-		return aws.Credentials{}, fmt.Errorf("%s%d, api error AccessDenied: no", sso, id)
+		return aws.Credentials{}, fmt.Errorf("%s%d, api error AccessDenied: no", sso, id.Add(1))
 	})}
 	if got := hint(t, opts); !strings.Contains(got, "sts:AssumeRole") {
 		t.Errorf("got %s", got)

@@ -31,7 +31,7 @@ import (
 func large(t *testing.T, opts *packager.Options) {
 	t.Helper()
 	opts.Copy = packager.CopyNever
-	noise := make([]byte, 20<<20)
+	noise := make([]byte, 17<<20)
 	_, _ = rand.Read(noise) // it never fails
 	write(t, filepath.Dir(opts.TemplateFile), "src/model.bin", string(noise))
 }

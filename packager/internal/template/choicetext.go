@@ -123,13 +123,16 @@ func (w *written) agrees(r syntax.Reader, target *syntax.Node) bool {
 	return true
 }
 
-// withoutAnchors takes the anchors out of a copy: each may stand once.
+// withoutAnchors is a copy of a value without its anchors, each of which may stand once.
+// The value itself may be compared by several readers at the same time.
 func withoutAnchors(n *syntax.Node) *syntax.Node {
-	n.Anchor = ""
-	for _, v := range n.Values {
-		withoutAnchors(v)
+	c := *n
+	c.Anchor = ""
+	c.Values = make([]*syntax.Node, len(n.Values))
+	for i, v := range n.Values {
+		c.Values[i] = withoutAnchors(v)
 	}
-	return n
+	return &c
 }
 
 // choiceEdit returns the edit that writes value in the place of an Fn::If. Where that is
@@ -171,7 +174,7 @@ func (t *Template) choiceEdit(r *Reference, w *written, value *syntax.Node) (syn
 	case !inBlock && n.Flow:
 		return syntax.Edit{Start: n.Offset, End: end, Text: "{" + before + " " + string(kept) + "}"}, nil
 	case !inBlock:
-		return syntax.Edit{Start: n.Offset, End: end, Text: t.doc.FlowText(withoutAnchors(value.Clone()))}, nil
+		return syntax.Edit{Start: n.Offset, End: end, Text: t.doc.FlowText(withoutAnchors(value))}, nil
 	case !ownLine:
 		return syntax.Edit{Start: start, End: end, Text: newline + before + " " + indented(kept)}, nil
 	}
