@@ -43,7 +43,7 @@ func (c *copier) worth(size int64, copies int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.mode == CopyNever || copies == 0:
+	case c.mode == CopyNever || copies <= 0:
 		return false
 	case c.mode == CopyAlways:
 		return true

@@ -125,6 +125,9 @@ func (t *transfer) begin(d decision) {
 // deliver brings what is on disk to the stores, at once, or to one of them and from
 // there to the others. It returns when all have it or have failed.
 func (t *transfer) deliver(to []want, load s3store.Payload) {
+	if len(to) == 0 {
+		return // it is archived for the folder alone
+	}
 	var all sync.WaitGroup
 	defer all.Wait()
 	first := t.copier.first(t.Stores, to, load.Size)

@@ -69,7 +69,10 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	r.archiver = archive.NewArchiver(dir)
 
 	for i := range p.Stores {
-		p.Stores[i].Times = Times{Rewrite: p.Stores[i].Times.Rewrite}
+		p.Stores[i].Times, p.Stores[i].Took = Times{Rewrite: p.Stores[i].Times.Rewrite}, 0
+		for j := range p.Stores[i].Objects { // of an upload before this one
+			p.Stores[i].Objects[j].Action, p.Stores[i].Objects[j].VersionID = Planned, ""
+		}
 	}
 	look := r.keepAll
 	if !p.opts.DryRun {

@@ -33,6 +33,9 @@ func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string
 	if aws.ToString(out.CopyObjectResult.ChecksumSHA256) != base64.StdEncoding.EncodeToString(p.SHA256) {
 		return "", true, errors.New("the copy is not what was to be copied")
 	}
+	if want := input.ServerSideEncryption; want != "" && out.ServerSideEncryption != want {
+		return "", true, errors.New("the copy is not encrypted as was asked for")
+	}
 	return aws.ToString(out.VersionId), true, nil
 }
 

@@ -95,7 +95,7 @@ func foreign(out *s3.HeadObjectOutput, f Found, want Payload) string {
 	case out.Metadata[digestMeta] != want.Digest, out.Metadata[sizeMeta] != strconv.FormatInt(f.Size, 10),
 		want.Size >= 0 && !bytes.Equal(f.SHA256, want.SHA256):
 		return "its metadata is that of other content"
-	case out.ChecksumSHA256 != nil && out.ChecksumType == types.ChecksumTypeFullObject &&
+	case aws.ToString(out.ChecksumSHA256) != "" && !strings.Contains(*out.ChecksumSHA256, "-") && out.ChecksumType == types.ChecksumTypeFullObject &&
 		*out.ChecksumSHA256 != base64.StdEncoding.EncodeToString(f.SHA256):
 		return "its checksum is another"
 	}

@@ -3,8 +3,10 @@ package s3store
 import (
 	"bytes"
 	"context"
+	"crypto/md5" //nolint:gosec // see Payload.md5
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,6 +14,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -60,7 +64,7 @@ func (b *Bucket) Put(ctx context.Context, key string, p Payload, ifAbsent bool) 
 			case <-ctx.Done():
 			case <-time.After(pause):
 			}
-		case ifAbsent && status(err) == http.StatusPreconditionFailed:
+		case ifAbsent && status(err) == http.StatusPreconditionFailed && conditional(err):
 			there, err := b.Look(ctx, key, p)
 			switch {
 			case err != nil:
@@ -138,13 +142,24 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	return aws.ToString(out.VersionID), nil
 }
 
-// arrived tells whether a single put has stored what was sent: by the checksum in the
-// answer; else by the ETag, which is the content's MD5 under some encryptions (S3 API
-// reference, Object); else, as for an object in parts, by another look.
+// conditional tells whether the operation that failed is one that carries the condition
+// of a put.
+func conditional(err error) bool {
+	var operation *smithy.OperationError
+	return errors.As(err, &operation) && (operation.Operation() == "PutObject" || operation.Operation() == "CompleteMultipartUpload")
+}
+
+// arrived tells whether a single put has stored what was sent, encrypted as was asked
+// for: by the checksum in the answer; else by the ETag, which is the content's MD5 unless
+// a KMS key encrypts it (S3 API reference, Object); else, as for an object in parts, by
+// another look.
 func (b *Bucket) arrived(ctx context.Context, key string, p Payload, out *s3.PutObjectOutput) error {
-	switch {
-	case out.ChecksumSHA256 == nil:
-	case *out.ChecksumSHA256 == base64.StdEncoding.EncodeToString(p.SHA256):
+	if want, _ := b.encryption(); want != "" && out.ServerSideEncryption != want {
+		return b.spoiled(key, fmt.Sprintf("its encryption is %q, and %s was asked for", out.ServerSideEncryption, want))
+	}
+	switch aws.ToString(out.ChecksumSHA256) {
+	case "":
+	case base64.StdEncoding.EncodeToString(p.SHA256):
 		return nil
 	default:
 		return b.spoiled(key, "its checksum is another")
@@ -153,19 +168,24 @@ func (b *Bucket) arrived(ctx context.Context, key string, p Payload, out *s3.Put
 	if err != nil {
 		return err
 	}
-	if strings.Trim(*out.ETag, `"`) == hex.EncodeToString(sum) {
+	tag := strings.Trim(strings.TrimPrefix(*out.ETag, "W/"), `"`)
+	byKMS := strings.HasPrefix(string(out.ServerSideEncryption), "aws:kms")
+	switch _, err := hex.DecodeString(tag); {
+	case strings.EqualFold(tag, hex.EncodeToString(sum)):
 		return nil
+	case err == nil && len(tag) == 2*md5.Size && !byKMS:
+		return b.spoiled(key, fmt.Sprintf("its ETag is %s, and %x was sent", tag, sum))
 	}
 	there, err := b.Look(ctx, key, p)
 	switch {
 	case err != nil || there.Presence == Proved:
 		return err
-	case there.Presence == Unknown && strings.HasPrefix(string(out.ServerSideEncryption), "aws:kms"):
+	case there.Presence == Unknown && byKMS:
 		return nil // S3 tells nothing more to this caller
 	case there.Why != "":
 		return b.unlike(key, p, there)
 	}
-	return b.spoiled(key, fmt.Sprintf("its ETag is %s, and %x was sent", *out.ETag, sum))
+	return b.spoiled(key, fmt.Sprintf("its ETag is %s, and %x was sent", tag, sum))
 }
 
 // signedBody has a request signed with the body's SHA-256 as it is known, which

@@ -54,6 +54,9 @@ func (b *Bucket) Refresh(ctx context.Context, key string, f Found) (version stri
 	if aws.ToString(out.CopyObjectResult.ChecksumSHA256) != base64.StdEncoding.EncodeToString(f.SHA256) {
 		return "", errors.New("the copy is not what it was made from")
 	}
+	if want := input.ServerSideEncryption; want != "" && out.ServerSideEncryption != want {
+		return "", errors.New("the copy is not encrypted as the object was")
+	}
 	return aws.ToString(out.VersionId), nil
 }
 

@@ -18,6 +18,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 const (
@@ -133,18 +134,21 @@ func limited(uploads, questions chan struct{}) func(*middleware.Stack) error {
 // that always sends something does not stand still.
 func bounded(stack *middleware.Stack) error {
 	limit := middleware.FinalizeMiddlewareFunc("Bounded", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-		ctx, cancel := context.WithTimeout(ctx, longest(awsmiddleware.GetOperationName(ctx)))
+		ctx, cancel := context.WithTimeout(ctx, longest(awsmiddleware.GetOperationName(ctx), in.Request))
 		defer cancel()
 		return next.HandleFinalize(ctx, in)
 	})
 	return stack.Finalize.Insert(limit, "WaitForSlot", middleware.After)
 }
 
-// longest is how long one try of an operation may take.
-func longest(operation string) time.Duration {
+// longest is how long one try of an operation may take: a minute, and for a body what a
+// link of 4 kB/s takes.
+func longest(operation string, request any) time.Duration {
 	switch operation {
 	case "PutObject", "UploadPart":
-		return 2 * time.Hour // 16 MB over a link of 2 kB/s
+		if r, ok := request.(*smithyhttp.Request); ok && r.ContentLength > 0 {
+			return time.Minute + time.Duration(r.ContentLength/4096)*time.Second
+		}
 	case "CopyObject", "UploadPartCopy", "CompleteMultipartUpload":
 		return 15 * time.Minute // they take minutes (S3 API reference)
 	}
