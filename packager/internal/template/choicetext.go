@@ -107,7 +107,7 @@ func (w *written) chosen(target *syntax.Node, p part) *syntax.Node {
 		if n == nil {
 			n = w.noValue
 		}
-		*out.At(b.path) = *n.Clone()
+		*out.At(b.path) = *withoutAnchors(n)
 	}
 	return out
 }
@@ -208,6 +208,9 @@ func (t *Template) branchEdit(w *written, i int, b branch) (syntax.Edit, error) 
 	}
 	if b.node.Block {
 		text += syntax.HeaderComment(t.doc.Source.Text[b.node.Start:])
+	}
+	if at := b.node.Offset; at == end && at > 0 && !syntax.IsSpace(rune(t.doc.Source.Text[at-1])) {
+		text = " " + text // nothing stands behind the dash
 	}
 	return syntax.Edit{Start: b.node.Offset, End: end, Text: text}, nil
 }

@@ -18,6 +18,7 @@ func (t *Template) collect(errs *[]error) {
 	c.section("Metadata", c.metadata)
 	c.section("Mappings", func(_, _ *syntax.Node, _ []int) {})
 	c.emptySections()
+	c.mergedVersions()
 	if !misnamed && t.doc.Root.Index("Resources") < 0 && t.doc.Root.Get("Transform") == nil {
 		t.warn(t.doc.Root, "there is no Resources section: is this a template?")
 	}
@@ -68,8 +69,11 @@ func (c *collector) resource(key, n *syntax.Node, path []int) {
 	if strings.HasPrefix(id, "Fn::") {
 		return // a macro's place, Fn::Transform; includes looks into it
 	}
+	if n.Tag == "!Transform" {
+		return // the same in its short form
+	}
 	if n.Kind != syntax.Mapping {
-		c.fail(n, id, "a resource is a mapping with a Type")
+		c.refuse(n, id, "", "a resource is a mapping with a Type")
 		return
 	}
 	if typ := c.resourceType(key, n); c.hasProperties(id, n) && typ != "" {
@@ -114,7 +118,7 @@ func (c *collector) rows(section, typ string, key *syntax.Node, id string, n *sy
 }
 
 func (c *collector) hasFn(n *syntax.Node) bool {
-	return slices.ContainsFunc(n.Keys, func(k *syntax.Node) bool { return strings.HasPrefix(k.Value, "Fn::") })
+	return n.Tag == "!Transform" || slices.ContainsFunc(n.Keys, func(k *syntax.Node) bool { return strings.HasPrefix(k.Value, "Fn::") })
 }
 
 // property follows a row's path from n down to the value.

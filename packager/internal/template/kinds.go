@@ -9,10 +9,11 @@ func (c *collector) section(name string, visit func(k, n *syntax.Node, path []in
 		return
 	}
 	s := c.t.doc.Root.Values[i]
+	if s.Tag == "!Transform" {
+		return // what it makes is not known here
+	}
 	if s.Kind != syntax.Mapping && !s.IsNull() {
-		e := c.t.errorf(s, name, "this section is not a mapping")
-		e.Hint = textHint(s)
-		*c.errs = append(*c.errs, e)
+		c.refuse(s, name, textHint(s), "this section is not a mapping")
 	}
 	if s.Kind == syntax.Mapping {
 		for j, k := range s.Keys {

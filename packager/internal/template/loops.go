@@ -2,6 +2,7 @@ package template
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
@@ -28,6 +29,12 @@ func loopOf(r *syntax.Resolver, n *syntax.Node) loop {
 	return l
 }
 
+// isPlain tells whether all values have letters and digits alone, as the second key of a
+// mapping must (CloudFormation guide, Mappings).
+func (l loop) isPlain() bool {
+	return !slices.ContainsFunc(l.values, func(v string) bool { return !regexp.MustCompile(`^[A-Za-z0-9]{1,255}$`).MatchString(v) })
+}
+
 // in tells whether a text holds the loop's variable.
 func (l loop) in(text string) bool {
 	return strings.Contains(text, "${"+l.variable+"}") || strings.Contains(text, "&{"+l.variable+"}")
@@ -50,17 +57,16 @@ func (c *collector) inLoop(r *Reference, used []loop) {
 	if !c.fitsMapping(r, used) {
 		return
 	}
-	key := regexp.MustCompile(`^[A-Za-z0-9.-]{1,255}$`)
-	for _, l := range used {
-		if l.values == nil {
-			c.fail(r.node, r.subject(), "%q holds the loop variable %s, whose values are not written out: a path must be known here", r.Local, l.variable)
+	if len(used) == 2 && !used[1].isPlain() && used[0].isPlain() {
+		slices.Reverse(used) // which variable is the first key does not matter
+	}
+	for i, l := range used {
+		if !c.areKeys(r, l) {
 			return
 		}
-		for _, v := range l.values {
-			if !key.MatchString(v) {
-				c.fail(r.node, r.subject(), "%q holds the loop variable %s, and its value %q cannot be a key of a mapping: use letters, digits, dots and dashes", r.Local, l.variable, cut(v, maxName))
-				return
-			}
+		if i == 1 && !l.isPlain() {
+			c.fail(r.node, r.subject(), "%q holds the loop variables %s and %s, and the values of neither can be the second key of a mapping: use letters and digits alone for one of them", r.Local, used[0].variable, l.variable)
+			return
 		}
 	}
 	texts := []string{r.Local}
@@ -84,4 +90,25 @@ func (c *collector) inLoop(r *Reference, used []loop) {
 		r.variants = append(r.variants, &variant)
 	}
 	c.t.refs = append(c.t.refs, r)
+}
+
+// areKeys tells whether a loop's values are written out and can be the keys of a mapping,
+// and reports where not.
+func (c *collector) areKeys(r *Reference, l loop) bool {
+	if l.values == nil {
+		c.fail(r.node, r.subject(), "%q holds the loop variable %s, whose values are not written out: a path must be known here", r.Local, l.variable)
+		return false
+	}
+	key := regexp.MustCompile(`^[A-Za-z0-9.-]{1,255}$`)
+	for j, v := range l.values {
+		if slices.Contains(l.values[:j], v) {
+			c.fail(r.node, r.subject(), "%q holds the loop variable %s, whose value %q stands twice: CloudFormation refuses that", r.Local, l.variable, cut(v, maxName))
+			return false
+		}
+		if !key.MatchString(v) {
+			c.fail(r.node, r.subject(), "%q holds the loop variable %s, and its value %q cannot be a key of a mapping: use letters, digits, dots and dashes", r.Local, l.variable, cut(v, maxName))
+			return false
+		}
+	}
+	return true
 }

@@ -178,7 +178,7 @@ func (c *collector) misnamedStep(row Row, id, name, step string, n *syntax.Node)
 // tooDeep reports a property that must be there, is missing, and stands in another one.
 func (c *collector) tooDeep(missing []Row, id string, n *syntax.Node) {
 	for _, row := range missing {
-		if i := n.Index(row.path); i >= 0 && row.absent != leave && !c.saidOtherwise(row) {
+		if i := n.Index(row.path); i >= 0 && n.Tag == "" && row.absent != leave && !c.saidOtherwise(row) {
 			c.warn(n.Keys[i], syntax.Dotted(id, row.path), "move it into Properties", "this stands too deep, and %s has no %s", row.typ, row.path)
 		}
 	}

@@ -179,7 +179,7 @@ func (c *collector) functionRefused(r *Reference, o outcome) {
 	t := r.row.takes
 	begins, _ := o.begins()
 	switch name, argument := functionOf(r.node); {
-	case name == "Transform" || name == "GetAtt" || name == "Ref" && t.sam == samPasses && argument.Value == "AWS::NoValue":
+	case name == "Transform" || name == "GetAtt" || name == "Ref" && argument.Value == "AWS::NoValue" && (t.sam == samPasses || r.row.typ == "AWS::Serverless::Function"):
 	case t.sam != samPasses && c.t.expandedBefore():
 	case t.sam == samPointer && name != "":
 		c.warnOfValue(r, "write {Bucket: …, Key: …}, both of which may be functions", "SAM takes no %s here: it reads this value before CloudFormation carries it out", title(name))
