@@ -31,8 +31,8 @@
 // Idempotent: a second run uploads nothing and archives nothing. An
 // interrupted run is finished by running again.
 //
-// A hit is proved: a stored object counts as present only if its size and
-// recorded digest match. Only 404 means absent.
+// A hit is proved: a stored object counts as present only if its size, recorded
+// digest and recorded SHA-256 match. Only 404 means absent.
 //
 // It goes where you said: every request names its region and, where one is
 // expected, the bucket's owner; both are checked before anything is sent. Until

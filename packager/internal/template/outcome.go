@@ -15,6 +15,7 @@ type piece struct {
 	hole  string   // what is known at deployment alone, as it is written; then text is only the default
 	word  bool     // such a hole holds letters, digits and dashes
 	among []string // where these are all that it can hold
+	empty bool     // its default is the empty text
 }
 
 // maxAmong bounds how many values are looked at of one that is not known.
@@ -79,8 +80,8 @@ func (o outcome) begins() (all []string, whole bool) {
 func (o outcome) byDefault() (outcome, bool) {
 	filled, changed := slices.Clone(o), false
 	for i, p := range o {
-		if p.hole != "" && p.text != "" {
-			filled[i], changed = piece{text: p.text}, true
+		if p.hole != "" && (p.text != "" || p.empty) {
+			filled[i], changed = piece{text: p.text, empty: p.empty}, true
 		}
 	}
 	return filled, changed
@@ -200,7 +201,7 @@ func (c *collector) variable(name string) piece {
 		return p // of another type the default is not the value
 	}
 	if v := parameter.Get("Default"); v != nil && v.Kind == syntax.Scalar && !v.IsNull() {
-		p.text = v.Value
+		p.text, p.empty = v.Value, v.Value == ""
 	}
 	if allowed := parameter.Get("AllowedValues"); allowed != nil && isList(allowed, -1) {
 		for _, v := range allowed.Values {

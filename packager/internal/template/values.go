@@ -164,7 +164,7 @@ func (c *collector) unknown(r *Reference, o outcome) {
 	if filled, ok := o.byDefault(); ok && r.row.takes.schemes != nil {
 		begins, whole := filled.begins()
 		text := filled.text()
-		if schemeOf(begins[0]) == "" && (whole || !mayBecomeLocation(begins[0])) && c.looksLikePath(text) {
+		if schemeOf(begins[0]) == "" && (whole || !mayBecomeLocation(begins[0])) && c.looksLikePath(filled) {
 			c.warnOfValue(r, "write the path in its place, or give the parameter "+r.row.takes.names()+" at each deployment",
 				"%s is by default %q, a local path, and what a parameter names is not packaged", strings.Join(o.holes(), " and "), text)
 			return
@@ -218,9 +218,13 @@ func (c *collector) warnOfValue(r *Reference, hint, format string, args ...any) 
 	c.warn(r.node, r.subject(), hint, format, args...)
 }
 
-// looksLikePath tells the path of a file from a word that stands for something else.
-func (c *collector) looksLikePath(text string) bool {
-	if regexp.MustCompile(`[/\\]|\.[A-Za-z0-9]{1,9}$`).MatchString(text) {
+// looksLikePath tells the path of a file from a word that stands for something else. Where
+// an empty default is part of it, the file must be there: the parameter may be one that
+// always gets a value.
+func (c *collector) looksLikePath(o outcome) bool {
+	text := o.text()
+	certain := !slices.ContainsFunc(o, func(p piece) bool { return p.empty })
+	if certain && regexp.MustCompile(`[/\\]|\.[A-Za-z0-9]{1,9}$`).MatchString(text) {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(c.t.Dir, filepath.FromSlash(text)))
