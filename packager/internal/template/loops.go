@@ -96,7 +96,7 @@ func (c *collector) inLoop(r *Reference, used []loop) {
 // and reports where not.
 func (c *collector) areKeys(r *Reference, l loop) bool {
 	if l.values == nil {
-		c.fail(r.node, r.subject(), "%q holds the loop variable %s, whose values are not written out: a path must be known here", r.Local, l.variable)
+		c.fail(r.node, r.subject(), "%q holds the loop variable %s, whose values are not written out as texts: a path must be known here, and numbers need quotes", r.Local, l.variable)
 		return false
 	}
 	key := regexp.MustCompile(`^[A-Za-z0-9.-]{1,255}$`)
