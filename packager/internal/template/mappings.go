@@ -14,6 +14,11 @@ func (t *Template) addMappings(added *syntax.Node) (change, error) {
 		if section.IsNull() {
 			return t.fillMappings(section, i, added)
 		}
+		if section.Kind != syntax.Mapping || section.Tag != "" {
+			e := t.errorf(section, "Mappings", "a mapping must be added to this section, and what a macro makes in its place has no room for one")
+			e.Hint = "write Fn::Transform as a key of the section"
+			return change{}, e
+		}
 		separator := ", "
 		if len(section.Keys) > 0 {
 			separator = t.doc.Separator(section)

@@ -19,7 +19,6 @@ type change struct {
 	keepTag bool         // the value has the node's tag, which each reader tells in its own way
 	entries *syntax.Node // the mapping whose entries are inserted
 	choice  *written     // the value is made of the branches of the Fn::If in the node's place
-	ref     *Reference   // whose location it writes; nil where it adds mappings
 }
 
 // apply makes the change in a reader's tree, in which target stands where node stands
@@ -50,7 +49,8 @@ func (c change) manner() string {
 	return manner(c.value)
 }
 
-// changes returns what puts every reference's location in its place.
+// changes returns what puts every reference's location in its place, in their order, and
+// behind that what adds mappings.
 func (w *writer) changes() ([]change, error) {
 	t := w.t
 	all := make([]change, 0, len(t.refs)+1)
@@ -65,7 +65,6 @@ func (w *writer) changes() ([]change, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.ref = r
 		all = append(all, c)
 	}
 	if added := w.added(); len(added.Keys) > 0 {
