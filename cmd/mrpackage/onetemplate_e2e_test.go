@@ -73,6 +73,18 @@ func TestE2EOneTemplate(t *testing.T) {
 		o.deploy(t, region, buckets[region])
 	}
 
+	// SAM makes the version's logical ID of the key: another region leaves it as it is, and a change of the code does not.
+	before := o.version(t, east)
+	run(t, o.app, o.env, o.program, append(flags(map[string]string{east: "everywhere-one", third: "everywhere-three"}), "--one-template", "--dry-run")...).wantExit(t, 0)
+	if after := o.version(t, east); after != before {
+		t.Errorf("with another region the version is %s, and was %s", after, before)
+	}
+	writeFile(t, filepath.Join(o.app, "src", "orders", "new.js"), "// new\n")
+	run(t, o.app, o.env, o.program, append(flags(buckets), "--one-template", "--dry-run")...).wantExit(t, 0)
+	if after := o.version(t, east); after == before {
+		t.Errorf("the code has changed, and the version is still %s", after)
+	}
+
 	// In a region that it was not packaged for, the mapping ends the deployment before anything is made.
 	if out, err := o.create(t, third); err == nil {
 		t.Errorf("there is a stack in %s: %s", third, out)
@@ -119,14 +131,36 @@ func (o *oneTemplate) deploy(t *testing.T, region, bucket string) {
 	}
 }
 
-// create makes the stack of what SAM's translator makes of the template.
-func (o *oneTemplate) create(t *testing.T, region string) (string, error) {
+// version is the logical ID of the one version that is published.
+func (o *oneTemplate) version(t *testing.T, region string) string {
+	t.Helper()
+	var translated struct {
+		Resources map[string]struct{ Type string }
+	}
+	check(t, json.Unmarshal([]byte(o.translate(t, region)), &translated))
+	for id, resource := range translated.Resources {
+		if resource.Type == "AWS::Lambda::Version" {
+			return id
+		}
+	}
+	t.Fatal("SAM publishes no version")
+	return ""
+}
+
+// translate is what SAM's translator makes of the template.
+func (o *oneTemplate) translate(t *testing.T, region string) string {
 	t.Helper()
 	script, err := filepath.Abs(filepath.Join("testdata", "translate.py"))
 	check(t, err)
-	translated := run(t, o.app, environment(), "python3", script, filepath.Join("target", "packaged-template.yaml"), region)
-	translated.wantExit(t, 0)
-	writeFile(t, filepath.Join(o.app, "translated.json"), translated.stdout)
+	r := run(t, o.app, environment(), "python3", script, filepath.Join("target", "packaged-template.yaml"), region)
+	r.wantExit(t, 0)
+	return r.stdout
+}
+
+// create makes the stack of what SAM's translator makes of the template.
+func (o *oneTemplate) create(t *testing.T, region string) (string, error) {
+	t.Helper()
+	writeFile(t, filepath.Join(o.app, "translated.json"), o.translate(t, region))
 	cmd := exec.CommandContext(t.Context(), "aws", "cloudformation", "create-stack", "--region", region, "--stack-name", "shop",
 		"--template-body", "file://translated.json", "--capabilities", "CAPABILITY_IAM")
 	cmd.Dir, cmd.Env = o.app, o.env
