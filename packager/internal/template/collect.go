@@ -127,6 +127,9 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 		c.value(row, id, name, n, path)
 		return
 	}
+	if row.form.image && !row.own && !c.isImage() && n.Kind != syntax.Mapping {
+		return // the function's code is an archive
+	}
 	if n.Kind != syntax.Mapping || n.Tag != "" {
 		if n.Tag == "" && !n.IsNull() {
 			c.refuse(n, syntax.Dotted(id, name), textHint(n), "this is %s and not a mapping with %s", kindOf(n), steps[len(steps)-1])
@@ -161,6 +164,10 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 // the property would say.
 func (c *collector) absent(row Row, id string, n *syntax.Node, path []int, at placement) {
 	if row.absent == leave || c.amiss || c.saidOtherwise(row) {
+		return
+	}
+	if row.absent == built {
+		c.notBuilt(row, id)
 		return
 	}
 	if row.absent == needed {

@@ -57,14 +57,26 @@ func locator(s Store, key func(*Reference) string) func(*Reference) Location {
 		if r.Stored != nil {
 			return *r.Stored
 		}
+		if r.row.form.image {
+			return imageLocation(s, r, key(r))
+		}
 		return Location{Region: s.Region, Bucket: s.Bucket, Key: key(r)}
 	}
+}
+
+// imageLocation is where an image is: under a digest in a store's repository, or where it
+// has none, where the template says.
+func imageLocation(s Store, r *Reference, digest string) Location {
+	if digest == "" {
+		return Location{Repository: r.Local}
+	}
+	return Location{Region: s.Region, Repository: s.repositoryOf(r), Digest: digest}
 }
 
 // IsLocated tells whether the packaged template names a bucket of a region: whether it
 // refers to a local artifact.
 func (t *Template) IsLocated() bool {
-	return slices.ContainsFunc(t.References(), func(r *Reference) bool { return r.Stored == nil })
+	return slices.ContainsFunc(t.References(), func(r *Reference) bool { return r.Stored == nil && !r.address })
 }
 
 // CheckForAll returns what keeps the template from being one for all regions, and adds to

@@ -51,7 +51,9 @@ func readEveryForm(t *testing.T) *Template {
 	return tmpl
 }
 
-func twoStores() []Store { return []Store{{"us-east-1", "east"}, {"cn-north-1", "north"}} }
+func twoStores() []Store {
+	return []Store{{Region: "us-east-1", Bucket: "east"}, {Region: "cn-north-1", Bucket: "north"}}
+}
 
 func keyOf(r *Reference) string { return "p/" + r.Local + ".zip" }
 
@@ -217,7 +219,7 @@ func FuzzForAll(f *testing.F) {
 		if p == nil {
 			return
 		}
-		stores := []Store{{"us-east-1", p.bucket}, {"cn-north-1", p.bucket + "-north"}, {"us-iso-east-1", "iso"}}
+		stores := []Store{{Region: "us-east-1", Bucket: p.bucket}, {Region: "cn-north-1", Bucket: p.bucket + "-north"}, {Region: "us-iso-east-1", Bucket: "iso"}}
 		if errs := p.source.CheckForAll(stores); len(errs) > 0 {
 			refused(t, src, errs)
 			return

@@ -10,10 +10,25 @@ import (
 
 // A Location is a stored object as a template names it. One without a bucket is in the
 // bucket of whichever region a stack is made in.
-type Location struct{ Region, Bucket, Key, version string }
+//
+// A container image has a repository and a digest in the place of a bucket and a key; what
+// has no digest is an address as the template has it.
+type Location struct {
+	Region, Bucket, Key, version string
+	Repository, Digest           string
+}
+
+// isKnown tells whether the location is one that is the same wherever a stack is made.
+func (l Location) isKnown() bool { return l.Bucket != "" || l.Repository != "" }
 
 // text is a location in the form of a URL.
 func (f form) text(l Location) string {
+	switch {
+	case f.image && l.Digest == "":
+		return l.Repository
+	case f.image:
+		return l.Repository + "@" + l.Digest
+	}
 	if f.https {
 		return "https://s3." + l.Region + "." + region.DNSSuffix(l.Region) + "/" + l.Bucket + "/" + l.Key
 	}
@@ -27,7 +42,7 @@ func (f form) text(l Location) string {
 // formOf is how a property names a location. SAM takes a function in a bucket's place
 // alone: what else is a text, and names a bucket that is found by region, is a mapping.
 func (r Row) formOf(l Location) form {
-	if l.Bucket == "" && r.takes.sam == samPointer && r.form.bucket == "" {
+	if !l.isKnown() && r.takes.sam == samPointer && r.form.bucket == "" {
 		return pointerForm()
 	}
 	return r.form

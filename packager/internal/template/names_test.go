@@ -70,6 +70,9 @@ func entry(row Row, names []string) string {
 	if row.section != "Resources" {
 		return fmt.Sprintf("%s: {%s: %s}\nResources: {T: {Type: AWS::SNS::Topic}}\n", row.section, row.typ, value)
 	}
+	if row.form.image {
+		value = "{PackageType: Image, " + value[1:]
+	}
 	return fmt.Sprintf("Resources: {R: {Type: %s, Properties: %s}}\n", row.typ, value)
 }
 

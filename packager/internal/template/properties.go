@@ -8,9 +8,9 @@ import (
 
 // A form is how a property names an S3 object: a URL where bucket is empty,
 // else a mapping with these keys. version is "" where CloudFormation knows no
-// version there.
+// version there. With image it names a container image, by its registry's address.
 type form struct {
-	https                bool
+	https, image         bool
 	bucket, key, version string
 }
 
@@ -21,6 +21,7 @@ const (
 	leave  absentRule = iota // nothing happens
 	folder                   // the template's own folder is the artifact, as the AWS CLI documents
 	needed                   // CloudFormation or SAM refuses the resource
+	built                    // sam build makes it, in a function whose package is an image
 )
 
 // A Row is one row of the table of packaged properties.
@@ -56,6 +57,7 @@ func Table() []Row {
 		bkv    = form{bucket: "Bucket", key: "Key", version: "Version"}
 		commit = form{bucket: "Bucket", key: "Key", version: "ObjectVersion"}
 		bundle = form{bucket: "S3Bucket", key: "S3Key"}
+		image  = form{image: true}
 
 		object   = takes{schemes: []string{"s3://"}, only: true}
 		pointer  = takes{schemes: []string{"s3://"}, only: true, sam: samPointer}
@@ -73,6 +75,7 @@ func Table() []Row {
 	)
 	return []Row{
 		{section: res, typ: "AWS::Serverless::Function", path: "CodeUri", form: s3, takes: pointer, zip: true, absent: folder, instead: []string{"InlineCode", "ImageUri", "PackageType"}},
+		{section: res, typ: "AWS::Serverless::Function", path: "ImageUri", form: image, absent: built},
 		{section: res, typ: "AWS::Serverless::LayerVersion", path: "ContentUri", form: s3, takes: pointer, zip: true, absent: folder},
 		{section: res, typ: "AWS::Serverless::Api", path: "DefinitionUri", form: s3, takes: pointer},
 		{section: res, typ: "AWS::Serverless::HttpApi", path: "DefinitionUri", form: s3, takes: pointer},
@@ -82,6 +85,7 @@ func Table() []Row {
 		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Functions.**.CodeUri", form: s3, takes: s3uri},
 		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Resolvers.**.CodeUri", form: s3, takes: s3uri},
 		{section: res, typ: "AWS::Lambda::Function", path: "Code", form: lambda, takes: object, zip: true, absent: folder, instead: []string{"PackageType"}},
+		{section: res, typ: "AWS::Lambda::Function", path: "Code.ImageUri", form: image, absent: built},
 		{section: res, typ: "AWS::Lambda::LayerVersion", path: "Content", form: lambda, takes: object, zip: true, absent: folder},
 		{section: res, typ: "AWS::ApiGateway::RestApi", path: "BodyS3Location", form: bkv, takes: object},
 		{section: res, typ: "AWS::ApiGatewayV2::Api", path: "BodyS3Location", form: bkv, takes: object},
@@ -109,7 +113,7 @@ func Table() []Row {
 }
 
 // NewRow returns a row for a property of a resource type that is not in the table. form
-// is one of s3, url, lambda and bucket.
+// is one of s3, url, lambda, bucket and image.
 func NewRow(typ, path, form string, zip bool) (Row, error) {
 	row := Row{section: "Resources", typ: typ, path: path, zip: zip, own: true}
 	switch form {
@@ -118,10 +122,12 @@ func NewRow(typ, path, form string, zip bool) (Row, error) {
 		row.form.https = true
 	case "lambda":
 		row.form.bucket, row.form.key, row.form.version = "S3Bucket", "S3Key", "S3ObjectVersion"
+	case "image":
+		row.form.image = true
 	case "bucket":
 		row.form.bucket, row.form.key, row.form.version = "Bucket", "Key", "Version"
 	default:
-		return row, fmt.Errorf("the property %s.%s: %q is not a form; there are s3, url, lambda and bucket", typ, path, form)
+		return row, fmt.Errorf("the property %s.%s: %q is not a form; there are s3, url, lambda, bucket and image", typ, path, form)
 	}
 	if typ == "" || path == "" || slices.Contains(strings.Split(path, "."), "") || strings.HasSuffix(path, "**") {
 		return row, fmt.Errorf("the property %q of %q: a type and a path are needed", path, typ)

@@ -65,6 +65,9 @@ func TestPackagedProperties(t *testing.T) {
 	}
 	for _, row := range template.Table() {
 		section, typ, name := row.Property()
+		if strings.HasSuffix(name, "ImageUri") {
+			continue // container images have tests of their own
+		}
 		path := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(name), `\*\*`, `.+`) + "$")
 		tested := false
 		for _, test := range tests {

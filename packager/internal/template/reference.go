@@ -33,6 +33,7 @@ type Reference struct {
 	keyNode  *syntax.Node // the key of the resource that lacks the property
 	Stored   *Location    // an object that is stored already and only takes the property's form
 	FileOnly bool         // a folder is refused here
+	address  bool         // it is an image's address in a registry
 	function bool         // the value is an intrinsic function that comes out as Local
 	choice   *choice      // the value is Fn::If, and is written as a bucket and a key
 	loops    []loop       // the loops whose variables local holds
@@ -48,6 +49,12 @@ func (r *Reference) subject() string {
 
 // IsNested tells whether the property names a template, which is packaged in its turn.
 func (r *Reference) IsNested() bool { return r.row.nested }
+
+// IsImage tells whether the property names a container image.
+func (r *Reference) IsImage() bool { return r.row.form.image }
+
+// IsAddress tells whether it names one by the address of a registry.
+func (r *Reference) IsAddress() bool { return r.address }
 
 // IsSpread tells whether that template is deployed in other regions than the one that
 // names it: then it is one for all regions.

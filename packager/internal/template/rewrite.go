@@ -161,6 +161,11 @@ func (t *Template) replace(r *Reference, value *syntax.Node) (change, error) {
 		value.Tag, value.Anchor = n.Tag, n.Anchor
 		c.keepTag = n.Kind == syntax.Scalar && !n.IsNull()
 	}
+	if r.address && value.Value == n.Value {
+		value.Plain = n.Plain
+		c.value, c.edit = value, syntax.Edit{Start: end, End: end} // it stays, to the byte
+		return c, nil
+	}
 	if n.Block {
 		text += syntax.HeaderComment(t.doc.Source.Text[start:])
 	}

@@ -19,6 +19,8 @@ func (c *collector) value(row Row, id, name string, n *syntax.Node, path []int) 
 	switch {
 	case isIf(n):
 		c.conditional(r)
+	case row.form.image:
+		c.image(r)
 	case n.Kind == syntax.Sequence && n.Tag == "":
 		c.fail(n, r.subject(), "this is a list, and this property takes a path or URL")
 	case function != "":

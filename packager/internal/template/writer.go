@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,27 +10,41 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 )
 
-// A Store is the bucket of a region.
-type Store struct{ Region, Bucket string }
+// A Store is the bucket of a region, and where container images go there.
+type Store struct {
+	Region, Bucket string
+	Repository     string            // "" where there are no images
+	Repositories   map[string]string // of resources that have one of their own, by logical ID
+}
+
+// repositoryOf is where the image goes that a reference names.
+func (s Store) repositoryOf(r *Reference) string {
+	if own := s.Repositories[r.LogicalID]; own != "" {
+		return own
+	}
+	return s.Repository
+}
 
 // bucketMapping is the name of the mapping in which a template for all regions finds the
-// bucket, where nothing else in it is called so, and bucketKey the key there.
+// bucket, where nothing else in it is called so, and bucketKey the key there, as
+// repositoryKey is that of the repository for images.
 const (
 	bucketMapping = "ArtifactBuckets"
 	bucketKey     = "Bucket"
+	repositoryKey = "Repository"
 )
 
 // A writer makes the values of one packaged template. Each is a tree: of literals in a
 // region's own template, and with functions in it where the bucket is found by region or
 // the key by a loop's variable.
 type writer struct {
-	t        *Template
-	locate   func(*Reference) Location
-	stores   []Store         // of all regions, in a template for all of them
-	mappings *syntax.Node    // the template's own, and behind them those that are added
-	own      int             // how many are its own
-	bucket   *syntax.Node    // finds the bucket by region; nil before it was needed
-	loops    map[string]bool // the variables of the template's loops; nil before they were needed
+	t                  *Template
+	locate             func(*Reference) Location
+	stores             []Store         // of all regions, in a template for all of them
+	mappings           *syntax.Node    // the template's own, and behind them those that are added
+	own                int             // how many are its own
+	places, placesName *syntax.Node    // the mapping of buckets by region; nil before it was needed
+	loops              map[string]bool // the variables of the template's loops; nil before they were needed
 }
 
 func newWriter(t *Template, locate func(*Reference) Location, stores []Store) *writer {
@@ -67,7 +82,7 @@ func (w *writer) location(r *Reference) *syntax.Node {
 		return w.findByLoop(r)
 	}
 	l := w.locate(r)
-	return w.value(r, l, w.word(l.Key))
+	return w.value(r, l, w.word(cmp.Or(l.Key, l.Digest)))
 }
 
 // value is a location in the form of a property, with the key as a text or as what finds
@@ -81,14 +96,19 @@ func (w *writer) value(r *Reference, l Location, key *syntax.Node) *syntax.Node 
 			w.with(value, f.version, w.word(l.version))
 		}
 		return value
-	case l.Bucket != "":
+	case l.isKnown():
 		return &syntax.Node{Value: f.text(l)}
 	}
 	name := w.variable("Bucket")
-	text, variables := "s3://${"+name+"}/", w.t.mappingOf(name, w.bucketOf(l))
-	if f.https {
+	text, found := "s3://${"+name+"}/", w.bucketOf
+	switch {
+	case f.https:
 		text = "https://s3.${AWS::Region}.${AWS::URLSuffix}/${" + name + "}/"
+	case f.image:
+		name = w.variable("Repository")
+		text, found = "${"+name+"}@", func(Location) *syntax.Node { return w.repositoryOf(r) }
 	}
+	variables := w.t.mappingOf(name, found(l))
 	if key.Kind == syntax.Scalar {
 		text += key.Value
 	} else {
@@ -128,15 +148,35 @@ func (w *writer) bucketOf(l Location) *syntax.Node {
 	if l.Bucket != "" {
 		return w.word(l.Bucket)
 	}
-	if w.bucket == nil {
-		buckets := &syntax.Node{Kind: syntax.Mapping}
-		for _, s := range w.stores {
-			buckets.Keys = append(buckets.Keys, w.word(s.Region))
-			buckets.Values = append(buckets.Values, w.t.mappingOf(bucketKey, w.word(s.Bucket)))
-		}
-		w.bucket = w.find(w.call, w.add(bucketMapping, buckets), w.word(bucketKey), "AWS::Region")
+	return w.findPlace(bucketKey, func(s Store) string { return s.Bucket })
+}
+
+// repositoryOf finds a reference's repository by region.
+func (w *writer) repositoryOf(r *Reference) *syntax.Node {
+	key := repositoryKey
+	if slices.ContainsFunc(w.stores, func(s Store) bool { return s.repositoryOf(r) != s.Repository }) {
+		key += regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(r.LogicalID, "")
 	}
-	return w.bucket.Clone()
+	return w.findPlace(key, func(s Store) string { return s.repositoryOf(r) })
+}
+
+// findPlace returns what finds a value of a store by region, under a key of the one
+// mapping that all of them are in.
+func (w *writer) findPlace(key string, of func(Store) string) *syntax.Node {
+	if w.places == nil {
+		w.places = &syntax.Node{Kind: syntax.Mapping}
+		for _, s := range w.stores {
+			w.places.Keys = append(w.places.Keys, w.word(s.Region))
+			w.places.Values = append(w.places.Values, &syntax.Node{Kind: syntax.Mapping})
+		}
+		w.placesName = w.add(bucketMapping, w.places)
+	}
+	for i, s := range w.stores {
+		if place := w.places.Values[i]; place.Index(key) < 0 {
+			w.with(place, key, w.word(of(s)))
+		}
+	}
+	return w.find(w.call, w.placesName.Clone(), w.word(key), "AWS::Region")
 }
 
 // findByLoop adds a mapping with the locations of a reference's variants, and returns what
@@ -145,14 +185,15 @@ func (w *writer) bucketOf(l Location) *syntax.Node {
 func (w *writer) findByLoop(r *Reference) *syntax.Node {
 	first := w.locate(r.variants[0])
 	f := r.row.formOf(first)
-	isText := f.bucket == "" && first.Bucket != ""
+	isText := f.bucket == "" && first.isKnown()
 	var values []string
 	for _, v := range r.variants {
 		l := w.locate(v)
 		if isText {
-			l.Key = f.text(l)
+			values = append(values, f.text(l))
+		} else {
+			values = append(values, cmp.Or(l.Key, l.Digest))
 		}
-		values = append(values, l.Key)
 	}
 	find := w.findIn(w.callLong, r, r.loops, values)
 	if isText {
