@@ -32,11 +32,11 @@ const smallestSending = 64 << 10
 const remembered = 200
 
 // traced has the link learn from a request. answered is to be called with its
-// answer.
+// answer's status.
 //
 // The way there and back is what a request without a body takes, or the server's leave to
 // send one. A body's time begins with that leave, or with its headers.
-func (l *link) traced(request *http.Request) (_ *http.Request, answered func(*http.Response)) {
+func (l *link) traced(request *http.Request) (_ *http.Request, answered func(status int)) {
 	var mu sync.Mutex // the hooks run in the connection's goroutines
 	var headers, begin time.Time
 	host, body := request.URL.Host, request.ContentLength
@@ -61,10 +61,10 @@ func (l *link) traced(request *http.Request) (_ *http.Request, answered func(*ht
 			l.trip(host, time.Since(headers))
 		}
 	}
-	return request.WithContext(httptrace.WithClientTrace(request.Context(), trace)), func(response *http.Response) {
+	return request.WithContext(httptrace.WithClientTrace(request.Context(), trace)), func(status int) {
 		mu.Lock()
 		defer mu.Unlock()
-		if response.StatusCode == http.StatusOK && body >= smallestSending && !begin.IsZero() {
+		if status == http.StatusOK && body >= smallestSending && !begin.IsZero() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.sent = append(l.sent[max(0, len(l.sent)-remembered+1):], sending{host, body, begin, time.Now()})

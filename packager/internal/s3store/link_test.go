@@ -41,7 +41,7 @@ func (q request) send(l *link) {
 	if trace.GotFirstResponseByte != nil {
 		trace.GotFirstResponseByte()
 	}
-	answered(&http.Response{StatusCode: max(q.status, http.StatusOK)})
+	answered(max(q.status, http.StatusOK))
 }
 
 // The rate is that of all bytes in the time in which any of them were on their way: what

@@ -104,7 +104,7 @@ func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return response, err
 	}
-	answered(response)
+	answered(response.StatusCode)
 	if response.Body != nil {
 		response.Body = &watched{ReadCloser: response.Body, stall: c.transport.stall}
 	}
