@@ -46,7 +46,7 @@ func (a Address) ECR() bool { return a.Account != "" }
 // Loopback tells whether the address is one of this machine.
 func (a Address) Loopback() bool {
 	host, _, _ := strings.Cut(a.Host, ":")
-	return host == "localhost" || strings.HasPrefix(host, "127.")
+	return host == "localhost" || strings.HasPrefix(host, "127.") || strings.HasPrefix(a.Host, "[::1]")
 }
 
 // String is the address as a template has it.

@@ -132,26 +132,33 @@ func (t *tarFile) scan(size int64, most int) error {
 		if isSparse(header) {
 			return fmt.Errorf("holds %s with holes in it, as tar --sparse writes it: make it without that", problem.OneLine(name))
 		}
-		e := entry{size: header.Size}
-		switch header.Typeflag {
-		case tar.TypeReg:
+		e := entry{link: linkOf(name, header)}
+		switch {
+		case header.Typeflag == tar.TypeReg:
 			// The reader takes nothing of the file in advance: it is where its reader is.
 			if e.at, err = t.file.Seek(0, io.SeekCurrent); err != nil {
 				return fmt.Errorf("cannot be read: %w", err)
 			}
-			if e.size > size-e.at {
+			if e.size = header.Size; e.size > size-e.at {
 				return fmt.Errorf("is damaged, or was not written to its end: %s is cut", problem.OneLine(name))
 			}
-		case tar.TypeSymlink: // relative to where it is
-			e.link = path.Join(path.Dir(name), header.Linkname)
-		case tar.TypeLink: // relative to the archive
-			e.link = path.Clean(header.Linkname)
-		default:
+		case e.link == "":
 			continue
 		}
 		_, e.twice = t.entries[name]
 		t.entries[name] = e
 	}
+}
+
+// linkOf is the entry that a link leads to; "" for no link.
+func linkOf(name string, h *tar.Header) string {
+	switch h.Typeflag {
+	case tar.TypeSymlink: // relative to where it is
+		return path.Join(path.Dir(name), h.Linkname) //nolint:gosec // it is only looked up among the entries
+	case tar.TypeLink: // relative to the archive
+		return path.Clean(h.Linkname)
+	}
+	return ""
 }
 
 // isSparse tells whether a file's zeros are left out. No engine does that.

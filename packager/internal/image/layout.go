@@ -115,49 +115,61 @@ func isDescription(d descriptor) bool {
 
 // candidates are the images of a group, each once, in all its indexes.
 func (r *reader) candidates(g group) ([]candidate, error) {
-	var all []candidate
-	seen := map[string]bool{}
-	var descend func([]descriptor, int) error
-	descend = func(entries []descriptor, depth int) error {
-		for _, d := range entries {
-			if seen[d.Digest] || isDescription(d) {
-				continue
-			}
-			if seen[d.Digest] = true; len(seen) > mostItems {
-				return fmt.Errorf("has indexes of more than %d images", mostItems)
-			}
-			var m manifest
-			_, err := r.readBlob("manifest", d, &m)
-			switch {
-			case errors.Is(err, errMissing):
-				c := candidate{descriptor: d, names: g.names, missing: true}
-				if d.Platform != nil {
-					c.platform = *d.Platform
-				}
-				all = append(all, c)
-				continue
-			case err != nil:
-				return err
-			}
-			isIndex, err := m.isIndex(d)
-			if err != nil {
-				return err
-			}
-			if !isIndex {
-				p, err := r.platformOf(d, m)
-				if err != nil {
-					return err
-				}
-				all = append(all, candidate{descriptor: d, names: g.names, platform: p})
-			} else if depth == deepest {
-				return fmt.Errorf("has more than %d indexes in one another", deepest)
-			} else if err := descend(m.Manifests, depth+1); err != nil {
-				return err
-			}
+	d := descent{reader: r, names: g.names, seen: map[string]bool{}}
+	err := d.into(g.roots, 1)
+	return d.found, err
+}
+
+// A descent goes down into an index and those in it.
+type descent struct {
+	*reader
+	names []string
+	seen  map[string]bool
+	found []candidate
+}
+
+func (s *descent) into(entries []descriptor, depth int) error {
+	if depth > deepest {
+		return fmt.Errorf("has more than %d indexes in one another", deepest)
+	}
+	for _, d := range entries {
+		if s.seen[d.Digest] || isDescription(d) {
+			continue
 		}
+		if s.seen[d.Digest] = true; len(s.seen) > mostItems {
+			return fmt.Errorf("has indexes of more than %d images", mostItems)
+		}
+		if err := s.entry(d, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *descent) entry(d descriptor, depth int) error {
+	c := candidate{descriptor: d, names: s.names}
+	var m manifest
+	_, err := s.readBlob("manifest", d, &m)
+	if errors.Is(err, errMissing) {
+		if c.missing = true; d.Platform != nil {
+			c.platform = *d.Platform
+		}
+		s.found = append(s.found, c)
 		return nil
 	}
-	return all, descend(g.roots, 1)
+	if err != nil {
+		return err
+	}
+	isIndex, err := m.isIndex(d)
+	if err != nil {
+		return err
+	}
+	if isIndex {
+		return s.into(m.Manifests, depth+1)
+	}
+	c.platform, err = s.platformOf(d, m)
+	s.found = append(s.found, c)
+	return err
 }
 
 // isIndex tells which of both a document is. That must not be in doubt: a registry
