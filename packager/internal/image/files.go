@@ -125,29 +125,37 @@ func (t *tarFile) scan(size int64, most int) error {
 		if n == most {
 			return fmt.Errorf("holds more than %d files: that is no container image", most)
 		}
-		name := path.Clean(header.Name)
-		if !fs.ValidPath(name) || len(name) > longName || len(header.Linkname) > longName {
-			continue
+		if err := t.add(header, size); err != nil {
+			return err
 		}
-		if isSparse(header) {
-			return fmt.Errorf("holds %s with holes in it, as tar --sparse writes it: make it without that", problem.OneLine(name))
-		}
-		e := entry{link: linkOf(name, header)}
-		switch {
-		case header.Typeflag == tar.TypeReg:
-			// The reader takes nothing of the file in advance: it is where its reader is.
-			if e.at, err = t.file.Seek(0, io.SeekCurrent); err != nil {
-				return fmt.Errorf("cannot be read: %w", err)
-			}
-			if e.size = header.Size; e.size > size-e.at {
-				return fmt.Errorf("is damaged, or was not written to its end: %s is cut", problem.OneLine(name))
-			}
-		case e.link == "":
-			continue
-		}
-		_, e.twice = t.entries[name]
-		t.entries[name] = e
 	}
+}
+
+// add notes where an entry is, whose content is what is read next.
+func (t *tarFile) add(header *tar.Header, size int64) (err error) {
+	name := path.Clean(header.Name)
+	if !fs.ValidPath(name) || len(name) > longName || len(header.Linkname) > longName {
+		return nil
+	}
+	if isSparse(header) {
+		return fmt.Errorf("holds %s with holes in it, as tar --sparse writes it: make it without that", problem.OneLine(name))
+	}
+	e := entry{link: linkOf(name, header)}
+	switch {
+	case header.Typeflag == tar.TypeReg:
+		// The reader takes nothing of the file in advance: it is where its reader is.
+		if e.at, err = t.file.Seek(0, io.SeekCurrent); err != nil {
+			return fmt.Errorf("cannot be read: %w", err)
+		}
+		if e.size = header.Size; e.size > size-e.at {
+			return fmt.Errorf("is damaged, or was not written to its end: %s is cut", problem.OneLine(name))
+		}
+	case e.link == "":
+		return nil
+	}
+	_, e.twice = t.entries[name]
+	t.entries[name] = e
+	return nil
 }
 
 // linkOf is the entry that a link leads to; "" for no link.

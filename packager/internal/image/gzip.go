@@ -44,23 +44,19 @@ type block struct {
 // its blocks in order, and gives one back when it is written, so that layers cannot lock
 // each other out.
 type compressor struct {
-	workers chan *flate.Writer
+	workers chan *flate.Writer // nil for one that has had nothing to do
 	blocks  chan *block
 }
 
-func newCompressor(workers int) (*compressor, error) {
+func newCompressor(workers int) *compressor {
 	c := &compressor{make(chan *flate.Writer, workers), make(chan *block, 2*workers+1)}
 	for range workers {
-		w, err := flate.NewWriter(nil, level)
-		if err != nil {
-			return nil, err
-		}
-		c.workers <- w
+		c.workers <- nil
 	}
 	for range cap(c.blocks) {
 		c.blocks <- &block{}
 	}
-	return c, nil
+	return c
 }
 
 // gzip compresses all of r.
@@ -144,6 +140,11 @@ func (c *compressor) compress(ctx context.Context, b *block) {
 		return
 	}
 	defer func() { c.workers <- w }()
+	if w == nil {
+		if w, b.err = flate.NewWriter(nil, level); b.err != nil {
+			return
+		}
+	}
 	b.packed.Reset()
 	w.ResetDict(&b.packed, b.dictionary)
 	if _, b.err = w.Write(b.data); b.err != nil {

@@ -31,10 +31,7 @@ func text(size int) []byte {
 // version of the compressor, or a change of ours, would have all of them pushed, and all
 // functions deployed, anew.
 func TestCompressedBytes(t *testing.T) {
-	c, err := newCompressor(2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newCompressor(2)
 	for size, want := range map[int]string{
 		0:               "sha256:ac73670af3abed54ac6fb4695131f4099be9fbe39d6076c5d0264a6bbdae9d83",
 		1:               "sha256:fca1046ade260ae0b73058ad466ef1aab03802a94d5226668d6070d277cbb57d",
@@ -67,10 +64,7 @@ func TestCompressedAlike(t *testing.T) {
 	want := map[int][]byte{}
 	all := text(sizes[len(sizes)-1])
 	for _, workers := range []int{1, 3, 8} {
-		c, err := newCompressor(workers)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := newCompressor(workers)
 		results := make([][]byte, 4*len(sizes))
 		var group sync.WaitGroup
 		for n := range results {
@@ -115,10 +109,7 @@ func TestCompressedAlike(t *testing.T) {
 
 // After an error of any part, all that a compressor has is free again.
 func TestCompressorAfterErrors(t *testing.T) {
-	c, err := newCompressor(2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newCompressor(2)
 	failure := errors.New("failure")
 	long := text(6 * blockSize)
 	cancelled, cancel := context.WithCancel(t.Context())

@@ -159,39 +159,43 @@ func read(t testing.TB, b image.Blob) []byte {
 
 // forms are an image in every form in which it may be given, and what becomes of it:
 // its own manifest, or Docker's schema 2.
-func forms() map[string]struct {
+func forms(base imagetest.Image) map[string]struct {
 	files imagetest.Files
 	made  bool
 } {
-	gz := inForm(app("app:1"), "gzip", "")
+	named := func(names ...string) imagetest.Image {
+		i := base
+		i.Names = names
+		return i
+	}
+	gz := inForm(named("app:1"), "gzip", "")
 	return map[string]struct {
 		files imagetest.Files
 		made  bool
 	}{
-		"docker save":                         {imagetest.DockerSave(app("app:1")), true},
-		"docker save 25":                      {imagetest.DockerSave25(app("app:1")), true},
+		"docker save":                         {imagetest.DockerSave(named("app:1")), true},
+		"docker save 25":                      {imagetest.DockerSave25(named("app:1")), true},
 		"docker save 25, containerd":          {imagetest.DockerSave25(gz), false},
-		"docker save, two names":              {imagetest.DockerSave(app("app:1", "app:latest")), true},
-		"docker save 25, two names":           {imagetest.DockerSave25(app("app:1", "app:latest")), true},
-		"docker save of an ID":                {imagetest.DockerSave(app()), true},
+		"docker save, two names":              {imagetest.DockerSave(named("app:1", "app:latest")), true},
+		"docker save 25, two names":           {imagetest.DockerSave25(named("app:1", "app:latest")), true},
+		"docker save of an ID":                {imagetest.DockerSave(named()), true},
 		"OCI layout":                          {imagetest.Layout(gz), false},
-		"OCI layout without a name":           {imagetest.Layout(inForm(app(), "gzip", "")), false},
-		"OCI layout, plain layers":            {imagetest.Layout(app("app:1")), true},
+		"OCI layout without a name":           {imagetest.Layout(inForm(named(), "gzip", "")), false},
+		"OCI layout, plain layers":            {imagetest.Layout(named("app:1")), true},
 		"buildx with attestations":            {imagetest.Buildx(gz), false},
-		"two platforms, this one":             {imagetest.Buildx(gz, inForm(app(), "gzip", "arm64")), false},
-		"platforms in the layout's own index": {platforms(), false},
-		"crane":                               {crane(), true},
+		"two platforms, this one":             {imagetest.Buildx(gz, inForm(named(), "gzip", "arm64")), false},
+		"platforms in the layout's own index": {platforms(base), false},
+		"crane":                               {crane(base), true},
 	}
 }
 
-func platforms() imagetest.Files {
+func platforms(base imagetest.Image) imagetest.Files {
 	f := imagetest.Files{}
-	return f.Top(f.Image(inForm(app(), "gzip", "amd64")), f.Image(inForm(app(), "gzip", "arm64")))
+	return f.Top(f.Image(inForm(base, "gzip", "amd64")), f.Image(inForm(base, "gzip", "arm64")))
 }
 
 // crane writes compressed layers, and a manifest.json.
-func crane() imagetest.Files {
-	i := app()
+func crane(i imagetest.Image) imagetest.Files {
 	f := imagetest.Files{imagetest.Digest(i.Config()): i.Config()}
 	names := []string{}
 	for _, l := range i.Layers {
@@ -208,7 +212,7 @@ func crane() imagetest.Files {
 // we compress.
 func TestForms(t *testing.T) {
 	want := map[bool]string{}
-	for name, form := range forms() {
+	for name, form := range forms(app()) {
 		for way, path := range map[string]string{
 			"plain": write(t, form.files.Tar()), "gzip": write(t, imagetest.Gzip(form.files.Tar())), "zstd": write(t, imagetest.Zstd(form.files.Tar())),
 			"folder": writeFolder(t, form.files),
@@ -318,7 +322,7 @@ func TestPlatforms(t *testing.T) {
 		{imagetest.Buildx(amd, z), "", "", "amd64"},
 		{partly, "", "", "amd64"},
 		{partly, "x86_64", "", "amd64"},
-		{platforms(), "arm64", "", "arm64"},
+		{platforms(app()), "arm64", "", "arm64"},
 	} {
 		source := image.Source{Path: write(t, c.files.Tar()), Name: c.name}
 		if c.architectures != "" {

@@ -10,7 +10,6 @@ import (
 	"hash"
 	"io"
 	"os"
-	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -37,13 +36,7 @@ type packer struct {
 // known before anything is sent, and so that plain layers are compressed once for all
 // regions. Of their compressed form, nothing is held but on disk.
 func (r *reader) packAll(ctx context.Context, layers []layer) ([]packed, error) {
-	p := &packer{reader: r, left: r.unpacked}
-	if slices.ContainsFunc(layers, func(l layer) bool { return l.format == plain }) {
-		var err error
-		if p.compressor, err = newCompressor(workers()); err != nil {
-			return nil, err
-		}
-	}
+	p := &packer{reader: r, compressor: newCompressor(workers()), left: r.unpacked}
 	all := make([]packed, len(layers))
 	errs := make([]error, len(layers))
 	first := map[string]int{}
