@@ -112,7 +112,7 @@ type Copy string
 
 // The ways to choose.
 const (
-	CopyAuto   Copy = ""       // where it saves the link enough
+	CopyAuto   Copy = ""       // where the run ends sooner by it, as far as it has learned from its requests
 	CopyAlways Copy = "always" // wherever S3 can
 	CopyNever  Copy = "never"
 )

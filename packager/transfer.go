@@ -36,7 +36,8 @@ func (p places) free() { <-p }
 // copy; whoever has one of these waits for no other.
 type transfer struct {
 	*run
-	copier                *copier
+	router                *router
+	refusals              refusals
 	disk, uploads, copies places
 	archives              *errgroup.Group // limited; an archive on its way to the stores is in deliveries
 	deliveries            errgroup.Group
@@ -53,7 +54,7 @@ type transfer struct {
 // S3 copy it. It returns what could not be copied and was not archived.
 func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncopied map[*artifact][]want, err error) {
 	t := &transfer{
-		run: r, copier: &copier{mode: mode, home: r.home, refused: make(map[[2]int]bool)},
+		run: r, router: newRouter(mode, len(r.Stores), runtime.GOMAXPROCS(0), r.rate), refusals: refusals{pairs: make(map[[2]int]bool)},
 		disk: make(places, r.opts.jobs()), uploads: make(places, r.opts.jobs()), copies: make(places, r.opts.questions()),
 		archives: new(errgroup.Group), reuses: new(errgroup.Group), uncopied: make(map[*artifact][]want),
 	}
@@ -64,6 +65,11 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 	most := 0
 	for _, objects := range r.objects {
 		most += len(objects)
+	}
+	for _, o := range r.objects[0] {
+		if o.artifact != nil {
+			t.router.expect(o.artifact.size())
+		}
 	}
 	decisions := make(chan decision, most) // look never waits
 	looks := new(errgroup.Group)
@@ -89,10 +95,11 @@ func (t *transfer) begin(d decision) {
 		})
 		return
 	case len(to) == 0 && t.opts.ArchiveDir == "":
+		t.router.expect(-a.size())
 		return
 	}
-	t.copier.wanted(a, len(to))
 	if from, ok := t.sourceOf(a, to); ok && t.opts.ArchiveDir == "" {
+		t.router.expect(-a.size())
 		for _, w := range to {
 			t.reuses.Go(func() error {
 				if left, done := t.copy(from.want, w, from.load); !done {
@@ -107,7 +114,9 @@ func (t *transfer) begin(d decision) {
 	}
 	t.disk.take()
 	t.archives.Go(func() error {
+		done := t.router.archive(a.size())
 		load, remove, err := t.payload(t.archiving, a)
+		done(load.Size)
 		if err != nil {
 			t.disk.free()
 			t.stop(err) // the first to stop them says why, whoever is the first to end
@@ -122,34 +131,25 @@ func (t *transfer) begin(d decision) {
 	})
 }
 
-// deliver brings what is on disk to the stores, at once, or to one of them and from
-// there to the others. It returns when all have it or have failed.
+// deliver brings what is on disk to the stores. It returns when all have it or have
+// failed.
 func (t *transfer) deliver(to []want, load s3store.Payload) {
 	if len(to) == 0 {
 		return // it is archived for the folder alone
 	}
-	var all sync.WaitGroup
-	defer all.Wait()
-	first := t.copier.first(t.Stores, to, load.Size)
-	if first < 0 {
-		for _, w := range to {
-			all.Go(func() { t.upload(w, load) })
+	to = slices.Clone(to)
+	for i, w := range to {
+		if t.Stores[w.store].Region == t.home {
+			to[0], to[i] = to[i], to[0] // the nearest is the one from which others copy
 		}
-		return
 	}
-	from := to[first]
-	stored := t.upload(from, load)
-	for _, w := range slices.Delete(slices.Clone(to), first, first+1) {
-		all.Go(func() {
-			done := false
-			if stored {
-				w, done = t.copy(from, w, load)
-			}
-			if !done {
-				t.upload(w, load)
-			}
-		})
-	}
+	t.router.deliver(load.Size, len(to), courier{
+		upload: func(i int) bool { return t.upload(to[i], load) },
+		copy: func(i int) (done bool) {
+			to[i], done = t.copy(to[0], to[i], load)
+			return done
+		},
+	})
 }
 
 // upload puts an object, and tells whether it is there for sure.

@@ -22,6 +22,7 @@ type run struct {
 	buckets  []*s3store.Bucket
 	home     string // the region that this machine is in, "" where nobody knows
 	archiver *archive.Archiver
+	rate     func() float64 // bytes a second that this machine's link carries; 0 where nobody knows yet
 
 	began time.Time
 
@@ -54,7 +55,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		return nil, errors.New("this plan is being uploaded already")
 	}
 	defer p.active.Store(false)
-	r := &run{Plan: p, ctx: ctx, began: time.Now(), failures: make([]error, len(p.Stores)), result: &Result{Plan: p, Times: p.times}}
+	r := &run{Plan: p, ctx: ctx, began: time.Now(), failures: make([]error, len(p.Stores)), result: &Result{Plan: p, Times: p.times}, rate: func() float64 { return 0 }}
 	if p.opts.DryRun && p.opts.ArchiveDir == "" {
 		return r.result, nil
 	}
@@ -115,6 +116,7 @@ func (r *run) connect() (*s3store.Connections, error) {
 	}
 	r.home = config.AWS.Region
 	c := s3store.Connect(config, len(r.Stores))
+	r.rate = c.Rate
 	r.buckets = make([]*s3store.Bucket, len(r.Stores))
 	for i, s := range r.Stores {
 		event := Event{Region: s.Region, Bucket: s.Bucket}

@@ -6,12 +6,14 @@
 //
 //	go run ./cmd/bench
 //	go run ./cmd/bench -network
+//	go run ./cmd/bench -copies
 //	go run ./cmd/bench -scale
 //
 // It leaves out what is not on the PATH. The application is eight functions
 // with up to 69 MB of Go's source; -app names a folder of one's own instead,
 // which holds a template.yaml and a folder for each function. With -network,
-// requests take as long to reach S3 as they do in life. With -scale, it packages
+// requests take as long to reach S3 as they do in life; with -copies, too, to
+// compare what --copy may say. With -scale, it packages
 // applications that are large in one way or another, which takes 20 GB of disk
 // and some minutes. README.md has the method and the figures.
 package main
@@ -23,6 +25,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -34,8 +37,12 @@ func main() {
 	flag.BoolVar(&o.network, "network", false, "measure over simulated networks")
 	flag.BoolVar(&o.scale, "scale", false, "measure large applications")
 	flag.BoolVar(&o.beS3, "serve", false, "be the S3 that is stored into")
-	flag.DurationVar(&o.roundTrip, "round-trip", 0, "with -serve: how long a way to S3 and back takes")
-	flag.Float64Var(&o.link, "link", 0, "with -serve: how many megabytes a second the link carries")
+	flag.BoolVar(&o.copies, "copies", false, "measure when copies are better, over simulated networks")
+	flag.StringVar(&o.trusted, "certificate", "", "with -serve: serve over TLS, and write the certificate to this file")
+	flag.DurationVar(&o.over.roundTrip, "round-trip", 0, "with -serve: how long a way to S3 and back takes")
+	flag.Float64Var(&o.over.link, "link", 0, "with -serve: how many megabytes a second the link carries")
+	flag.DurationVar(&o.over.copies.latency, "copy", 0, "with -serve: how long a copy takes, whatever its size")
+	flag.DurationVar(&o.over.copies.perMB, "copy-mb", 0, "with -serve: how long each megabyte of a copy takes")
 	flag.Parse()
 	if flag.NArg() > 0 || o.runs < 1 {
 		flag.Usage()
@@ -54,13 +61,34 @@ type options struct {
 	runs                 int
 	app                  string
 	network, scale, beS3 bool
-	roundTrip            time.Duration
-	link                 float64
+	copies               bool
+	over                 overNetwork
+	trusted              string
+}
+
+// An overNetwork says what is simulated.
+type overNetwork struct {
+	roundTrip time.Duration
+	link      float64 // megabytes a second
+	copies    copyCost
+}
+
+// flags have the server simulate it.
+func (o overNetwork) flags(trusted string) []string {
+	return []string{
+		"-certificate", trusted, "-round-trip", o.roundTrip.String(), "-link", strconv.FormatFloat(o.link, 'g', -1, 64),
+		"-copy", o.copies.latency.String(), "-copy-mb", o.copies.perMB.String(),
+	}
+}
+
+// usual is a network whose link carries so many megabytes a second.
+func usual(link float64) *overNetwork {
+	return &overNetwork{100 * time.Millisecond, link, copyCost{300 * time.Millisecond, 20 * time.Millisecond}}
 }
 
 func run(ctx context.Context, o options) error {
 	if o.beS3 {
-		return serve(ctx, newNetwork(o.roundTrip, o.link))
+		return serve(ctx, newNetwork(o.over.roundTrip, o.over.link, o.over.copies), o.trusted)
 	}
 	dir, err := os.MkdirTemp("", "mrpackage-bench-")
 	if err != nil {
@@ -84,10 +112,13 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Printf("%d files, %.0f MB; medians of %d\n", b.files, float64(b.bytes)/1e6, b.runs)
-	if o.network {
+	switch {
+	case o.network:
 		return b.networks()
+	case o.copies:
+		return b.copies()
 	}
-	if err := b.uploads("S3 on loopback", []int{1, 4, 16}); err != nil {
+	if err := b.uploads("S3 on loopback", []int{1, 4, 16}, nil); err != nil {
 		return err
 	}
 	return b.archives()
@@ -96,9 +127,9 @@ func run(ctx context.Context, o options) error {
 // networks measures over networks whose link carries a gigabit a second, as a
 // build machine's does, and a tenth of it.
 func (b *bench) networks() error {
-	for _, link := range []string{"125", "12.5"} {
-		title := fmt.Sprintf("100 ms to S3 and back, %s MB/s", link)
-		if err := b.uploads(title, []int{1, 4, 16}, "-round-trip", "100ms", "-link", link); err != nil {
+	for _, link := range []float64{125, 12.5} {
+		title := fmt.Sprintf("100 ms to S3 and back, %g MB/s", link)
+		if err := b.uploads(title, []int{1, 4, 16}, usual(link)); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ type bench struct {
 	ctx               context.Context //nolint:containedctx // of the whole program
 	dir, app, program string
 	endpoint          string // of the server that runs
+	trusted           string // the file of its certificate; "" where it has none
 	runs              int
 	files             int
 	bytes             int64
@@ -42,8 +43,14 @@ func (b *bench) build() error {
 	return nil
 }
 
-// serving runs something while a server runs, which is this program once more.
-func (b *bench) serving(flags []string, what func() error) error {
+// serving runs something while a server runs, which is this program once more; over a
+// network where that is not nil.
+func (b *bench) serving(over *overNetwork, what func() error) error {
+	var flags []string
+	if b.trusted = ""; over != nil {
+		b.trusted = filepath.Join(b.dir, "certificate.pem")
+		flags = over.flags(b.trusted)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -83,6 +90,9 @@ func (b *bench) command(name string, args ...string) (time.Duration, error) {
 	})
 	cmd.Env = slices.Concat(environment, []string{"AWS_ENDPOINT_URL_S3=" + b.endpoint, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true", "TMPDIR=" + b.dir})
+	if b.trusted != "" {
+		cmd.Env = append(cmd.Env, "AWS_CA_BUNDLE="+b.trusted)
+	}
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -163,7 +173,14 @@ func (b *bench) measure(n int, flags func() []string) (m measure, err error) {
 
 // taken asks the server how much it has taken since it was last asked.
 func (b *bench) taken() (n int64, err error) {
-	answer, err := http.Get(b.endpoint + takenPath)
+	client := http.DefaultClient
+	if b.trusted != "" {
+		if client, err = trusting(b.trusted); err != nil {
+			return 0, err
+		}
+		defer client.CloseIdleConnections()
+	}
+	answer, err := client.Get(b.endpoint + takenPath)
 	if err != nil {
 		return 0, err
 	}

@@ -1,66 +1,58 @@
 package main
 
 import (
-	"context"
+	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // A network stands between the sink and its clients, where loopback would hide
-// what most of a real run's time is: ways to other regions and back, and a link
-// that all share. The zero value is loopback.
+// what most of a real run's time is: ways to other regions and back, a link
+// that all share, and what S3 takes for a copy. The zero value is loopback.
 type network struct {
 	roundTrip time.Duration
 	link      *link
+	copies    copyCost
 }
 
-// What S3 takes for a copy to another region, besides the round trip: a guess on
-// the slow side, which README.md names.
-const (
-	copyLatency = 300 * time.Millisecond
-	copyRate    = 50e6 // bytes a second
-)
+// A copyCost is what S3 takes for a copy to another region, besides the round trip. It can
+// only be guessed; README.md names the guess.
+type copyCost struct {
+	latency time.Duration
+	perMB   time.Duration
+}
 
-func newNetwork(roundTrip time.Duration, megabytes float64) network {
-	n := network{roundTrip: roundTrip}
+func (c copyCost) of(size int64) time.Duration {
+	return c.latency + time.Duration(float64(size)/1e6*float64(c.perMB))
+}
+
+func newNetwork(roundTrip time.Duration, megabytes float64, copies copyCost) network {
+	n := network{roundTrip: roundTrip, copies: copies}
 	if megabytes > 0 {
 		n.link = &link{rate: megabytes * 1e6}
 	}
 	return n
 }
 
-// connectionKey finds the *connection of a request's context.
-type connectionKey struct{}
-
-type connection struct{ used atomic.Bool }
-
-func withConnection(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, &connection{})
+// handshake waits as long as it takes to open a connection: one way there and back for TCP
+// and one for TLS 1.3. The client is kept waiting by its handshake, as it is in life.
+func (n network) handshake(*tls.ClientHelloInfo) (*tls.Config, error) {
+	time.Sleep(2 * n.roundTrip)
+	return nil, nil //nolint:nilnil // the server's own configuration holds
 }
 
-// roundTrips waits as long as a request's way takes: two round trips more where
-// its connection is new, for TCP and TLS 1.3, and one where the client waits for
-// leave to send the body.
-func (n network) roundTrips(r *http.Request) {
-	ways := time.Duration(1)
-	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok && !c.used.Swap(true) {
-		ways += 2
-	}
+// receive takes in a request's body as fast as the link carries it, and waits as long as
+// the request's way there and back takes, and the client's question whether the body is
+// wanted before that.
+func (n network) receive(r *http.Request) (int64, error) {
 	if r.Header.Get("Expect") != "" {
-		ways++
+		time.Sleep(n.roundTrip) // the first read says that it is
 	}
-	time.Sleep(ways * n.roundTrip)
-}
-
-// copied waits as long as S3 copies.
-func (n network) copied(size int64) {
-	if n.roundTrip > 0 {
-		time.Sleep(copyLatency + time.Duration(float64(size)/copyRate*float64(time.Second)))
-	}
+	received, err := io.Copy(io.Discard, n.body(r.Body))
+	time.Sleep(n.roundTrip)
+	return received, err
 }
 
 // body lets a request's body through as fast as the link does.

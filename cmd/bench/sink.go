@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // A sink is an S3 that forgets what it is sent and remembers that it was: the
@@ -37,13 +39,22 @@ type object struct {
 const takenPath = "/-/taken"
 
 // serve prints the endpoint, and serves until it is interrupted or its standard
-// input ends.
-func serve(ctx context.Context, n network) error {
+// input ends. Where trusted is the path of a file, it serves over TLS and writes its
+// certificate there.
+func serve(ctx context.Context, n network, trusted string) error {
 	s := &sink{objects: make(map[string]object), uploads: make(map[string]object), network: n}
 	server := httptest.NewUnstartedServer(s)
-	server.Config.ConnContext = withConnection
-	server.Start()
 	defer server.Close()
+	if trusted == "" {
+		server.Start()
+	} else {
+		own, err := certificate(trusted)
+		if err != nil {
+			return err
+		}
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{own}, GetConfigForClient: n.handshake, MinVersion: tls.VersionTLS13}
+		server.StartTLS()
+	}
 	fmt.Println(server.URL)
 	ended := make(chan error, 1)
 	go func() {
@@ -66,8 +77,7 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.taken = 0
 		return
 	}
-	s.network.roundTrips(r)
-	received, err := io.Copy(io.Discard, s.network.body(r.Body))
+	received, err := s.network.receive(r)
 	if err != nil {
 		return // the client is gone
 	}
@@ -126,7 +136,7 @@ func (s *sink) head(w http.ResponseWriter, r *http.Request) {
 func (s *sink) copy(w http.ResponseWriter, r *http.Request) {
 	from := s.objects["/"+r.Header.Get("X-Amz-Copy-Source")]
 	s.mu.Unlock()
-	s.network.copied(from.size)
+	time.Sleep(s.network.copies.of(from.size))
 	s.mu.Lock()
 	// S3 computes a copy's checksum. A sink has no bytes to compute it from, and
 	// takes the digest that the object was stored with.

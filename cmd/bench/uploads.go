@@ -9,8 +9,8 @@ import (
 
 // uploads compares whole runs with the AWS CLI's, and those for many regions with
 // those for one. What it prints is Markdown.
-func (b *bench) uploads(title string, counts []int, server ...string) error {
-	return b.serving(server, func() error {
+func (b *bench) uploads(title string, counts []int, over *overNetwork) error {
+	return b.serving(over, func() error {
 		loop, err := b.loop(title)
 		if err != nil {
 			return err

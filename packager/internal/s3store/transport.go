@@ -39,6 +39,7 @@ const (
 // goroutines, outlives the run: the SDK gives no way to close idle ones.
 type transport struct {
 	net.Dialer
+	link  link
 	stall time.Duration
 	mu    sync.Mutex
 	open  map[*connection]bool
@@ -48,7 +49,7 @@ func newTransport(stall time.Duration) *transport {
 	if stall == 0 {
 		stall = defaultStall
 	}
-	return &transport{Dialer: net.Dialer{Timeout: dialTimeout}, stall: stall, open: make(map[*connection]bool)}
+	return &transport{Dialer: net.Dialer{Timeout: dialTimeout}, link: link{trips: make(map[string]time.Duration)}, stall: stall, open: make(map[*connection]bool)}
 }
 
 // client makes the configuration's HTTP client ours; one that is not the SDK's
@@ -69,7 +70,7 @@ func (t *transport) client(configured aws.HTTPClient, jobs, stores int) aws.HTTP
 			}).GetTransport(),
 		}
 	}
-	return httpClient{configured, t.stall}
+	return httpClient{configured, t}
 }
 
 // fewRedirections follows the redirections that S3 makes, of status 307, a few times. One
@@ -89,7 +90,7 @@ func fewRedirections(request *http.Request, before []*http.Request) error {
 
 type httpClient struct {
 	aws.HTTPClient
-	stall time.Duration
+	transport *transport
 }
 
 // Do sends a request. It waits with the body until the server has said that it
@@ -98,11 +99,16 @@ type httpClient struct {
 // connection that breaks while the body is sent.
 func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/1.1", 1, 1
+	request, answered := c.transport.link.traced(request)
 	response, err := c.HTTPClient.Do(request)
-	if err == nil && response.Body != nil {
-		response.Body = &watched{ReadCloser: response.Body, stall: c.stall}
+	if err != nil {
+		return response, err
 	}
-	return response, err
+	answered(response.StatusCode)
+	if response.Body != nil {
+		response.Body = &watched{ReadCloser: response.Body, stall: c.transport.stall}
+	}
+	return response, nil
 }
 
 // limited lets as many requests be under way at once as there are slots, for
