@@ -3,6 +3,7 @@ package s3store
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 type multipartClient struct {
 	*s3.Client
 	bucket *Bucket
-	key    string
+	sent   *outgoing                 // of the object; nil where nothing is sent
 	sums   []func() ([]byte, error) // of the parts; none where they are copied
 	grace  context.Context          //nolint:containedctx // the manager passes on another one
 }
@@ -29,10 +30,16 @@ func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput,
 		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum))
 		opts = append(opts, s3.WithAPIOptions(signedBody(sum)))
 	}
-	out, err := c.Client.UploadPart(ctx, in, opts...)
-	if size, serr := in.Body.(io.Seeker).Seek(0, io.SeekEnd); err == nil && serr == nil {
-		c.bucket.told.Sent(c.key, size)
+	size, err := in.Body.(io.Seeker).Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = in.Body.(io.Seeker).Seek(0, io.SeekStart)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("reading a part: %w", err)
+	}
+	part := &outgoing{tell: c.sent.add}
+	out, err := c.Client.UploadPart(part.counted(ctx), in, opts...)
+	part.done(size, err)
 	return out, err
 }
 

@@ -89,6 +89,8 @@ func (b *Bucket) Put(ctx context.Context, key string, p Payload, ifAbsent bool) 
 }
 
 func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bool) (version string, err error) {
+	sent := &outgoing{tell: func(bytes int64) { b.told.Sent(key, bytes) }}
+	defer func() { sent.done(p.Size, err) }()
 	var body io.ReadSeeker = bytes.NewReader(p.Body)
 	if p.Path != "" {
 		f, err := os.Open(p.Path)
@@ -109,18 +111,17 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	if p.Size <= partSize {
 		// S3 refuses the body if its checksum is another.
 		input.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(p.SHA256))
-		out, err := b.client.PutObject(ctx, input, s3.WithAPIOptions(signedBody(p.SHA256)))
+		out, err := b.client.PutObject(sent.counted(ctx), input, s3.WithAPIOptions(signedBody(p.SHA256)))
 		if err != nil {
 			return "", err
 		}
-		b.told.Sent(key, p.Size)
 		return aws.ToString(out.VersionId), b.arrived(ctx, key, p, out)
 	}
 	input.ChecksumAlgorithm = types.ChecksumAlgorithmSha256
 	input.ContentLength = nil
 	grace, done := graceOf(ctx)
 	defer done()
-	uploader := manager.NewUploader(multipartClient{b.client, b, key, p.parts, grace}, func(u *manager.Uploader) {
+	uploader := manager.NewUploader(multipartClient{b.client, b, sent, p.parts, grace}, func(u *manager.Uploader) {
 		u.PartSize, u.Concurrency = partSize, b.config.Jobs // which the client bounds for all objects together
 	})
 	out, err := uploader.Upload(ctx, input)
@@ -136,7 +137,7 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 		// A completion that was none leaves the parts; after one that was, there is
 		// nothing to remove.
 		abort := &s3.AbortMultipartUploadInput{Bucket: &b.Bucket, Key: &key, UploadId: &out.UploadID}
-		_, _ = multipartClient{b.client, b, key, nil, grace}.AbortMultipartUpload(ctx, abort)
+		_, _ = multipartClient{b.client, b, nil, nil, grace}.AbortMultipartUpload(ctx, abort)
 		return "", err
 	}
 	return aws.ToString(out.VersionID), nil
