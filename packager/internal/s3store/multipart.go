@@ -15,7 +15,7 @@ import (
 type multipartClient struct {
 	*s3.Client
 	bucket *Bucket
-	sent   *outgoing                 // of the object; nil where nothing is sent
+	sent   *outgoing                // of the object; nil where nothing is sent
 	sums   []func() ([]byte, error) // of the parts; none where they are copied
 	grace  context.Context          //nolint:containedctx // the manager passes on another one
 }
