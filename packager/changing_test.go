@@ -80,31 +80,3 @@ func replaced(path string, by func() error) error {
 	}
 	return by()
 }
-
-// A tree of folders that is deeper than a path may be long is a problem with a name, and
-// no crash.
-func TestDeepFolders(t *testing.T) {
-	_, opts := store(t)
-	dir := filepath.Dir(opts.TemplateFile)
-	t.Chdir(dir)
-	if err := os.Chdir("src"); err != nil {
-		t.Fatal(err)
-	}
-	for range 600 { // 6,000 bytes, and Linux takes paths of 4,096
-		if os.Mkdir("123456789", 0o700) != nil || os.Chdir("123456789") != nil {
-			break // this system allows no more: deep enough
-		}
-	}
-	if err := os.Chdir(dir); err != nil {
-		t.Fatal(err)
-	}
-	_, err := packager.NewPlan(t.Context(), opts)
-	for _, err := range problem.Errors(err) {
-		if !strings.Contains(err.Error(), "too deep") || len(err.Error()) > 500 {
-			t.Errorf("%.600v", err)
-		}
-	}
-	if all := problem.Errors(err); len(all) > 1 {
-		t.Errorf("%d problems", len(all))
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -30,7 +31,13 @@ const lockPatience = 20 * time.Second
 // a name may begin or end with one.
 func listed(dir string) (names []string, err error) {
 	path := filepath.Join(dir, OutputsFile)
-	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENAMETOOLONG):
+		return nil, nil // where its name would be too long there can be none
+	case err != nil:
+		return nil, err
+	case info.Mode()&os.ModeSymlink != 0:
 		return nil, errors.New("it is a link, and mrpackage writes this list where it stands: put the file itself there, or remove it")
 	}
 	text, err := readList(path)
