@@ -18,16 +18,23 @@ import (
 // this system lets it.
 func nest(t *testing.T, dir, name string, levels int) {
 	t.Helper()
-	t.Chdir(dir)
-	for range levels {
-		if os.Mkdir(name, 0o700) != nil || os.Chdir(name) != nil {
-			break // deep enough
-		}
-	}
-	_ = os.WriteFile("leaf", []byte("x"), 0o600) // where there is room for it
-	if err := os.Chdir(dir); err != nil {
+	in, err := os.OpenRoot(dir) // no path to it is ever as long as the tree is deep
+	if err != nil {
 		t.Fatal(err)
 	}
+	for range levels {
+		below := in
+		if err = in.Mkdir(name, 0o700); err == nil {
+			below, err = in.OpenRoot(name)
+		}
+		if err != nil {
+			break // deep enough
+		}
+		_ = in.Close() // nothing was written
+		in = below
+	}
+	_ = in.WriteFile("leaf", []byte("x"), 0o600) // where there is room for it
+	_ = in.Close()
 }
 
 // A tree of folders that is deeper than a path may be long is one problem, which names
