@@ -67,7 +67,7 @@ func (a *artifact) unreadable() (errs []error) {
 			e := first.Errorf("%q: %v", first.Local, f.Err)
 			e.Err = f.Err
 			if a.folder != "" && errors.Is(f.Err, fs.ErrPermission) {
-				e.Hint = "let the build's user read it, or " + archive.LeaveOut(f.Name)
+				e.Hint = archive.Unreadable(f.Name)
 			}
 			errs = append(errs, e)
 		}

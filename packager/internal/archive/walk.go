@@ -51,7 +51,7 @@ func List(ctx context.Context, root string, x *Excluder, found func(*File)) (Lis
 	}
 	rules, err := x.rules(root)
 	if errors.Is(err, fs.ErrPermission) && closed(root) {
-		err = fmt.Errorf("reading the folder %s: %s", root, problem.Cause(err))
+		err = &problem.Error{Message: fmt.Sprintf("reading the folder %s: %s", root, problem.Cause(err)), Hint: letRead}
 	}
 	if err != nil {
 		return Listing{}, []error{err}
@@ -79,15 +79,19 @@ func (w *walker) fail(format string, args ...any) {
 
 // failEntry reports what keeps one entry out of the archive. Each such entry can be left out.
 func (w *walker) failEntry(name, remedy, format string, args ...any) {
-	hint := ""
-	if name != "" { // "" is the whole folder
+	hint := remedy
+	switch {
+	case name == "": // it is the whole folder
+	case remedy == "":
 		hint = LeaveOut(name)
-	}
-	if remedy != "" {
-		hint = remedy + ", or " + hint
+	default:
+		hint += ", or " + LeaveOut(name)
 	}
 	w.errs = append(w.errs, &problem.Error{Message: fmt.Sprintf(format, args...), Hint: hint})
 }
+
+// letRead says what to do about what another user owns.
+const letRead = "let the build's user read it"
 
 // LeaveOut says how a file of that name in an archive is left out of it.
 func LeaveOut(name string) string {
@@ -113,7 +117,11 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 	case w.tooDeep(err, prefix):
 		return
 	case entries == nil || errors.Is(err, fs.ErrPermission) && closed(path):
-		w.failEntry(strings.TrimSuffix(prefix, "/"), "", "reading the folder %s: %s", path, problem.Cause(err))
+		remedy := ""
+		if errors.Is(err, fs.ErrPermission) {
+			remedy = letRead
+		}
+		w.failEntry(strings.TrimSuffix(prefix, "/"), remedy, "reading the folder %s: %s", path, problem.Cause(err))
 		return
 	default:
 		w.fail("reading %s in %s: %s", OutputsFile, path, problem.Cause(err))
@@ -141,6 +149,9 @@ func (w *walker) tooDeep(err error, name string) bool {
 		w.root, top, problem.Count(strings.Count(below, "/")+1, "level"), problem.Count(len(w.root)+1+len(strings.TrimSuffix(name, "/")), "byte"))
 	return true
 }
+
+// Unreadable says what to do about a file of that name in an archive that may not be read.
+func Unreadable(name string) string { return letRead + ", or " + LeaveOut(name) }
 
 // closed tells whether nothing in a folder can be looked at, which on Unix takes the
 // folder's executable bit: the folder is to blame then, and not what is in it.
