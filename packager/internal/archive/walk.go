@@ -114,7 +114,7 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 	}
 	switch {
 	case err == nil:
-	case w.tooDeep(err, prefix):
+	case w.tooDeep(err, prefix) || w.gone(err, path, prefix):
 		return
 	case entries == nil || errors.Is(err, fs.ErrPermission) && closed(path):
 		remedy := ""
@@ -147,6 +147,15 @@ func (w *walker) tooDeep(err error, name string) bool {
 	top, below, _ := strings.Cut(name, "/")
 	w.failEntry(top, "build in a folder nearer to the root of the disk", "the folders below %s are nested too deep for this system: %s has %s, and the path %s",
 		w.root, top, problem.Count(strings.Count(below, "/")+1, "level"), problem.Count(len(w.root)+1+len(strings.TrimSuffix(name, "/")), "byte"))
+	return true
+}
+
+// gone tells whether something is not there any more that was a moment ago, and says so.
+func (w *walker) gone(err error, path, name string) bool {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	w.failEntry(strings.TrimSuffix(name, "/"), "", "%s is gone since the folder was listed: is the build still running?", path)
 	return true
 }
 
@@ -193,7 +202,7 @@ func (w *walker) visit(entry os.DirEntry, path, real, name string, above []os.Fi
 	}
 	switch {
 	case err != nil:
-		if !w.tooDeep(err, name) {
+		if !w.tooDeep(err, name) && !w.gone(err, path, name) {
 			w.failEntry(name, "", "reading %s: %s", path, problem.Cause(err))
 		}
 	case info.IsDir():

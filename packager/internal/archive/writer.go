@@ -134,7 +134,9 @@ func (w *writer) storeLarge(e *entry, f *File) error {
 	}
 	defer in.Close() // nothing was written
 	crc := crc32.NewIEEE()
-	if err := errors.Join(w.zip.header(e), w.copy(io.TeeReader(io.LimitReader(in, e.size), crc), e.size)); err != nil {
+	if err := errors.Join(w.zip.header(e), w.copy(io.TeeReader(io.LimitReader(in, e.size), crc), e.size)); errors.Is(err, io.ErrUnexpectedEOF) {
+		return f.changed()
+	} else if err != nil {
 		return fmt.Errorf("copying %s into an archive: %w", e.name, err)
 	}
 	if crc.Sum32() != f.crc {
