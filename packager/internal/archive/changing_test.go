@@ -109,7 +109,7 @@ func changedWithin(t *testing.T, content []byte, change string, at int) bool {
 	}
 	f := NewFile("file", path, info)
 	ctx := &changingContext{Context: t.Context(), at: at, do: changes(t, path, content)[change]}
-	a := newArchiverWith(dir, 1)
+	a := newArchiverWith(dir, blockSize, 1)
 	err = NewHasher(nil).Hash(ctx, f)
 	var made, copied *Spool
 	if err == nil {
@@ -181,7 +181,7 @@ func TestFilesThatChangeWithinTheArchive(t *testing.T) {
 					time.Sleep(time.Duration(at) * 2 * time.Millisecond)
 					do()
 				})
-				made, err := newArchiverWith(t.TempDir(), 2).Archive(t.Context(), []*File{f})
+				made, err := newArchiverWith(t.TempDir(), blockSize, 2).Archive(t.Context(), []*File{f})
 				changed.Wait()
 				if err != nil {
 					if !strings.Contains(err.Error(), path) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash"
 	"hash/crc32"
 	"io"
 	"os"
@@ -18,7 +17,7 @@ type writer struct {
 	*Archiver
 	ctx      context.Context
 	out      *os.File
-	sum      hash.Hash
+	sum      *sums
 	buffered *bufio.Writer
 	zip      zipWriter
 	block    *block   // the one at hand; a worker may have it yet

@@ -249,7 +249,7 @@ func TestLargeArchives(t *testing.T) {
 			if err = errors.Join(err, os.WriteFile(filepath.Join(dir, "z"), []byte("end"), 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			s, err := NewArchiver(t.TempDir()).Archive(t.Context(), hashed(t, dir))
+			s, err := NewArchiver(t.TempDir(), blockSize).Archive(t.Context(), hashed(t, dir))
 			if err != nil {
 				t.Fatal(err)
 			}

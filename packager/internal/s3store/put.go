@@ -11,7 +11,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -28,10 +27,10 @@ import (
 )
 
 const (
-	// partSize is that of a multipart upload's parts. What is smaller goes in
+	// PartSize is that of a multipart upload's parts. What is smaller goes in
 	// one request, whose checksum covers the whole object. From 5 to 64 MB, over
 	// loopback and a network of 100 ms, it makes no difference to the time.
-	partSize = 16 << 20
+	PartSize = 16 << 20
 	// maxCopy is the largest object that CopyObject takes (S3 API reference).
 	maxCopy = 5 << 30
 	// abortTimeout bounds the request that removes an unfinished upload;
@@ -91,12 +90,12 @@ func (b *Bucket) Put(ctx context.Context, key string, p Payload, ifAbsent bool) 
 func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bool) (version string, err error) {
 	var body io.ReadSeeker = bytes.NewReader(p.Body)
 	if p.Path != "" {
-		f, err := os.Open(p.Path)
+		f, content, err := p.open()
 		if err != nil {
-			return "", fmt.Errorf("opening %s: %w", p.Path, err)
+			return "", err
 		}
 		defer f.Close() // nothing was written
-		body = f
+		body = content
 	}
 	input := &s3.PutObjectInput{
 		Bucket: &b.Bucket, Key: &key, Body: body, Metadata: b.metadataOf(p),
@@ -106,7 +105,7 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	if ifAbsent {
 		input.IfNoneMatch = aws.String("*")
 	}
-	if p.Size <= partSize {
+	if p.Size <= PartSize {
 		// S3 refuses the body if its checksum is another.
 		input.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(p.SHA256))
 		out, err := b.client.PutObject(ctx, input, s3.WithAPIOptions(signedBody(p.SHA256)))
@@ -121,7 +120,7 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	grace, done := graceOf(ctx)
 	defer done()
 	uploader := manager.NewUploader(multipartClient{b.client, b, key, p.parts, grace}, func(u *manager.Uploader) {
-		u.PartSize, u.Concurrency = partSize, b.config.Jobs // which the client bounds for all objects together
+		u.PartSize, u.Concurrency = PartSize, b.config.Jobs // which the client bounds for all objects together
 	})
 	out, err := uploader.Upload(ctx, input)
 	if err != nil {
