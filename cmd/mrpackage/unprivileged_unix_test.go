@@ -33,7 +33,7 @@ func newClosedPlace(t *testing.T) closedPlace {
 	t.Cleanup(func() { // or nobody could remove it
 		_ = filepath.WalkDir(p.dir, func(path string, entry fs.DirEntry, _ error) error {
 			if entry != nil && entry.IsDir() {
-				_ = os.Chmod(path, 0o700) //nolint:gosec // a folder
+				_ = os.Chmod(path, 0o700) // a folder
 			}
 			return nil
 		})
@@ -64,7 +64,7 @@ func (p closedPlace) run(s3 *s3test.Server, change func(p closedPlace), args []s
 	binary, err := os.ReadFile(program)
 	p.check(err)
 	copied := filepath.Join(p.dir, "program")
-	p.check(os.WriteFile(copied, binary, 0o700)) //nolint:gosec // a program
+	p.check(os.WriteFile(copied, binary, 0o700))
 	change(p)
 	ctx, cancel := context.WithCancel(p.t.Context())
 	defer cancel()
@@ -88,7 +88,7 @@ func (p closedPlace) run(s3 *s3test.Server, change func(p closedPlace), args []s
 // give gives all that is root's to nobody, but what begins with "root".
 func (p closedPlace) give(dir string) {
 	for above := filepath.Dir(dir); above != os.TempDir() && above != filepath.Dir(above); above = filepath.Dir(above) {
-		p.check(os.Chmod(above, 0o755)) //nolint:gosec // nobody must come by
+		p.check(os.Chmod(above, 0o755)) // nobody must come by
 	}
 	p.check(filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || strings.HasPrefix(filepath.Base(path), "root") {

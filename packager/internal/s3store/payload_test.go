@@ -33,3 +33,12 @@ func TestPayloadOfChangedFile(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What S3 does not take in any number of parts is refused before the first.
+func TestTooManyParts(t *testing.T) {
+	b := &Bucket{Store: Store{Region: "us-east-1", Bucket: "east"}}
+	_, _, err := b.Put(t.Context(), "code.zip", Payload{Path: "none", Size: maxParts*PartSize + 1}, false)
+	if err == nil || !strings.Contains(err.Error(), "us-east-1: s3://east/code.zip has 167772160001 bytes, and 167772160000 go in") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -31,6 +31,9 @@ const (
 	// one request, whose checksum covers the whole object. From 5 to 64 MB, over
 	// loopback and a network of 100 ms, it makes no difference to the time.
 	PartSize = 16 << 20
+	// maxParts is how many parts S3 takes of one object (S3 guide, "Multipart upload
+	// limits").
+	maxParts = 10_000
 	// maxCopy is the largest object that CopyObject takes (S3 API reference).
 	maxCopy = 5 << 30
 	// abortTimeout bounds the request that removes an unfinished upload;
@@ -88,6 +91,13 @@ func (b *Bucket) Put(ctx context.Context, key string, p Payload, ifAbsent bool) 
 }
 
 func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bool) (version string, err error) {
+	if p.Size > maxParts*PartSize {
+		return "", &problem.Error{
+			Subject: b.Region,
+			Message: fmt.Sprintf("s3://%s/%s has %d bytes, and %d go in the %d parts that S3 takes", b.Bucket, key, p.Size, int64(maxParts*PartSize), maxParts),
+			Hint:    "leave out what is not needed, with --exclude or .mrpackageignore",
+		}
+	}
 	var body io.ReadSeeker = bytes.NewReader(p.Body)
 	if p.Path != "" {
 		f, content, err := p.open()
