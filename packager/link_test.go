@@ -31,7 +31,8 @@ func byteByByte(_ context.Context, _ int64, to io.Writer, from io.Reader) {
 	}
 }
 
-// stopping passes so many bytes on, and then no more of the first so many connections.
+// stopping passes so many bytes on, and then no more of the first so many connections. The
+// first questions, to a bucket and of an object, open two, and one alone may be left idle.
 func stopping(after, connections int64) carrier {
 	return func(ctx context.Context, number int64, to io.Writer, from io.Reader) {
 		if number <= connections {
@@ -95,10 +96,10 @@ func TestServerThatStops(t *testing.T) {
 	}{
 		"reads byte by byte":                   {byteByByte, atOnce, 100, false, false},
 		"answers byte by byte":                 {atOnce, byteByByte, 100, false, false},
-		"stops reading a head":                 {stopping(100, 1), atOnce, 100, true, false},
+		"stops reading a head":                 {stopping(100, 2), atOnce, 100, true, false},
 		"stops reading a body":                 {stopping(64<<10, 3), atOnce, large, true, false},
-		"stops answering, in the status line":  {atOnce, stopping(5, 1), 100, true, false},
-		"stops answering, in the headers":      {atOnce, stopping(60, 1), 100, true, false},
+		"stops answering, in the status line":  {atOnce, stopping(5, 2), 100, true, false},
+		"stops answering, in the headers":      {atOnce, stopping(60, 2), 100, true, false},
 		"never reads a body to its end":        {stopping(64<<10, 1000), atOnce, large, true, true},
 		"never answers more than some headers": {atOnce, stopping(60, 1000), 100, true, true},
 	}
