@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,17 @@ const (
 	mute    = -1
 )
 
+// nameServerVariable names the name server that this process asks.
+const nameServerVariable = "PACKAGER_TEST_NAME_SERVER"
+
+// testResolver asks the name server of the test that is under way, and none where there is
+// none. It is set once: some lookups go on for a moment when nobody waits for them.
+func testResolver() *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "udp", os.Getenv(nameServerVariable))
+	}}
+}
+
 // nameServer answers for this process: every name is 127.0.0.1, but those that begin
 // with the region, of which code tells.
 func nameServer(t *testing.T, region string, code *atomic.Int32) {
@@ -36,14 +48,8 @@ func nameServer(t *testing.T, region string, code *atomic.Int32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := net.DefaultResolver
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", socket.LocalAddr().String())
-	}}
-	t.Cleanup(func() {
-		net.DefaultResolver = before
-		_ = socket.Close()
-	})
+	t.Setenv(nameServerVariable, socket.LocalAddr().String())
+	t.Cleanup(func() { _ = socket.Close() })
 	go func() {
 		query := make([]byte, 1500)
 		for {
