@@ -52,13 +52,13 @@ func TestBytesSent(t *testing.T) {
 		"one request":            {megabytes: 3},
 		"parts":                  {megabytes: 17},
 		"an error":               {megabytes: 3, faults: []s3test.Fault{{Operation: put, Status: 503, Code: "SlowDown", Times: 2}}},
-		"cut in the middle":      {megabytes: 3, again: true, faults: []s3test.Fault{{Operation: put, CutBody: true, Times: 2}}},
-		"no answer":              {megabytes: 3, again: true, faults: []s3test.Fault{{Operation: put, CutAnswer: true, Times: 1}}},
+		"cut in the middle":      {megabytes: 3, again: true, faults: []s3test.Fault{{Operation: put, Cut: s3test.RequestHalf, Times: 2}}},
+		"no answer":              {megabytes: 3, again: true, faults: []s3test.Fault{{Operation: put, Cut: s3test.AnswerNone, Times: 1}}},
 		"another writer":         {megabytes: 3, faults: []s3test.Fault{{Operation: put, Status: 409, Code: "ConditionalRequestConflict", Times: 3}}},
-		"a part is cut":          {megabytes: 17, again: true, faults: []s3test.Fault{{Operation: part, CutBody: true, Times: 3}}},
-		"a part without answer":  {megabytes: 17, again: true, faults: []s3test.Fault{{Operation: part, CutAnswer: true, Times: 2}}},
+		"a part is cut":          {megabytes: 17, again: true, faults: []s3test.Fault{{Operation: part, Cut: s3test.RequestHalf, Times: 3}}},
+		"a part without answer":  {megabytes: 17, again: true, faults: []s3test.Fault{{Operation: part, Cut: s3test.AnswerNone, Times: 2}}},
 		"all parts once more":    {megabytes: 17, again: true, faults: []s3test.Fault{{Operation: complete, Status: 409, Code: "ConditionalRequestConflict", Times: 1}}},
-		"a completion not heard": {megabytes: 17, faults: []s3test.Fault{{Operation: complete, CutAnswer: true, Times: 1}}},
+		"a completion not heard": {megabytes: 17, faults: []s3test.Fault{{Operation: complete, Cut: s3test.AnswerNone, Times: 1}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,11 @@ func TestBytesOfFailure(t *testing.T) {
 			if operation != "PutObject" {
 				large(t, &opts)
 			}
-			server.Fail(s3test.Fault{Operation: operation, Region: "us-west-2", CutAnswer: operation != "CompleteMultipartUpload", Status: 500})
+			fault := s3test.Fault{Operation: operation, Region: "us-west-2", Cut: s3test.AnswerNone}
+			if operation == "CompleteMultipartUpload" {
+				fault = s3test.Fault{Operation: operation, Region: "us-west-2", Status: 500}
+			}
+			server.Fail(fault)
 			moved := movements(&opts)
 			record, failures := opts.Progress, []string(nil)
 			opts.Progress = func(e packager.Event) {

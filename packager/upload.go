@@ -67,7 +67,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		}
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r.archiver = archive.NewArchiver(dir)
+	r.archiver = archive.NewArchiver(dir, s3store.PartSize)
 
 	for i := range p.Stores {
 		p.Stores[i].Times, p.Stores[i].Took = Times{Rewrite: p.Stores[i].Times.Rewrite}, 0

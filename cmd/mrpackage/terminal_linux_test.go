@@ -161,7 +161,7 @@ func frames(t *testing.T, shown string) (frames [][]string) {
 // again; in the end they show that all is done, whether sent or copied.
 func TestBars(t *testing.T) {
 	amount := regexp.MustCompile(`([0-9.]+) of ~?([0-9.]+) [MkG]?B`)
-	cut := []s3test.Fault{{Operation: "PutObject", CutBody: true, Times: 2}}
+	cut := []s3test.Fault{{Operation: "PutObject", Cut: s3test.RequestHalf, Times: 2}}
 	for name, tt := range map[string]struct {
 		columns, rows, later uint16 // later is how wide the window is after the first frame, unless 0
 		copy                 string

@@ -146,15 +146,17 @@ func (u *ui) unfinished(r *packager.Result) {
 	}
 }
 
-// results prints, for each written template, its region and path.
+// results prints, for each written template, its region and path: at once, for whoever
+// reads a part of it and goes. The templates are not lost then.
 func (u *ui) results(templates templatePaths, stores []packager.Contents) error {
+	var lines strings.Builder
 	for i, path := range templates {
-		if path == "-" {
-			continue
+		if path != "-" {
+			fmt.Fprintf(&lines, "%s\t%s\n", stores[i].Region, path)
 		}
-		if _, err := fmt.Fprintf(u.out, "%s\t%s\n", stores[i].Region, path); err != nil {
-			return fmt.Errorf("writing the results: %w", err)
-		}
+	}
+	if _, err := io.WriteString(u.out, lines.String()); err != nil && !readEnough(err) {
+		return fmt.Errorf("writing the results: %w", err)
 	}
 	return nil
 }

@@ -15,18 +15,15 @@ import (
 type multipartClient struct {
 	*s3.Client
 	bucket *Bucket
-	sent   *outgoing                // of the object; nil where nothing is sent
-	sums   []func() ([]byte, error) // of the parts; none where they are copied
-	grace  context.Context          //nolint:containedctx // the manager passes on another one
+	sent   *outgoing       // of the object; nil where nothing is sent
+	sums   [][]byte        // of the parts; none where they are copied
+	grace  context.Context //nolint:containedctx // the manager passes on another one
 }
 
 // UploadPart has the part's checksum as it is known.
 func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
 	if c.sums != nil {
-		sum, err := c.sums[*in.PartNumber-1]()
-		if err != nil {
-			return nil, err
-		}
+		sum := c.sums[*in.PartNumber-1]
 		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum))
 		opts = append(opts, s3.WithAPIOptions(signedBody(sum)))
 	}
