@@ -2,6 +2,7 @@ package packager_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -81,30 +82,95 @@ func replaced(path string, by func() error) error {
 	return by()
 }
 
-// A tree of folders that is deeper than a path may be long is a problem with a name, and
-// no crash.
-func TestDeepFolders(t *testing.T) {
-	_, opts := store(t)
-	dir := filepath.Dir(opts.TemplateFile)
-	t.Chdir(dir)
-	if err := os.Chdir("src"); err != nil {
-		t.Fatal(err)
+// Whatever happens while archives are on their way to the files that a run made itself, or
+// to those that it has read already: nothing else is stored than what the plan says, and
+// what is wrong is told with its file.
+func TestFilesThatChangeMeanwhile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("nobody removes there what is open")
 	}
-	for range 600 { // 6,000 bytes, and Linux takes paths of 4,096
-		if os.Mkdir("123456789", 0o700) != nil || os.Chdir("123456789") != nil {
-			break // this system allows no more: deep enough
+	spool := func(do func(path string) error) func(dir, temp string) error {
+		return func(_, temp string) error {
+			found, err := filepath.Glob(filepath.Join(temp, "*", "archive*"))
+			for _, path := range found {
+				err = errors.Join(err, do(path))
+			}
+			return err
 		}
 	}
-	if err := os.Chdir(dir); err != nil {
-		t.Fatal(err)
+	in := func(name string, do func(path string) error) func(dir, temp string) error {
+		return func(dir, _ string) error { return do(filepath.Join(dir, name)) }
 	}
-	_, err := packager.NewPlan(t.Context(), opts)
-	for _, err := range problem.Errors(err) {
-		if !strings.Contains(err.Error(), "too deep") || len(err.Error()) > 500 {
-			t.Errorf("%.600v", err)
+	rewrite := func(path string) error { return os.WriteFile(path, []byte("Resources: {}\n"), 0o600) }
+	scratch := func(path string) error {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
 		}
+		_, err = f.WriteAt([]byte("scratched"), 50)
+		return errors.Join(err, f.Close())
 	}
-	if all := problem.Errors(err); len(all) > 1 {
-		t.Errorf("%d problems", len(all))
+	tests := map[string]struct {
+		do    func(dir, temp string) error
+		fails bool
+	}{
+		"the archive is cut short":      {spool(func(p string) error { return os.Truncate(p, 20) }), true},
+		"the archive is empty":          {spool(func(p string) error { return os.Truncate(p, 0) }), true},
+		"the archive is longer":         {spool(func(p string) error { return os.Truncate(p, 20<<20) }), false},
+		"the archive is scratched":      {spool(scratch), true},
+		"the archive vanishes":          {spool(os.Remove), true},
+		"temporary files vanish":        {func(_, temp string) error { return os.RemoveAll(temp) }, true},
+		"the template vanishes":         {in("template.yaml", os.Remove), false},
+		"the template is another":       {in("template.yaml", rewrite), false},
+		"a nested template vanishes":    {in("nested.yaml", os.Remove), false},
+		"a nested template is another":  {in("nested.yaml", rewrite), false},
+		"the source vanishes":           {in("src", os.RemoveAll), false},
+		"the folder of archives is new": {in("zips", os.RemoveAll), false},
+	}
+	for name, tt := range tests {
+		for _, size := range []int{1000, 17 << 20} { // which goes in parts
+			t.Run(fmt.Sprintf("%s/%d", name, size), func(t *testing.T) {
+				server, opts := store(t)
+				opts.Hurry(10 * time.Second)
+				opts.Copy = packager.CopyNever
+				temp, dir := t.TempDir(), filepath.Dir(opts.TemplateFile)
+				t.Setenv("TMPDIR", temp)
+				opts.ArchiveDir = filepath.Join(dir, "zips")
+				write(t, dir, "src/noise.bin", string(noise(size)))
+				write(t, dir, "template.yaml", "Resources:\n  N: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: nested.yaml}}\n")
+				write(t, dir, "nested.yaml", "Resources:\n  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: src}}\n")
+				clean, err := packager.NewPlan(t.Context(), opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				opts.Progress = func(e packager.Event) {
+					if e.Kind == packager.Archived {
+						if err := tt.do(dir, temp); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+				result, err := packager.Package(t.Context(), opts)
+				if (err != nil) != tt.fails {
+					t.Errorf("got %v", err)
+				}
+				for _, problem := range problem.Errors(err) {
+					if len(problem.Error()) > 600 || strings.Contains(problem.Error(), "operation error") {
+						t.Errorf("it says %v", problem)
+					}
+				}
+				if err == nil && !bytes.Equal(result.Templates[0].Body, clean.Templates[0].Body) {
+					t.Errorf("the template is %s", result.Templates[0].Body)
+				}
+				for _, bucket := range []string{"east", "west"} {
+					if o, ok := server.Object(bucket, clean.Artifacts[0].Name); ok != !tt.fails || ok && !bytes.Contains(o.Body, noise(1000)[:900]) {
+						t.Errorf("in %s there is an archive: %t, of %d bytes", bucket, ok, len(o.Body))
+					}
+					if open := server.OpenUploads(bucket); len(open) > 0 {
+						t.Errorf("parts are left in %s", bucket)
+					}
+				}
+			})
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -65,6 +66,9 @@ func (a *artifact) unreadable() (errs []error) {
 		if f.Err != nil {
 			e := first.Errorf("%q: %v", first.Local, f.Err)
 			e.Err = f.Err
+			if a.folder != "" && errors.Is(f.Err, fs.ErrPermission) {
+				e.Hint = archive.Unreadable(f.Name)
+			}
 			errs = append(errs, e)
 		}
 	}

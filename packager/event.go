@@ -11,10 +11,12 @@ type EventKind int
 const (
 	Looked   EventKind = iota // a store was looked into; Objects are missing there
 	Archived                  // an archive is ready; Object.Size is its size
-	Sent                      // Bytes of a large object went out
+	Sent                      // Bytes more of an object are on their way; less than 0: a request failed, and they are sent again
+	Copying                   // Bytes more of a large object were copied, which S3 does in parts; less than 0: they are removed again
 	Stored                    // an object was uploaded or found, as Object.Action says
 	Replaced                  // an object under the key is not what it should be, and is uploaded again
 	Retrying                  // a request failed and is sent again after Took; Err is why
+	Failed                    // a store gets nothing more, as Err says
 )
 
 // An Event is one step of a run.

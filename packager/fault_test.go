@@ -46,18 +46,18 @@ func TestFaultsSurvived(t *testing.T) {
 	}{
 		"internal error":              {faults: []s3test.Fault{{Operation: put, Status: 500, Times: 1}}},
 		"slow down":                   {faults: []s3test.Fault{{Status: 503, Code: "SlowDown", Times: 1}}},
-		"reset in mid-body":           {faults: []s3test.Fault{{Operation: put, CutBody: true, Times: 1}}},
-		"lost answer":                 {faults: []s3test.Fault{{Operation: put, CutAnswer: true, Times: 1}}},
+		"reset in mid-body":           {faults: []s3test.Fault{{Operation: put, Cut: s3test.RequestHalf, Times: 1}}},
+		"lost answer":                 {faults: []s3test.Fault{{Operation: put, Cut: s3test.AnswerNone, Times: 1}}},
 		"stalled request":             {faults: []s3test.Fault{{Operation: put, Delay: time.Minute, Times: 1}}},
 		"somebody else writes":        {faults: []s3test.Fault{{Operation: put, Status: 409, Code: "ConditionalRequestConflict", Times: 3}}},
 		"no answer to the first look": {faults: []s3test.Fault{{Operation: "HeadObject", Delay: time.Minute, Times: 1}}},
 
-		"reset in a part":      {large: true, faults: []s3test.Fault{{Operation: part, CutBody: true, Times: 1}}},
+		"reset in a part":      {large: true, faults: []s3test.Fault{{Operation: part, Cut: s3test.RequestHalf, Times: 1}}},
 		"stalled part":         {large: true, faults: []s3test.Fault{{Operation: part, Delay: time.Minute, Times: 1}}},
-		"lost completion":      {large: true, faults: []s3test.Fault{{Operation: complete, CutAnswer: true, Times: 1}}},
+		"lost completion":      {large: true, faults: []s3test.Fault{{Operation: complete, Cut: s3test.AnswerNone, Times: 1}}},
 		"stalled completion":   {large: true, faults: []s3test.Fault{{Operation: complete, StallAnswer: time.Minute, Times: 1}}},
 		"error in a success":   {large: true, faults: []s3test.Fault{{Operation: complete, Status: 200, Code: "InternalError", Times: 1}}},
-		"forgotten completion": {large: true, faults: []s3test.Fault{{Operation: complete, Region: "us-east-1", CutAnswer: true, Times: 1}, {Operation: complete, Region: "us-east-1", Status: 404, Code: "NoSuchUpload"}}},
+		"forgotten completion": {large: true, faults: []s3test.Fault{{Operation: complete, Region: "us-east-1", Cut: s3test.AnswerNone, Times: 1}, {Operation: complete, Region: "us-east-1", Status: 404, Code: "NoSuchUpload"}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -34,12 +34,40 @@ func within(path string, folders []string) bool {
 // .mrpackage-outputs of their folder. Call it before the outputs appear. Several runs may
 // do so at the same time.
 func (p *Plan) RememberOutputs(paths ...string) error {
-	names := make(map[string][]string) // by folder
-	var folders []string
+	names, folders, err := p.listed(paths)
+	if err != nil {
+		return err
+	}
+	for _, dir := range folders {
+		if err := archive.AddListed(dir, names[dir]); err != nil {
+			return fmt.Errorf("listing the outputs in %s: %w", filepath.Join(dir, archive.OutputsFile), err)
+		}
+	}
+	return nil
+}
+
+// Unlisted are the folders into which RememberOutputs would write a list, or add to it:
+// what keeps it from that can be found before anything is sent.
+func (p *Plan) Unlisted(paths ...string) (folders []string) {
+	names, all, err := p.listed(paths)
+	if err != nil {
+		return nil // RememberOutputs says so
+	}
+	for _, dir := range all {
+		if missing, err := archive.Unlisted(dir, names[dir]); err != nil || len(missing) > 0 {
+			folders = append(folders, dir)
+		}
+	}
+	return folders
+}
+
+// listed are the names that belong on lists, by folder, and the folders in order.
+func (p *Plan) listed(paths []string) (names map[string][]string, folders []string, err error) {
+	names = make(map[string][]string)
 	for _, path := range paths {
 		abs, err := filepath.Abs(path)
 		if err != nil {
-			return fmt.Errorf("finding %s: %w", path, err)
+			return nil, nil, fmt.Errorf("finding %s: %w", path, err)
 		}
 		for _, place := range archive.Places(abs) {
 			dir, name := filepath.Dir(place), filepath.Base(place)
@@ -52,12 +80,7 @@ func (p *Plan) RememberOutputs(paths ...string) error {
 			names[dir] = append(names[dir], name)
 		}
 	}
-	for _, dir := range folders {
-		if err := archive.AddListed(dir, names[dir]); err != nil {
-			return fmt.Errorf("listing the outputs in %s: %w", filepath.Join(dir, archive.OutputsFile), err)
-		}
-	}
-	return nil
+	return names, folders, nil
 }
 
 // WrittenPath is the file that is written where path is a link, or stands in a folder

@@ -25,7 +25,7 @@ func (r *run) payload(ctx context.Context, a *artifact) (load s3store.Payload, r
 			return s3store.Payload{}, nil, a.failed(err)
 		}
 		r.archived(a, s.Size, began)
-		load = s3store.FilePayload(a.digest, s.Path, s.Size, s.SHA256[:])
+		load = s3store.FilePayload(a.digest, s.Path, s.Size, s.SHA256[:], s.Pieces)
 		release = s.Remove
 	} else {
 		// What is sent is a copy that was held against the digest: the file
@@ -34,7 +34,7 @@ func (r *run) payload(ctx context.Context, a *artifact) (load s3store.Payload, r
 		if err != nil {
 			return s3store.Payload{}, nil, a.failed(err)
 		}
-		load = s3store.FilePayload(a.digest, s.Path, s.Size, s.SHA256[:])
+		load = s3store.FilePayload(a.digest, s.Path, s.Size, s.SHA256[:], s.Pieces)
 		release = s.Remove
 	}
 	if r.opts.ArchiveDir != "" {

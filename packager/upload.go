@@ -67,7 +67,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		}
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r.archiver = archive.NewArchiver(dir)
+	r.archiver = archive.NewArchiver(dir, s3store.PartSize)
 
 	for i := range p.Stores {
 		p.Stores[i].Times, p.Stores[i].Took = Times{Rewrite: p.Stores[i].Times.Rewrite}, 0
@@ -121,11 +121,8 @@ func (r *run) connect() (*s3store.Connections, error) {
 	for i, s := range r.Stores {
 		event := Event{Region: s.Region, Bucket: s.Bucket}
 		r.buckets[i] = c.Bucket(s3store.Store(s.Store), s3store.Told{
-			Sent: func(key string, bytes int64) {
-				e := event
-				e.Kind, e.Object.Key, e.Bytes = Sent, key, bytes
-				r.tell(e)
-			},
+			Sent:    func(key string, bytes int64) { r.moved(Sent, i, key, bytes) },
+			Copying: func(key string, bytes int64) { r.moved(Copying, i, key, bytes) },
 			Replaced: func(key string, size int64) {
 				e := event
 				e.Kind, e.Object.Key, e.Object.Size = Replaced, key, size
@@ -163,10 +160,19 @@ func (r *run) put(w want, load s3store.Payload) bool {
 
 func (r *run) fail(store int, err error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.failures[store] == nil {
+	first := r.failures[store] == nil
+	if first {
 		r.failures[store] = err
 	}
+	r.mu.Unlock()
+	if first && r.ctx.Err() == nil {
+		r.tell(Event{Kind: Failed, Region: r.Stores[store].Region, Bucket: r.Stores[store].Bucket, Err: err})
+	}
+}
+
+// moved tells that bytes of an object are on their way to a store.
+func (r *run) moved(kind EventKind, store int, key string, bytes int64) {
+	r.tell(Event{Kind: kind, Region: r.Stores[store].Region, Bucket: r.Stores[store].Bucket, Object: Object{Key: key}, Bytes: bytes})
 }
 
 func (r *run) failed(store int) bool {

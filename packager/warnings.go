@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,21 +62,35 @@ func (p *planner) wholeFolders(t *template.Template) (warnings []error) {
 	return warnings
 }
 
-// unzipped holds every function, together with its layers in this template,
-// against Lambda's limit.
+// unzipped holds every layer, and every function together with its layers in this
+// template, against Lambda's limit.
 func (p *planner) unzipped(t *template.Template) (warnings []error) {
+	over := func(code *template.Reference, what string, size int64) {
+		if size > maxUnzipped {
+			warnings = append(warnings, code.Errorf("%s is %d bytes unzipped, and Lambda takes %d", what, size, maxUnzipped))
+		}
+	}
+	for _, r := range t.References() {
+		if p.ctx.Err() != nil {
+			return nil
+		}
+		if a := p.targets[r]; a != nil && r.IsLambda() {
+			over(r, r.LogicalID, a.unzipped())
+		}
+	}
 	for _, f := range t.Functions() {
 		if p.ctx.Err() != nil {
 			return nil
 		}
 		total, with := p.targets[f.Code].unzipped(), ""
+		if len(f.Layers) == 0 || total > maxUnzipped {
+			continue // all is said of it
+		}
 		for _, layer := range f.Layers {
 			total += p.targets[layer].unzipped()
 			with += " with the layer " + layer.LogicalID
 		}
-		if total > maxUnzipped {
-			warnings = append(warnings, f.Code.Errorf("%s%s is %d bytes unzipped, and Lambda takes %d", f.LogicalID, with, total, maxUnzipped))
-		}
+		over(f.Code, f.LogicalID+with, total)
 	}
 	return warnings
 }
@@ -99,7 +114,8 @@ func (a *artifact) unzip() int64 {
 	defer z.Close() // nothing was written
 	var total int64
 	for _, f := range z.File {
-		total += int64(f.UncompressedSize64) //nolint:gosec // a sum that overflows is over the limit before
+		// What a broken or a false zip tells is no reason for a sum that overflows.
+		total = min(total+int64(min(f.UncompressedSize64, math.MaxInt32*1024)), math.MaxInt64/2)
 	}
 	return total
 }

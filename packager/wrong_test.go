@@ -33,7 +33,7 @@ func TestWrongAnswers(t *testing.T) {
 						continue // they are slow
 					}
 					t.Run(fmt.Sprintf("%s/%s/blind=%t/times=%d", operation, wrong, blind, times), func(t *testing.T) {
-						wrongAnswer(t, operation, wrong, inParts, blind, times)
+						_ = underFault(t, s3test.Fault{Operation: operation, Wrong: wrong, Times: times}, inParts, blind)
 					})
 				}
 			}
@@ -41,7 +41,10 @@ func TestWrongAnswers(t *testing.T) {
 	}
 }
 
-func wrongAnswer(t *testing.T, operation string, wrong s3test.Wrong, isLarge, blind bool, times int) {
+// underFault is a run with a fault of one region, into which a small or a large object
+// goes. It returns the run's error.
+func underFault(t *testing.T, fault s3test.Fault, isLarge, blind bool) error {
+	operation := fault.Operation
 	server, opts := store(t)
 	opts.Hurry(10 * time.Second) // with -race, 16 MB may take more than one
 	if isLarge {
@@ -54,7 +57,8 @@ func wrongAnswer(t *testing.T, operation string, wrong s3test.Wrong, isLarge, bl
 	if operation == "UploadPartCopy" {
 		opts.CopyInParts(8 << 20)
 	}
-	server.Fail(s3test.Fault{Operation: operation, Region: "us-west-2", Wrong: wrong, Times: times})
+	fault.Region = "us-west-2"
+	server.Fail(fault)
 	if blind {
 		server.Fail(s3test.Fault{Operation: "HeadObject", Region: "us-west-2", Status: 403, Code: "AccessDenied"})
 	}
@@ -64,16 +68,17 @@ func wrongAnswer(t *testing.T, operation string, wrong s3test.Wrong, isLarge, bl
 		t.Errorf("took %v", took)
 	}
 	for _, bucket := range []string{"east", "west"} {
-		if open := server.OpenUploads(bucket); len(open) > 0 {
+		// Nobody knows of an upload whose creation was not answered. It has no parts.
+		if open := server.OpenUploads(bucket); len(open) > 0 && (operation != "CreateMultipartUpload" || fault.Cut == "") {
 			t.Errorf("uploads left open in %s: %q", bucket, open)
 		}
 	}
 	if err != nil {
 		var e *problem.Error
-		if !errors.As(err, &e) || e.Subject != "us-west-2" {
+		if !errors.As(err, &e) || e.Subject != "us-west-2" || !strings.Contains(e.Message, "s3://west") {
 			t.Errorf("%v is no problem of us-west-2", err)
 		}
-		return
+		return err
 	}
 	key := result.Artifacts[0].Name
 	east, _ := server.Object("east", key)
@@ -81,6 +86,7 @@ func wrongAnswer(t *testing.T, operation string, wrong s3test.Wrong, isLarge, bl
 	if !ok || !bytes.Equal(east.Body, west.Body) || len(east.Body) == 0 {
 		t.Errorf("success, and there are %d and %d bytes", len(east.Body), len(west.Body))
 	}
+	return nil
 }
 
 // An object that lacks one of the three things that prove it is a foreign one.

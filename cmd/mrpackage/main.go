@@ -20,7 +20,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// The first signal ends the run in good order, a second one at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	outliveReaders()
+	os.Exit(run(ctx, os.Args[1:], newStream(ctx, os.Stdout), newStream(ctx, os.Stderr)))
 }
 
 // Exit codes.

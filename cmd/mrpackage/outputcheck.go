@@ -14,33 +14,49 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-const chooseOther = "choose another --output-template-file"
+// An output is a path that a run writes to, and the flag that names it.
+type output struct{ flag, path string }
+
+func (o output) chooseOther() string { return "choose another " + o.flag }
+
+// outputFiles are the files that this run writes.
+func (f *flags) outputFiles(templates templatePaths) (files []output) {
+	for _, path := range templates {
+		files = append(files, output{"--output-template-file", path})
+	}
+	files = append(files, output{"--report", f.report}, output{"--trace", f.trace})
+	return slices.DeleteFunc(files, func(o output) bool { return o.path == "-" || o.path == "" })
+}
 
 // checkOutputs finds what would keep the outputs from being written, before
 // anything is sent. It leaves nothing behind. plan is nil where planning failed.
 func (f *flags) checkOutputs(templates templatePaths, plan *packager.Plan) []error {
 	var errs []error
-	seen := make(map[string]string)    // the outputs, by the path that is written
-	folders := make(map[string]string) // theirs, in the same way
-	for _, path := range append(slices.Clone(templates), f.report, f.trace) {
-		if path == "-" || path == "" {
-			continue
-		}
-		real := packager.WrittenPath(path)
-		if seen[real] != "" {
-			errs = append(errs, &problem.Error{Subject: path, Message: "two outputs are this one file"})
-		} else if err := f.checkOutput(path, real, plan); err != nil {
+	seen := make(map[string]output)    // the outputs, by the path that is written
+	folders := make(map[string]output) // theirs, in the same way
+	for _, o := range f.outputFiles(templates) {
+		real := packager.WrittenPath(o.path)
+		if seen[real].path != "" {
+			errs = append(errs, &problem.Error{Subject: o.path, Message: "two outputs are this one file"})
+		} else if err := f.checkOutput(o, real, plan); err != nil {
 			errs = append(errs, err)
 		}
-		seen[real] = path
-		folders[filepath.Dir(real)] = filepath.Dir(path)
+		seen[real] = o
+		folders[filepath.Dir(real)] = output{o.flag, folderOf(o.path, real)}
+		if plan != nil {
+			for _, dir := range plan.Unlisted(o.path) { // a link, which is not written itself
+				if folders[dir].path == "" {
+					folders[dir] = output{o.flag, dir}
+				}
+			}
+		}
 	}
 	if f.archiveDir != "" {
-		folders[packager.WrittenPath(f.archiveDir)] = f.archiveDir
+		folders[packager.WrittenPath(f.archiveDir)] = output{"--archive-dir", f.archiveDir}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(folders)) {
-		if seen[dir] != "" {
-			errs = append(errs, &problem.Error{Subject: seen[dir], Message: "this output is the folder of another one", Hint: chooseOther})
+		if o := seen[dir]; o.path != "" {
+			errs = append(errs, &problem.Error{Subject: o.path, Message: "this output is the folder of another one", Hint: o.chooseOther()})
 		} else if err := checkFolder(folders[dir]); err != nil {
 			errs = append(errs, err)
 		}
@@ -48,11 +64,21 @@ func (f *flags) checkOutputs(templates templatePaths, plan *packager.Plan) []err
 	return errs
 }
 
+// folderOf is the folder in which an output is written, as the user names it; real is the
+// path behind links.
+func folderOf(path, real string) string {
+	if dir := filepath.Dir(path); packager.WrittenPath(dir) == filepath.Dir(real) {
+		return dir
+	}
+	return filepath.Dir(real) // the output is a link
+}
+
 // checkOutput tells why one output cannot be written; real is the path behind
 // its links.
-func (f *flags) checkOutput(path, real string, plan *packager.Plan) error {
+func (f *flags) checkOutput(o output, real string, plan *packager.Plan) error {
+	path := o.path
 	info, err := os.Stat(path)
-	found := &problem.Error{Subject: path, Hint: chooseOther}
+	found := &problem.Error{Subject: path, Hint: o.chooseOther()}
 	name := filepath.Base(real)
 	switch {
 	case strings.ContainsAny(path+real, "\r\n"):
@@ -70,6 +96,8 @@ func (f *flags) checkOutput(path, real string, plan *packager.Plan) error {
 		found.Hint = "- is standard output, for one template"
 	case err == nil && (sameFile(f.templateFile, info) || plan != nil && plan.Reads(path)):
 		found.Message = "this output would replace the template or a file that it refers to"
+	case err == nil && keptByOwner(real):
+		found.Message = "this output cannot be replaced: it is another user's file, in a folder where everybody may replace their own alone"
 	default:
 		return nil
 	}
@@ -83,7 +111,8 @@ func sameFile(path string, info os.FileInfo) bool {
 
 // checkFolder tells whether files can be made in a folder, or the folder
 // itself can.
-func checkFolder(dir string) error {
+func checkFolder(o output) error {
+	dir := o.path
 	for range raceTries {
 		there, err := existingFolder(dir)
 		if err != nil {
@@ -99,7 +128,7 @@ func checkFolder(dir string) error {
 		if _, serr := os.Stat(there); errors.Is(serr, os.ErrNotExist) {
 			continue // another run has removed the folder that it made
 		}
-		return &problem.Error{Subject: dir, Message: "outputs cannot be written: " + err.Error(), Err: err, Hint: chooseOther + ", or make " + there + " writable"}
+		return &problem.Error{Subject: dir, Message: "outputs cannot be written: " + err.Error(), Err: err, Hint: o.chooseOther() + ", or make " + there + " writable"}
 	}
 	return &problem.Error{Subject: dir, Message: "the outputs' folder is made and removed all the time", Hint: "does another program use it?"}
 }

@@ -1,18 +1,16 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/cwriter"
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // progress shows a run while it goes on: live bars on a terminal, one line per
@@ -20,62 +18,78 @@ import (
 type progress struct {
 	ui    *ui
 	live  bool
-	began time.Time
-	order []*regionBar          // from top to bottom
-	bar   map[string]*regionBar // each region's; where there are many regions, all have one
+	meter *meter
+
+	shown sync.WaitGroup // of what shows it besides the events
+	ended chan struct{}  // closed when the upload is over
 
 	terminal io.Writer // what the bars are drawn on
 	bars     *mpb.Progress
-}
-
-type regionBar struct {
-	name          string
-	objects, done int64
-	sent          atomic.Int64 // bytes; the bar is drawn by a goroutine of its own
-	bar           *mpb.Bar
+	drawn    []*mpb.Bar
 }
 
 const (
-	// maxBars keeps the bars on one screen; more regions share one bar.
+	// maxBars is how many regions have a bar each; more share one.
 	maxBars = 12
 	// patience is how long a run may take before bars are drawn: what is over
 	// in a moment needs none.
 	patience = 300 * time.Millisecond
+	// longSilence is how long a build log says nothing at most.
+	longSilence = 30 * time.Second
 )
 
-func isTerminal(w io.Writer) bool {
+// heightOf is how many lines a terminal has; 0 where w is none, or one that
+// cannot be drawn on.
+func heightOf(w io.Writer) int {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
+	if !ok || os.Getenv("TERM") == "dumb" || !cwriter.IsTerminal(int(f.Fd())) {
+		return 0
 	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+	width, height, err := cwriter.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 { // as some that nobody looks at
+		return 0
+	}
+	return height
 }
 
 // start begins to show the upload of a plan; live is whether bars are wanted.
 func (p *progress) start(plan *packager.Plan, live bool) {
-	p.live = live && !p.ui.quiet && isTerminal(p.ui.err)
-	p.began = time.Now()
-	p.bar = make(map[string]*regionBar, len(plan.Stores))
-	for _, s := range plan.Stores {
-		b := &regionBar{name: s.Region}
-		if p.live && len(plan.Stores) > maxBars {
-			if len(p.order) > 0 {
-				b = p.order[0]
+	p.live = live && !p.ui.quiet && heightOf(p.ui.err) > 0
+	p.meter = newMeter(plan)
+	p.ended = make(chan struct{})
+	if !p.live {
+		p.shown.Go(p.breakSilence)
+		return
+	}
+	p.shown.Go(func() {
+		select {
+		case <-time.After(patience):
+			p.draw()
+		case <-p.ended:
+		}
+	})
+}
+
+// breakSilence has a build log tell how far the upload is, whenever it has said nothing
+// for long.
+func (p *progress) breakSilence() {
+	began, ticker := time.Now(), time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			if now.Sub(began) >= longSilence && p.ui.silence() >= longSilence {
+				p.ui.uploading(p.meter.all(now))
 			}
-			b.name = "all regions"
+		case <-p.ended:
+			return
 		}
-		if !slices.Contains(p.order, b) {
-			p.order = append(p.order, b)
-		}
-		b.objects += int64(len(s.Objects))
-		p.bar[s.Region] = b
 	}
 }
 
 // event is told by the library what happens.
 func (p *progress) event(e packager.Event) {
-	b := p.bar[e.Region]
+	p.meter.event(e, time.Now())
 	switch e.Kind {
 	case packager.Replaced:
 		p.ui.replaced(e)
@@ -83,59 +97,57 @@ func (p *progress) event(e packager.Event) {
 		p.ui.retrying(e)
 	case packager.Looked:
 		if !p.live {
-			p.ui.looked(e, int(b.objects))
+			p.ui.looked(e, p.meter.store[e.Region].objects)
 		}
 	case packager.Archived:
 		if !p.live {
 			p.ui.archived(e)
 		}
-	case packager.Sent:
-		b.sent.Add(e.Bytes)
 	case packager.Stored:
 		if !p.live {
 			p.ui.stored(e)
 		}
-		b.done++
-	}
-	if p.live && time.Since(p.began) > patience {
-		p.draw()
+	case packager.Sent, packager.Copying:
+	case packager.Failed: // the end of the run tells of all failures together
 	}
 }
 
-// draw brings the bars up to date.
+// draw begins to draw the bars: one for each region and one for all together, or that
+// alone. From then on they are drawn anew several times a second, whatever happens.
 func (p *progress) draw() {
-	if p.bars == nil {
-		p.terminal = p.ui.err
-		p.bars = mpb.New(mpb.WithOutput(p.terminal), mpb.WithWidth(40))
-		p.ui.err = p.bars // warnings go above the bars
-		for _, b := range p.order {
-			objects := problem.Count(b.objects, "object")
-			b.bar = p.bars.AddBar(b.objects,
-				mpb.PrependDecorators(decor.Name(b.name, decor.WCSyncSpaceR)),
-				mpb.AppendDecorators(
-					decor.Any(func(s decor.Statistics) string { return fmt.Sprintf("%d of %s", s.Current, objects) }, decor.WCSyncSpace),
-					decor.Any(func(decor.Statistics) string { return size(b.sent.Load()) + " sent" }, decor.WCSyncSpace),
-				))
+	var lines []func() state
+	names := 0
+	if n := len(p.meter.stores); n > 1 && n <= maxBars && n+2 < heightOf(p.ui.err) {
+		for i, s := range p.meter.stores {
+			lines = append(lines, func() state { return p.meter.region(i) })
+			names = max(names, len(s.region))
 		}
 	}
-	for _, b := range p.order {
-		b.bar.SetCurrent(b.done)
+	all := func() state { return p.meter.all(time.Now()) }
+	lines, names = append(lines, all), max(names, len(all().name))
+	p.bars = mpb.New(mpb.WithOutput(p.ui.err))
+	p.terminal = p.ui.divert(p.bars) // warnings go above the bars
+	for _, now := range lines {
+		text := decor.Any(func(s decor.Statistics) string { return now().line(s.AvailableWidth, names) })
+		p.drawn = append(p.drawn, p.bars.New(0, mpb.NopStyle(), mpb.BarFillerTrim(), mpb.PrependDecorators(text)))
 	}
 }
 
 // stop leaves the terminal to the lines that follow, the bars as they stand.
 func (p *progress) stop(interrupted bool) {
+	close(p.ended)
+	p.shown.Wait()
 	if p.bars == nil {
 		return
 	}
 	if interrupted {
 		// The terminal shows ^C where the cursor is: what is drawn last
-		// begins on a line of its own.
-		_, _ = io.WriteString(p.terminal, "\n")
+		// replaces it.
+		_, _ = io.WriteString(p.terminal, "\r")
 	}
-	for _, b := range p.order {
-		b.bar.Abort(false) // nothing happens to a bar that is complete
+	for _, b := range p.drawn {
+		b.Abort(false)
 	}
 	p.bars.Wait()
-	p.ui.err = p.terminal
+	p.ui.divert(p.terminal)
 }

@@ -57,7 +57,7 @@ func (f *flags) run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	return files.finish(u.out, func() error {
-		u.summary(durations{result, time.Since(writing), time.Since(r.began)}, f.dryRun, f.shard)
+		u.summary(durations{result, time.Since(writing), time.Since(r.began), bars.meter.traffic()}, f.dryRun, f.shard)
 		return u.results(r.templates, r.plan.Templates)
 	})
 }

@@ -194,9 +194,9 @@ func (s *soak) fault() s3test.Fault {
 	case 3:
 		f.Status, f.Code = 409, "ConditionalRequestConflict"
 	case 4:
-		f.CutBody = true
+		f.Cut = s3test.AnswerNone
 	case 5:
-		f.CutAnswer = true
+		f.Cut = s3test.Cuts()[s.rand.IntN(len(s3test.Cuts()))]
 	case 6:
 		f.Status, f.Code = 400, pick("ExpiredToken", "RequestTimeout", "BadDigest")
 	case 7:

@@ -108,7 +108,7 @@ func (s *staged) finish(stdout io.Writer, announce func() error) error {
 			f.old = old
 		}
 		if err := packager.Rename(f.temp, f.path); err != nil {
-			return errors.Join(fmt.Errorf("writing %s: %w", f.path, err), s.restore(i))
+			return errors.Join(notPlaced(f.path, err), s.restore(i))
 		}
 	}
 	for _, f := range s.files {
@@ -118,6 +118,19 @@ func (s *staged) finish(stdout io.Writer, announce func() error) error {
 	}
 	s.files, s.folders = nil, nil // discard leaves them now
 	return nil
+}
+
+// notPlaced is the problem of an output that is whole and cannot get its name.
+func notPlaced(path string, err error) error {
+	cause := err
+	var link *os.LinkError // it names the temporary file, too
+	if errors.As(err, &link) {
+		cause = link.Err
+	}
+	return &problem.Error{
+		Subject: path, Message: "writing this output: " + cause.Error(), Err: err,
+		Hint: "does another program use its folder? Run again; what is stored is not sent again",
+	}
 }
 
 // restore makes the first n outputs what they were before.

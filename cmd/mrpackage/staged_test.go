@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // Where one output cannot be put into its place, as in a folder where everybody
@@ -35,5 +38,36 @@ func TestAllOutputsOrNone(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
 		t.Errorf("there are %v, %v", left, err)
+	}
+}
+
+// Where the folder of staged outputs vanishes before they are in their places, as a clean
+// build of something else may remove it, none is there, and the error says which.
+func TestOutputsFolderVanishes(t *testing.T) {
+	for _, all := range []bool{true, false} {
+		dir := t.TempDir()
+		paths := templatePaths{filepath.Join(dir, "a", "1.yaml"), filepath.Join(dir, "b", "2.yaml")}
+		s, err := paths.stage([]packager.Template{{Body: []byte("1")}, {Body: []byte("2")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := filepath.Join(dir, "b")
+		if all {
+			gone = dir
+		}
+		if err := os.RemoveAll(gone); err != nil {
+			t.Fatal(err)
+		}
+		err = s.finish(io.Discard, func() error { return nil })
+		var e *problem.Error
+		if !errors.As(err, &e) || len(problem.Errors(err)) != 1 || !strings.HasSuffix(e.Subject, ".yaml") || e.Hint == "" || strings.Count(e.Error(), ".tmp") > 0 {
+			t.Errorf("finishing: %v", err)
+		}
+		if err := s.discard(); err != nil {
+			t.Error(err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(left) > 0 {
+			t.Errorf("there are %q", left)
+		}
 	}
 }

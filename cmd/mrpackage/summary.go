@@ -15,6 +15,7 @@ import (
 type durations struct {
 	*packager.Result
 	writing, total time.Duration
+	link           traffic
 }
 
 // summary is what a person takes in at a glance at the end.
@@ -40,9 +41,24 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 	for line := range strings.Lines(table.String()) {
 		u.printf("%s\n", strings.TrimSuffix(line, "\n"))
 	}
+	if d.link.took >= telling {
+		u.printf("  %s\n", d.link)
+	}
 	u.printf("  plan %s, rewrite %s, look %s, archive %s, upload %s, write %s: %s in all\n",
 		seconds(d.Times.Plan.Took), seconds(d.Times.Rewrite.Took), seconds(d.Times.Look.Took), seconds(d.Times.Archive.Took),
 		seconds(d.Times.Upload.Took), seconds(d.writing), seconds(d.total))
+}
+
+// telling is how long something must be sent for before its rate says anything.
+const telling = 100 * time.Millisecond
+
+// String returns what was sent, in which time, and how fast.
+func (t traffic) String() string {
+	vain := ""
+	if t.vain > 0 {
+		vain = " (" + size(t.vain) + " of it in vain)"
+	}
+	return fmt.Sprintf("sent %s%s in %s, %s/s", size(t.bytes), vain, seconds(t.took), size(int64(float64(t.bytes)/t.took.Seconds())))
 }
 
 // writeStores writes a line for each store. A column for copied or refreshed

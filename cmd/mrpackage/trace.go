@@ -68,7 +68,9 @@ func (t *trace) event(e packager.Event) {
 		t.moment(e.Region, "not what it should be: "+e.Object.Key, now)
 	case packager.Retrying:
 		t.moment(e.Region, "trying again: "+e.Err.Error(), now)
-	case packager.Sent:
+	case packager.Failed:
+		t.moment(e.Region, "failed: "+e.Err.Error(), now)
+	case packager.Sent, packager.Copying:
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
@@ -20,6 +21,9 @@ import (
 type ui struct {
 	out, err       io.Writer
 	quiet, verbose bool
+
+	mu   sync.Mutex // of what follows, and of err
+	said time.Time  // when the last line was written
 }
 
 // printf writes lines to standard error. What is put into the format comes from
@@ -36,8 +40,26 @@ func (u *ui) printf(format string, args ...any) {
 			args[i] = problem.OneLine(text.String())
 		}
 	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.said = time.Now()
 	// A closed standard error leaves nobody to tell.
 	_, _ = io.WriteString(u.err, hideSecrets(fmt.Sprintf(format, args...)))
+}
+
+// divert has what follows written to another writer, and returns the one so far.
+func (u *ui) divert(to io.Writer) (from io.Writer) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	from, u.err = u.err, to
+	return from
+}
+
+// silence is for how long no line was written.
+func (u *ui) silence() time.Duration {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return time.Since(u.said)
 }
 
 // hideSecrets takes out of a text what may have come into it from others: a
@@ -124,15 +146,17 @@ func (u *ui) unfinished(r *packager.Result) {
 	}
 }
 
-// results prints, for each written template, its regions and path.
+// results prints, for each written template, its regions and path: at once, for whoever
+// reads a part of it and goes. The templates are not lost then.
 func (u *ui) results(paths templatePaths, templates []packager.Template) error {
+	var lines strings.Builder
 	for i, path := range paths {
-		if path == "-" {
-			continue
+		if path != "-" {
+			fmt.Fprintf(&lines, "%s\t%s\n", strings.Join(templates[i].Regions, ","), path)
 		}
-		if _, err := fmt.Fprintf(u.out, "%s\t%s\n", strings.Join(templates[i].Regions, ","), path); err != nil {
-			return fmt.Errorf("writing the results: %w", err)
-		}
+	}
+	if _, err := io.WriteString(u.out, lines.String()); err != nil && !readEnough(err) {
+		return fmt.Errorf("writing the results: %w", err)
 	}
 	return nil
 }
@@ -182,6 +206,17 @@ func (u *ui) stored(e packager.Event) {
 		took = " in " + seconds(e.Took)
 	}
 	u.line("%s: %s %s %s%s (%s)", e.Region, e.Object.Action, shortKey(e.Object.Key), size(e.Object.Size), took, source(e.Object))
+}
+
+// uploading is the line of an upload that takes long.
+func (u *ui) uploading(s state) {
+	text := "still uploading: " + s.amount() + ", " + s.count()
+	for _, speed := range s.speed() {
+		if speed != "" {
+			text += ", " + speed
+		}
+	}
+	u.line("%s", text)
 }
 
 // archived is the line of one finished archive.

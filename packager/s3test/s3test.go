@@ -100,15 +100,11 @@ type Fault struct {
 	// redirection leads.
 	BucketRegion, Location string
 
-	// CutBody drops the connection in the middle of a body: GetObject's answer, any other operation's request. The latter
-	// has no effect then.
-	CutBody bool
-
 	// Wrong, if not "", is how the answer is wrong.
 	Wrong Wrong
 
-	// CutAnswer does what was asked, and drops the connection without an answer.
-	CutAnswer bool
+	// Cut, if not "", is where the connection is dropped.
+	Cut Cut
 }
 
 // bucket is a bucket. All but its objects and uploads is immutable.

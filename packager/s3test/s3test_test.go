@@ -721,10 +721,10 @@ func TestFaults(t *testing.T) {
 			fault: s3test.Fault{Operation: "HeadBucket", Status: 403, Code: "AccessDenied"},
 			call:  head, statuses: []int{403}, code: "Forbidden",
 		},
-		"an upload is cut":        {fault: s3test.Fault{CutBody: true, Times: 1}, call: put, statuses: []int{0, 200}, stored: true},
-		"every upload is cut":     {fault: s3test.Fault{CutBody: true}, call: put, statuses: []int{0, 0, 0}, code: "*"},
-		"a download is cut":       {fault: s3test.Fault{CutBody: true}, region: "us-east-1", call: get, statuses: []int{200}, code: "*"},
-		"an answer is lost":       {fault: s3test.Fault{CutAnswer: true, Times: 1}, call: put, statuses: []int{0, 412}, code: "PreconditionFailed", stored: true},
+		"an upload is cut":        {fault: s3test.Fault{Cut: s3test.RequestHalf, Times: 1}, call: put, statuses: []int{0, 200}, stored: true},
+		"every upload is cut":     {fault: s3test.Fault{Cut: s3test.RequestHalf}, call: put, statuses: []int{0, 0, 0}, code: "*"},
+		"a download is cut":       {fault: s3test.Fault{Cut: s3test.AnswerHalf}, region: "us-east-1", call: get, statuses: []int{200}, code: "*"},
+		"an answer is lost":       {fault: s3test.Fault{Cut: s3test.AnswerNone, Times: 1}, call: put, statuses: []int{0, 412}, code: "PreconditionFailed", stored: true},
 		"an error in a success":   {fault: s3test.Fault{Status: 200, Code: "InternalError", Times: 1}, call: copyObject, statuses: []int{200, 200}, stored: true},
 		"late, but still in time": {fault: s3test.Fault{Delay: 10 * time.Millisecond}, call: put, statuses: []int{200}, stored: true},
 		"a copy refused":          {fault: s3test.Fault{Operation: "CopyObject", Status: 403}, call: copyObject, statuses: []int{403}, code: "Forbidden"},
@@ -750,7 +750,7 @@ func TestFaults(t *testing.T) {
 			var statuses []int
 			for _, r := range s.Requests() {
 				statuses = append(statuses, r.Status)
-				if r.Operation == "PutObject" && r.Status == 0 && tt.fault.CutBody {
+				if r.Operation == "PutObject" && r.Status == 0 && tt.fault.Cut == s3test.RequestHalf {
 					check(t, "bytes", r.BodyBytes, int64(len(body)/2))
 				}
 				if r.Operation == "PutObject" && r.Status == 503 {
@@ -768,7 +768,7 @@ func TestFaults(t *testing.T) {
 func TestLostCompletion(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	s.Fail(s3test.Fault{Operation: "CompleteMultipartUpload", CutAnswer: true, Times: 1})
+	s.Fail(s3test.Fault{Operation: "CompleteMultipartUpload", Cut: s3test.AnswerNone, Times: 1})
 	out := must[*manager.UploadOutput](t)(newUploader(newClient(t, s, "eu-west-1")).Upload(t.Context(), &s3.PutObjectInput{
 		Bucket: aws.String(here), Key: aws.String("big"), Body: bytes.NewReader(noise(manager.MinUploadPartSize + 1)),
 	}))

@@ -107,8 +107,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !wait(r.Context(), fault.Delay) {
 		drop()
 	}
-	if fault.CutBody && c.operation != "GetObject" {
-		_, _ = io.CopyN(io.Discard, c.body, c.ContentLength/2)
+	if c.readUntilCut(fault.Cut) {
 		drop()
 	}
 	if c.wrong = fault.Wrong; c.wrong == Endless {
@@ -137,7 +136,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		a = err.answer(c.requestID)
 	}
-	if fault.CutAnswer {
+	if fault.Cut == AnswerNone {
 		drop()
 	}
 
@@ -149,15 +148,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.finish(record, c, a.status) // before the client can know of the answer, and look at the record
 	a.write(w, c, fault)
-	if answerFirst {
+	if answerFirst && fault.Cut == "" {
 		_ = http.NewResponseController(w).Flush()
 		_, _ = io.Copy(io.Discard, c.body)
 	}
 }
 
-// write sends the answer, or its first half, or late.
+// write sends the answer, or a part of it, or late.
 func (a *answer) write(w http.ResponseWriter, c *call, fault Fault) {
-	half := fault.CutBody
 	for name, values := range a.header {
 		w.Header()[name] = values
 	}
@@ -170,9 +168,9 @@ func (a *answer) write(w http.ResponseWriter, c *call, fault Fault) {
 	if w.Header().Get("Content-Length") == "" && a.status != http.StatusNoContent {
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
-	body := a.body
-	if half {
-		body = body[:len(body)/2]
+	if fault.Cut != "" {
+		a.writeUntilCut(w, c, fault.Cut)
+		return
 	}
 	w.WriteHeader(a.status)
 	if fault.StallAnswer > 0 {
@@ -182,11 +180,7 @@ func (a *answer) write(w http.ResponseWriter, c *call, fault Fault) {
 		}
 	}
 	if c.Method != http.MethodHead {
-		_, _ = w.Write(body) // the client may be gone
-	}
-	if half {
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
+		_, _ = w.Write(a.body) // the client may be gone
 	}
 }
 

@@ -5,7 +5,6 @@ package archive
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -21,17 +20,21 @@ import (
 // as much in memory as its blocks: all archives share them.
 type Archiver struct {
 	dir     string // private, for temporary files
+	piece   int64  // bytes of the pieces whose sums are wanted
 	workers chan *compressor
 	// There are many small blocks, so that workers have something to do while the
 	// block that must be written next is a large one.
 	large, small chan *block
 }
 
-// NewArchiver returns an archiver that keeps its files in dir, which should be private.
-func NewArchiver(dir string) *Archiver { return newArchiverWith(dir, runtime.GOMAXPROCS(0)) }
+// NewArchiver returns an archiver that keeps its files in dir, which should be private, and
+// tells the sums of their pieces of so many bytes.
+func NewArchiver(dir string, piece int64) *Archiver {
+	return newArchiverWith(dir, piece, runtime.GOMAXPROCS(0))
+}
 
-func newArchiverWith(dir string, workers int) *Archiver {
-	a := &Archiver{dir: dir, workers: make(chan *compressor, workers), large: make(chan *block, 4*workers), small: make(chan *block, 64*workers)}
+func newArchiverWith(dir string, piece int64, workers int) *Archiver {
+	a := &Archiver{dir: dir, piece: piece, workers: make(chan *compressor, workers), large: make(chan *block, 4*workers), small: make(chan *block, 64*workers)}
 	for range cap(a.workers) {
 		a.workers <- &compressor{}
 	}
@@ -65,7 +68,7 @@ func (a *Archiver) Archive(ctx context.Context, files []*File) (s *Spool, err er
 	}()
 	blocks := cap(a.large) + cap(a.small)
 	queue, work := make(chan *block, blocks), make(chan *block, blocks)
-	w := writer{Archiver: a, out: out, sum: sha256.New()}
+	w := writer{Archiver: a, out: out, sum: newSums(a.piece)}
 	defer func() { // what an archive that failed has taken
 		if w.block != nil {
 			w.block.giveBack()
@@ -86,7 +89,7 @@ func (a *Archiver) Archive(ctx context.Context, files []*File) (s *Spool, err er
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return &Spool{out.Name(), w.zip.at, [sha256.Size]byte(w.sum.Sum(nil))}, nil
+	return w.sum.spool(out.Name(), w.zip.at), nil
 }
 
 // readAll cuts files into blocks, for the workers and, in order, for the writer.

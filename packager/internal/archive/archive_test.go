@@ -88,7 +88,7 @@ func TestArchiveBytes(t *testing.T) {
 		t.Errorf("digest is %s, want %s", got, wantDigest)
 	}
 	for _, workers := range []int{1, 2, 7} {
-		a := newArchiverWith(t.TempDir(), workers)
+		a := newArchiverWith(t.TempDir(), blockSize, workers)
 		s, err := a.Archive(t.Context(), files)
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +109,7 @@ func TestArchiveBytes(t *testing.T) {
 // What the package comment says of an archive, entry by entry.
 func TestArchiveEntries(t *testing.T) {
 	dir := tree(t)
-	s, err := NewArchiver(t.TempDir()).Archive(t.Context(), hashed(t, dir))
+	s, err := NewArchiver(t.TempDir(), blockSize).Archive(t.Context(), hashed(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestArchiveOfChangedFile(t *testing.T) {
 			if err := os.WriteFile(path, []byte(change), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := NewArchiver(spool).Archive(t.Context(), files)
+			_, err := NewArchiver(spool, blockSize).Archive(t.Context(), files)
 			if err == nil || !strings.Contains(err.Error(), filepath.Base(path)+" changed while it was read") {
 				t.Errorf("archiving: %v", err)
 			}
@@ -191,7 +191,7 @@ func TestCopyOfChangedFile(t *testing.T) {
 	dir := tree(t)
 	files := hashed(t, dir)
 	i := slices.IndexFunc(files, func(f *File) bool { return f.Name == "lib/large-noise" })
-	a := NewArchiver(t.TempDir())
+	a := NewArchiver(t.TempDir(), blockSize)
 	s, err := a.Copy(t.Context(), files[i])
 	if err != nil || s.SHA256 != files[i].SHA256 || s.Size != files[i].Size {
 		t.Fatalf("copying: %v", err)
@@ -209,7 +209,7 @@ func TestArchiveEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	spool := t.TempDir()
-	if _, err := NewArchiver(spool).Archive(ctx, files); !errors.Is(err, context.Canceled) {
+	if _, err := NewArchiver(spool, blockSize).Archive(ctx, files); !errors.Is(err, context.Canceled) {
 		t.Errorf("archiving: %v", err)
 	}
 	if left, err := filepath.Glob(filepath.Join(spool, "archive*")); err != nil || len(left) > 0 {
@@ -233,7 +233,7 @@ func TestArchiveBlocks(t *testing.T) {
 		}
 	}
 	files := hashed(t, dir)
-	a := newArchiverWith(t.TempDir(), 3)
+	a := newArchiverWith(t.TempDir(), blockSize, 3)
 	var first *Spool
 	for range 5 {
 		s, err := a.Archive(t.Context(), files)

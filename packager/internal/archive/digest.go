@@ -64,7 +64,7 @@ func (h *Hasher) Hash(ctx context.Context, f *File) error {
 	}
 	n, err := readFile(f.Path, h.buf[:f.Size+1])
 	if err != nil {
-		return fmt.Errorf("reading %s: %s", f.Path, problem.Cause(err))
+		return cannot("reading", f.Path, err)
 	}
 	if int64(n) != f.Size {
 		return f.changed()
@@ -78,7 +78,7 @@ func (h *Hasher) Hash(ctx context.Context, f *File) error {
 func (h *Hasher) hashLarge(ctx context.Context, f *File) error {
 	r, err := os.Open(f.Path)
 	if err != nil {
-		return fmt.Errorf("opening %s: %s", f.Path, problem.Cause(err))
+		return cannot("opening", f.Path, err)
 	}
 	defer r.Close() // nothing was written
 	sum := sha256.New()
@@ -96,7 +96,7 @@ func (h *Hasher) hashLarge(ctx context.Context, f *File) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s: %s", f.Path, problem.Cause(err))
+			return cannot("reading", f.Path, err)
 		}
 	}
 	if size != f.Size {
@@ -119,6 +119,11 @@ func longest(folders [][]byte) (n int) {
 		n = max(n, len(folder))
 	}
 	return n
+}
+
+// cannot is an error of the file system with its path once.
+func cannot(do, path string, err error) error {
+	return &problem.Error{Message: fmt.Sprintf("%s %s: %s", do, path, problem.Cause(err)), Err: err}
 }
 
 func (f *File) changed() error {

@@ -24,7 +24,7 @@ func TestReadingEndsWithContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &File{Name: "model.bin", Path: path, Size: int64(len(noise)), SHA256: sha256.Sum256(noise)}
-	a := NewArchiver(dir)
+	a := NewArchiver(dir, blockSize)
 	for name, err := range map[string]error{
 		"storing in the archive":     (&writer{ctx: ctx, buffered: bufio.NewWriter(io.Discard), zip: zipWriter{w: io.Discard}}).storeLarge(&entry{size: f.Size}, f),
 		"keeping in --archive-dir":   Keep(ctx, path, dir, "kept.zip"),

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -30,7 +31,13 @@ const lockPatience = 20 * time.Second
 // a name may begin or end with one.
 func listed(dir string) (names []string, err error) {
 	path := filepath.Join(dir, OutputsFile)
-	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENAMETOOLONG):
+		return nil, nil // where its name would be too long there can be none
+	case err != nil:
+		return nil, err
+	case info.Mode()&os.ModeSymlink != 0:
 		return nil, errors.New("it is a link, and mrpackage writes this list where it stands: put the file itself there, or remove it")
 	}
 	text, err := readList(path)
@@ -45,7 +52,7 @@ func listed(dir string) (names []string, err error) {
 // AddListed adds names to a folder's list, which appears whole, also where other runs do
 // the same at the same time.
 func AddListed(dir string, names []string) error {
-	if missing, err := unlisted(dir, names); err != nil || len(missing) == 0 {
+	if missing, err := Unlisted(dir, names); err != nil || len(missing) == 0 {
 		return err
 	}
 	unlock, err := lock(filepath.Join(dir, listLock), lockPatience)
@@ -57,15 +64,15 @@ func AddListed(dir string, names []string) error {
 	if err != nil {
 		return err
 	}
-	missing, err := unlisted(dir, names)
+	missing, err := Unlisted(dir, names)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
 	return writeWhole(filepath.Join(dir, OutputsFile), strings.Join(append(have, missing...), "\n")+"\n")
 }
 
-// unlisted are those of the names that a folder's list does not hold.
-func unlisted(dir string, names []string) (missing []string, err error) {
+// Unlisted are those of the names that a folder's list does not hold.
+func Unlisted(dir string, names []string) (missing []string, err error) {
 	have, err := listed(dir)
 	for _, name := range names {
 		if !slices.Contains(have, name) {

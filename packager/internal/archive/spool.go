@@ -17,6 +17,7 @@ type Spool struct {
 	Path   string
 	Size   int64
 	SHA256 [sha256.Size]byte // SHA-256 of the stored bytes
+	Pieces [][]byte          // and of their pieces, see NewArchiver
 }
 
 // Copy makes a temporary copy of a file that is stored as it is.
@@ -30,15 +31,16 @@ func (a *Archiver) Copy(ctx context.Context, f *File) (*Spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary file: %w", err)
 	}
-	sum := sha256.New()
+	sum := newSums(a.piece)
 	_, err = io.Copy(io.MultiWriter(out, sum), contextReader{ctx, in})
 	if err = errors.Join(err, out.Close()); err != nil {
 		return nil, fmt.Errorf("copying %s: %w", f.Path, err)
 	}
-	if [sha256.Size]byte(sum.Sum(nil)) != f.SHA256 {
+	s := sum.spool(out.Name(), f.Size)
+	if s.SHA256 != f.SHA256 {
 		return nil, f.changed()
 	}
-	return &Spool{out.Name(), f.Size, f.SHA256}, nil
+	return s, nil
 }
 
 // Remove removes the file, unless it was moved.
@@ -56,7 +58,7 @@ func Keep(ctx context.Context, path, dir, name string) (err error) {
 	}
 	in, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("opening %s: %w", path, err)
+		return fmt.Errorf("opening %s: %s", path, problem.Cause(err))
 	}
 	defer in.Close() // nothing was written
 	out, err := os.CreateTemp(dir, TempName)

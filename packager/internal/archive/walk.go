@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,11 +45,14 @@ type Link struct{ Path, Target string }
 //
 // Each file is handed to found as soon as it is met.
 func List(ctx context.Context, root string, x *Excluder, found func(*File)) (Listing, []error) {
-	rules, err := x.rules(root)
+	info, err := os.Stat(root)
 	if err != nil {
 		return Listing{}, []error{err}
 	}
-	info, err := os.Stat(root)
+	rules, err := x.rules(root)
+	if errors.Is(err, fs.ErrPermission) && closed(root) {
+		err = &problem.Error{Message: fmt.Sprintf("reading the folder %s: %s", root, problem.Cause(err)), Hint: letRead}
+	}
 	if err != nil {
 		return Listing{}, []error{err}
 	}
@@ -74,12 +79,19 @@ func (w *walker) fail(format string, args ...any) {
 
 // failEntry reports what keeps one entry out of the archive. Each such entry can be left out.
 func (w *walker) failEntry(name, remedy, format string, args ...any) {
-	hint := LeaveOut(name)
-	if remedy != "" {
-		hint = remedy + ", or " + hint
+	hint := remedy
+	switch {
+	case name == "": // it is the whole folder
+	case remedy == "":
+		hint = LeaveOut(name)
+	default:
+		hint += ", or " + LeaveOut(name)
 	}
 	w.errs = append(w.errs, &problem.Error{Message: fmt.Sprintf(format, args...), Hint: hint})
 }
+
+// letRead says what to do about what another user owns.
+const letRead = "let the build's user read it"
 
 // LeaveOut says how a file of that name in an archive is left out of it.
 func LeaveOut(name string) string {
@@ -100,19 +112,18 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 	if err == nil {
 		outputs, err = listed(path)
 	}
-	if errors.Is(err, syscall.ENAMETOOLONG) {
-		w.fail("the folders below %s are nested too deep for this system: %d levels", w.root, strings.Count(prefix, "/"))
+	switch {
+	case err == nil:
+	case w.tooDeep(err, prefix) || w.gone(err, path, prefix):
 		return
-	}
-	if entries == nil && err != nil {
-		if prefix == "" {
-			w.fail("reading the folder %s: %s", path, problem.Cause(err))
-		} else {
-			w.failEntry(strings.TrimSuffix(prefix, "/"), "", "reading the folder %s: %s", path, problem.Cause(err))
+	case entries == nil || errors.Is(err, fs.ErrPermission) && closed(path):
+		remedy := ""
+		if errors.Is(err, fs.ErrPermission) {
+			remedy = letRead
 		}
+		w.failEntry(strings.TrimSuffix(prefix, "/"), remedy, "reading the folder %s: %s", path, problem.Cause(err))
 		return
-	}
-	if err != nil {
+	default:
 		w.fail("reading %s in %s: %s", OutputsFile, path, problem.Cause(err))
 	}
 	for _, entry := range entries {
@@ -125,6 +136,37 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 		}
 		w.visit(entry, filepath.Join(path, entry.Name()), filepath.Join(real, entry.Name()), prefix+entry.Name(), above)
 	}
+}
+
+// tooDeep tells whether something is wrong because its path is longer than the system
+// takes, and says so: the path itself would fill a screen.
+func (w *walker) tooDeep(err error, name string) bool {
+	if !errors.Is(err, syscall.ENAMETOOLONG) {
+		return false
+	}
+	top, below, _ := strings.Cut(name, "/")
+	w.failEntry(top, "build in a folder nearer to the root of the disk", "the folders below %s are nested too deep for this system: %s has %s, and the path %s",
+		w.root, top, problem.Count(strings.Count(below, "/")+1, "level"), problem.Count(len(w.root)+1+len(strings.TrimSuffix(name, "/")), "byte"))
+	return true
+}
+
+// gone tells whether something is not there any more that was a moment ago, and says so.
+func (w *walker) gone(err error, path, name string) bool {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	w.failEntry(strings.TrimSuffix(name, "/"), "", "%s is gone since the folder was listed: is the build still running?", path)
+	return true
+}
+
+// Unreadable says what to do about a file of that name in an archive that may not be read.
+func Unreadable(name string) string { return letRead + ", or " + LeaveOut(name) }
+
+// closed tells whether nothing in a folder can be looked at, which on Unix takes the
+// folder's executable bit: the folder is to blame then, and not what is in it.
+func closed(folder string) bool {
+	_, err := os.Lstat(folder + string(filepath.Separator) + ".")
+	return errors.Is(err, fs.ErrPermission)
 }
 
 // full tells whether there is no use in going on.
@@ -160,7 +202,9 @@ func (w *walker) visit(entry os.DirEntry, path, real, name string, above []os.Fi
 	}
 	switch {
 	case err != nil:
-		w.failEntry(name, "", "reading %s: %s", path, problem.Cause(err))
+		if !w.tooDeep(err, name) && !w.gone(err, path, name) {
+			w.failEntry(name, "", "reading %s: %s", path, problem.Cause(err))
+		}
 	case info.IsDir():
 		w.folder(path, real, name+"/", append(above[:len(above):len(above)], info))
 	case excluded:
@@ -169,6 +213,8 @@ func (w *walker) visit(entry os.DirEntry, path, real, name string, above []os.Fi
 		w.failEntry(name, "", "%s is neither a file nor a folder (%s), and cannot be archived", path, info.Mode().Type())
 	case !utf8.ValidString(name) || strings.ContainsAny(name, "\\\x00\r\n"):
 		w.failEntry(name, "rename it", "the name %q cannot stand in an archive for every system: it holds a backslash, a line break or bytes that are not UTF-8", name)
+	case len(name) > math.MaxUint16: // Windows has such paths
+		w.failEntry(strings.Split(name, "/")[0], "", "a file below %s has a name of %d bytes, and an archive takes %d", w.root, len(name), math.MaxUint16)
 	default:
 		f := NewFile(name, path, info)
 		w.Files = append(w.Files, f)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash"
 	"hash/crc32"
 	"io"
 	"os"
@@ -18,7 +17,7 @@ type writer struct {
 	*Archiver
 	ctx      context.Context
 	out      *os.File
-	sum      hash.Hash
+	sum      *sums
 	buffered *bufio.Writer
 	zip      zipWriter
 	block    *block   // the one at hand; a worker may have it yet
@@ -134,7 +133,9 @@ func (w *writer) storeLarge(e *entry, f *File) error {
 	}
 	defer in.Close() // nothing was written
 	crc := crc32.NewIEEE()
-	if err := errors.Join(w.zip.header(e), w.copy(io.TeeReader(io.LimitReader(in, e.size), crc), e.size)); err != nil {
+	if err := errors.Join(w.zip.header(e), w.copy(io.TeeReader(io.LimitReader(in, e.size), crc), e.size)); errors.Is(err, io.ErrUnexpectedEOF) {
+		return f.changed()
+	} else if err != nil {
 		return fmt.Errorf("copying %s into an archive: %w", e.name, err)
 	}
 	if crc.Sum32() != f.crc {

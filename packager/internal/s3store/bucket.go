@@ -37,7 +37,8 @@ type Config struct {
 // Told is what a bucket tells while a request is under way. It may be told by
 // several goroutines at once.
 type Told struct {
-	Sent     func(key string, bytes int64)        // a part of an upload has arrived
+	Sent     func(key string, bytes int64)        // bytes more of an object are on their way; less than 0, they are sent again
+	Copying  func(key string, bytes int64)        // a part of a large object was copied; less than 0, parts were removed again
 	Replaced func(key string, size int64)         // what is stored under the key is something else
 	Retrying func(err error, delay time.Duration) // a request failed, and is sent again after the delay
 }

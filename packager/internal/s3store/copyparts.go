@@ -28,7 +28,7 @@ func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key strin
 	}
 	grace, done := graceOf(ctx)
 	defer done()
-	client := multipartClient{b.client, b, key, nil, grace}
+	client := multipartClient{b.client, b, nil, nil, grace}
 	create := &s3.CreateMultipartUploadInput{
 		Bucket: &b.Bucket, Key: &key, Metadata: b.metadataOf(p), Tagging: b.tagging(), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 		ExpectedBucketOwner: b.owner(),
@@ -44,7 +44,9 @@ func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key strin
 			err = errors.Join(err, aerr)
 		}
 	}()
-	parts, err := b.copyEach(ctx, p.Size, s3.UploadPartCopyInput{
+	copied := &outgoing{tell: func(bytes int64) { b.told.Copying(key, bytes) }}
+	defer func() { copied.done(p.Size, err) }()
+	parts, err := b.copyEach(ctx, p.Size, copied, s3.UploadPartCopyInput{
 		Bucket: &b.Bucket, Key: &key, UploadId: upload.UploadId,
 		CopySource: aws.String(copySource(from.Bucket, fromKey)), CopySourceIfMatch: source.head.ETag,
 		ExpectedBucketOwner: b.owner(), ExpectedSourceBucketOwner: from.owner(),
@@ -64,7 +66,7 @@ func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key strin
 
 // copyEach copies the parts of an object of that size, many at once. request is what
 // all parts have in common.
-func (b *Bucket) copyEach(ctx context.Context, size int64, request s3.UploadPartCopyInput) ([]types.CompletedPart, error) {
+func (b *Bucket) copyEach(ctx context.Context, size int64, copied *outgoing, request s3.UploadPartCopyInput) ([]types.CompletedPart, error) {
 	each := b.config.CopyPart
 	if each == 0 {
 		each = copyPartSize
@@ -75,12 +77,14 @@ func (b *Bucket) copyEach(ctx context.Context, size int64, request s3.UploadPart
 	for i := range parts {
 		group.Go(func() error {
 			first, input := int64(i)*each, request
+			last := min(first+each, size) - 1
 			input.PartNumber = aws.Int32(int32(i + 1)) //nolint:gosec // S3 has no object of so many parts
-			input.CopySourceRange = aws.String(fmt.Sprintf("bytes=%d-%d", first, min(first+each, size)-1))
+			input.CopySourceRange = aws.String(fmt.Sprintf("bytes=%d-%d", first, last))
 			out, err := b.client.UploadPartCopy(ctx, &input)
 			if err != nil {
 				return err
 			}
+			copied.add(last + 1 - first)
 			parts[i] = types.CompletedPart{ETag: out.CopyPartResult.ETag, ChecksumSHA256: out.CopyPartResult.ChecksumSHA256, PartNumber: input.PartNumber}
 			return nil
 		})

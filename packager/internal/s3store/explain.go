@@ -5,16 +5,20 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
@@ -52,6 +56,9 @@ func (b *Bucket) explain(action, doing, key string, err error) error {
 		e.Message = fmt.Sprintf("%s %s: %v", doing, object, hollow)
 		e.Hint = "does a proxy answer in S3's place? see HTTPS_PROXY, and --endpoint-url"
 		return e
+	}
+	if told := unanswered(err); told != "" && code == "" {
+		message = told
 	}
 	e.Message = fmt.Sprintf("%s %s: %s", doing, object, message)
 	if code != "" {
@@ -108,6 +115,7 @@ func (b *Bucket) remedy(code string, err error) string {
 		return "the file changed while it was sent, or the connection damages data: run again"
 	}
 	var network net.Error
+	var name *net.DNSError
 	var untrusted *tls.CertificateVerificationError
 	var local *fs.PathError // whose system call's error looks like one of the network
 	switch {
@@ -119,10 +127,44 @@ func (b *Bucket) remedy(code string, err error) string {
 		return "the server's certificate is not trusted here: where a proxy looks into TLS, let AWS_CA_BUNDLE name the file with its certificate"
 	case strings.Contains(err.Error(), "proxyconnect "):
 		return "this is the proxy that HTTPS_PROXY names: correct that, or let NO_PROXY hold what needs no proxy"
+	case cut(err):
+		return "the connection is cut on its way: does a proxy or a firewall do that? Run again; what is stored is not sent again"
+	case errors.As(err, &name) && name.IsNotFound:
+		return unreachable(b.Region) + "; the name server here does not know " + name.Name + ": is that the name that you mean?"
+	case errors.As(err, &name):
+		return unreachable(b.Region) + "; the name server here does not tell the address of " + name.Name + ": see /etc/resolv.conf, or the VPC's DNS, and run again"
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
 		return unreachable(b.Region)
 	}
 	return ""
+}
+
+// unanswered says why a request got no whole answer, without the SDK's words for it and
+// without the URL, whose key stands before it; "" where it got one.
+func unanswered(err error) string {
+	var sent *smithyhttp.RequestSendError
+	var request *url.Error
+	var tries *retry.MaxAttemptsError
+	switch {
+	case errors.As(err, &sent) && errors.As(sent.Err, &request):
+		message := "no answer"
+		if u, uerr := url.Parse(request.URL); uerr == nil {
+			message += " from " + u.Host
+		}
+		if errors.As(err, &tries) {
+			message += " in " + problem.Count(tries.Attempt, "attempt")
+		}
+		return message + ": " + request.Err.Error()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the answer has no end"
+	}
+	return ""
+}
+
+// cut tells whether a connection was there and ended before the answer did. Of one that
+// ends within a line net/http tells in words alone.
+func cut(err error) bool {
+	return strings.Contains(err.Error(), "transport connection broken") || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func unreachable(region string) string {

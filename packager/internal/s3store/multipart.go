@@ -3,6 +3,7 @@ package s3store
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"time"
 
@@ -14,25 +15,28 @@ import (
 type multipartClient struct {
 	*s3.Client
 	bucket *Bucket
-	key    string
-	sums   []func() ([]byte, error) // of the parts; none where they are copied
-	grace  context.Context          //nolint:containedctx // the manager passes on another one
+	sent   *outgoing       // of the object; nil where nothing is sent
+	sums   [][]byte        // of the parts; none where they are copied
+	grace  context.Context //nolint:containedctx // the manager passes on another one
 }
 
 // UploadPart has the part's checksum as it is known.
 func (c multipartClient) UploadPart(ctx context.Context, in *s3.UploadPartInput, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
 	if c.sums != nil {
-		sum, err := c.sums[*in.PartNumber-1]()
-		if err != nil {
-			return nil, err
-		}
+		sum := c.sums[*in.PartNumber-1]
 		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum))
 		opts = append(opts, s3.WithAPIOptions(signedBody(sum)))
 	}
-	out, err := c.Client.UploadPart(ctx, in, opts...)
-	if size, serr := in.Body.(io.Seeker).Seek(0, io.SeekEnd); err == nil && serr == nil {
-		c.bucket.told.Sent(c.key, size)
+	size, err := in.Body.(io.Seeker).Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = in.Body.(io.Seeker).Seek(0, io.SeekStart)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("reading a part: %w", err)
+	}
+	part := &outgoing{tell: c.sent.add}
+	out, err := c.Client.UploadPart(part.counted(ctx), in, opts...)
+	part.done(size, err)
 	return out, err
 }
 

@@ -8,7 +8,8 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A Payload is what is to be stored under a key.
@@ -17,33 +18,37 @@ type Payload struct {
 	Size   int64  // -1 before an archive is made
 	SHA256 []byte // SHA-256 of the bytes
 	Body   []byte
-	Path   string // the file that holds the bytes; "" where body does
-	// parts has the SHA-256 of each part of a multipart upload, which is computed
-	// when it is first asked for: once, however many stores get the part.
-	parts []func() ([]byte, error)
+	Path   string   // the file that holds the bytes; "" where body does
+	parts  [][]byte // SHA-256 of each part of a multipart upload, as they were written
 }
 
-// FilePayload is the content of a file.
-func FilePayload(digest, path string, size int64, sum []byte) Payload {
+// FilePayload is the content of a file, whose pieces of PartSize have the sums parts.
+func FilePayload(digest, path string, size int64, sum []byte, parts [][]byte) Payload {
 	p := Payload{Digest: digest, Size: size, SHA256: sum, Path: path}
-	for at := int64(0); at < size && size > partSize; at += partSize {
-		p.parts = append(p.parts, sync.OnceValues(func() ([]byte, error) { return sumOfPart(path, at) }))
+	if size > PartSize {
+		p.parts = parts
 	}
 	return p
 }
 
-// sumOfPart is the SHA-256 of a file's bytes from one place to the end of a part.
-func sumOfPart(path string, at int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", path, err)
+// open opens the file, of which the payload's bytes are sent and no more. Others may have
+// cut it short or removed it, as programs do that clean folders for temporary files.
+func (p Payload) open() (f *os.File, body *io.SectionReader, err error) {
+	f, err = os.Open(p.Path)
+	if err == nil {
+		info, serr := f.Stat()
+		if err = serr; err == nil && info.Size() >= p.Size {
+			return f, io.NewSectionReader(f, 0, p.Size), nil
+		}
+		if err == nil {
+			err = fmt.Errorf("it has %d bytes, and had %d", info.Size(), p.Size)
+		}
+		_ = f.Close() // nothing was written
 	}
-	defer f.Close() // nothing was written
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(f, at, partSize)); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+	return nil, nil, &problem.Error{
+		Message: fmt.Sprintf("sending the temporary file %s: %s", p.Path, problem.Cause(err)), Err: err,
+		Hint: "does another program clean the folder for temporary files? Run again; what is stored is not sent again",
 	}
-	return sum.Sum(nil), nil
 }
 
 // heldAgainst tells whether the checksum of an object in parts, as the answer to its
@@ -55,11 +60,7 @@ func (p Payload) heldAgainst(composite *string) error {
 	}
 	sum := sha256.New()
 	for _, part := range p.parts {
-		of, err := part()
-		if err != nil {
-			return err
-		}
-		sum.Write(of)
+		sum.Write(part)
 	}
 	if want := fmt.Sprintf("%s-%d", base64.StdEncoding.EncodeToString(sum.Sum(nil)), len(p.parts)); *composite != want {
 		return fmt.Errorf("its checksum is %s, and %s was sent", *composite, want)
@@ -75,12 +76,12 @@ func (p Payload) md5() ([]byte, error) {
 		sum.Write(p.Body)
 		return sum.Sum(nil), nil
 	}
-	f, err := os.Open(p.Path)
+	f, body, err := p.open()
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", p.Path, err)
+		return nil, err
 	}
 	defer f.Close() // nothing was written
-	if _, err := io.Copy(sum, f); err != nil {
+	if _, err := io.Copy(sum, body); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", p.Path, err)
 	}
 	return sum.Sum(nil), nil

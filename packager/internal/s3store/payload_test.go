@@ -1,36 +1,44 @@
 package s3store
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// The checksums of parts are those of the file's pieces, and each is computed
-// once for all stores.
+// Parts are what goes in several requests.
 func TestPartsOfPayload(t *testing.T) {
-	content := bytes.Repeat([]byte("0123456789abcdef"), (2*partSize+16)/16)
+	parts := [][]byte{{1}, {2}}
+	if p := FilePayload("", "x", PartSize+1, nil, parts); len(p.parts) != 2 {
+		t.Errorf("%d parts", len(p.parts))
+	}
+	if p := FilePayload("", "x", PartSize, nil, parts[:1]); p.parts != nil {
+		t.Error("what goes in one request has parts")
+	}
+}
+
+// No more is sent of a file than it had, and none of one that has less.
+func TestPayloadOfChangedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "payload")
-	if err := os.WriteFile(path, content, 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("0123456789 and more"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(content)
-	p := FilePayload("", path, int64(len(content)), sum[:])
-	if len(p.parts) != 3 {
-		t.Fatalf("%d parts", len(p.parts))
+	f, body, err := Payload{Path: path, Size: 10}.open()
+	if err != nil || body.Size() != 10 {
+		t.Errorf("%v, %v", body, err)
 	}
-	for range 2 {
-		for i, part := range p.parts {
-			want := sha256.Sum256(content[i*partSize : min((i+1)*partSize, len(content))])
-			if got, err := part(); err != nil || !bytes.Equal(got, want[:]) {
-				t.Errorf("part %d: %x, %v", i+1, got, err)
-			}
-		}
-		_ = os.Remove(path) // nothing can be read again
+	_ = f.Close()
+	if _, _, err := (Payload{Path: path, Size: 100}).open(); err == nil || !strings.Contains(err.Error(), "it has 19 bytes, and had 100") {
+		t.Errorf("got %v", err)
 	}
-	if small := FilePayload("", path, partSize, nil); small.parts != nil {
-		t.Error("what goes in one request has parts")
+}
+
+// What S3 does not take in any number of parts is refused before the first.
+func TestTooManyParts(t *testing.T) {
+	b := &Bucket{Store: Store{Region: "us-east-1", Bucket: "east"}}
+	_, _, err := b.Put(t.Context(), "code.zip", Payload{Path: "none", Size: maxParts*PartSize + 1}, false)
+	if err == nil || !strings.Contains(err.Error(), "us-east-1: s3://east/code.zip has 167772160001 bytes, and 167772160000 go in") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -28,10 +27,13 @@ import (
 )
 
 const (
-	// partSize is that of a multipart upload's parts. What is smaller goes in
+	// PartSize is that of a multipart upload's parts. What is smaller goes in
 	// one request, whose checksum covers the whole object. From 5 to 64 MB, over
 	// loopback and a network of 100 ms, it makes no difference to the time.
-	partSize = 16 << 20
+	PartSize = 16 << 20
+	// maxParts is how many parts S3 takes of one object (S3 guide, "Multipart upload
+	// limits").
+	maxParts = 10_000
 	// maxCopy is the largest object that CopyObject takes (S3 API reference).
 	maxCopy = 5 << 30
 	// abortTimeout bounds the request that removes an unfinished upload;
@@ -89,14 +91,23 @@ func (b *Bucket) Put(ctx context.Context, key string, p Payload, ifAbsent bool) 
 }
 
 func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bool) (version string, err error) {
+	sent := &outgoing{tell: func(bytes int64) { b.told.Sent(key, bytes) }}
+	defer func() { sent.done(p.Size, err) }()
+	if p.Size > maxParts*PartSize {
+		return "", &problem.Error{
+			Subject: b.Region,
+			Message: fmt.Sprintf("s3://%s/%s has %d bytes, and %d go in the %d parts that S3 takes", b.Bucket, key, p.Size, int64(maxParts*PartSize), maxParts),
+			Hint:    "leave out what is not needed, with --exclude or .mrpackageignore",
+		}
+	}
 	var body io.ReadSeeker = bytes.NewReader(p.Body)
 	if p.Path != "" {
-		f, err := os.Open(p.Path)
+		f, content, err := p.open()
 		if err != nil {
-			return "", fmt.Errorf("opening %s: %w", p.Path, err)
+			return "", err
 		}
 		defer f.Close() // nothing was written
-		body = f
+		body = content
 	}
 	input := &s3.PutObjectInput{
 		Bucket: &b.Bucket, Key: &key, Body: body, Metadata: b.metadataOf(p),
@@ -106,22 +117,21 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	if ifAbsent {
 		input.IfNoneMatch = aws.String("*")
 	}
-	if p.Size <= partSize {
+	if p.Size <= PartSize {
 		// S3 refuses the body if its checksum is another.
 		input.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(p.SHA256))
-		out, err := b.client.PutObject(ctx, input, s3.WithAPIOptions(signedBody(p.SHA256)))
+		out, err := b.client.PutObject(sent.counted(ctx), input, s3.WithAPIOptions(signedBody(p.SHA256)))
 		if err != nil {
 			return "", err
 		}
-		b.told.Sent(key, p.Size)
 		return aws.ToString(out.VersionId), b.arrived(ctx, key, p, out)
 	}
 	input.ChecksumAlgorithm = types.ChecksumAlgorithmSha256
 	input.ContentLength = nil
 	grace, done := graceOf(ctx)
 	defer done()
-	uploader := manager.NewUploader(multipartClient{b.client, b, key, p.parts, grace}, func(u *manager.Uploader) {
-		u.PartSize, u.Concurrency = partSize, b.config.Jobs // which the client bounds for all objects together
+	uploader := manager.NewUploader(multipartClient{b.client, b, sent, p.parts, grace}, func(u *manager.Uploader) {
+		u.PartSize, u.Concurrency = PartSize, b.config.Jobs // which the client bounds for all objects together
 	})
 	out, err := uploader.Upload(ctx, input)
 	if err != nil {
@@ -136,7 +146,7 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 		// A completion that was none leaves the parts; after one that was, there is
 		// nothing to remove.
 		abort := &s3.AbortMultipartUploadInput{Bucket: &b.Bucket, Key: &key, UploadId: &out.UploadID}
-		_, _ = multipartClient{b.client, b, key, nil, grace}.AbortMultipartUpload(ctx, abort)
+		_, _ = multipartClient{b.client, b, nil, nil, grace}.AbortMultipartUpload(ctx, abort)
 		return "", err
 	}
 	return aws.ToString(out.VersionID), nil

@@ -1,6 +1,8 @@
 package s3store
 
 import (
+	"errors"
+	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,6 +36,12 @@ func newRetryer(cfg aws.Config, longest time.Duration, tell func(error, time.Dur
 		o.RateLimiter = ratelimit.None
 		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
 			return renew(cfg.Credentials, err)
+		}), retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+			// The SDK repeats what was cut before the answer's body, and not what was cut in it.
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				return aws.TrueTernary
+			}
+			return aws.UnknownTernary
 		}))
 	}), tell}
 }

@@ -100,7 +100,11 @@ type httpClient struct {
 func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/1.1", 1, 1
 	request, answered := c.transport.link.traced(request)
+	sent := count(request)
 	response, err := c.HTTPClient.Do(request)
+	if sent != nil && (err != nil || response.StatusCode >= http.StatusMultipleChoices) {
+		sent.end(0)
+	}
 	if err != nil {
 		return response, err
 	}

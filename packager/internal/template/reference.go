@@ -63,6 +63,9 @@ func (r *Reference) IsSpread() bool { return r.row.spread }
 // WantsZip tells whether a single file becomes a zip of one.
 func (r *Reference) WantsZip() bool { return r.row.zip }
 
+// IsLambda tells whether Lambda unpacks the archive: the code of a function, or a layer.
+func (r *Reference) IsLambda() bool { return r.row.zip && r.row.typ != "AWS::CodeCommit::Repository" }
+
 // Where is the line and column of the value, or of the mapping that lacks it.
 func (r *Reference) Where() (line, column int) { return r.Template.where(r.node) }
 

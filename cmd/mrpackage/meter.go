@@ -1,0 +1,291 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+)
+
+// A meter holds how far an upload is, as the library's events tell: objects and bytes,
+// how fast these go, and how long the rest takes. Bars are drawn by goroutines of their
+// own, so it is safe for concurrent use.
+//
+// Bytes count as done when they are sent, or copied, or were there already. The rate is
+// that of the link: of what is sent alone.
+type meter struct {
+	mu     sync.Mutex
+	stores []*storeMeter
+	store  map[string]*storeMeter // by region
+
+	objects   map[objectID]*objectMeter
+	artifacts map[string]*contentMeter // by name
+
+	known          int64 // bytes of all artifacts together whose size as stored is known
+	packed, source int64 // of the archives among them: as stored, and their files
+	unknown        int64 // bytes of the files of the others
+
+	// Bytes of all regions: of objects that were there; of those that were not and of
+	// whose content this run has sent or copied something; of those that are sent, rather
+	// than copied; and what of these is sent.
+	there, touched, begun, sent int64
+
+	link pace
+	vain int64     // bytes that were sent and are sent again
+	last time.Time // when an upload last ended
+}
+
+// A storeMeter is how far one region is.
+type storeMeter struct {
+	region        string
+	objects, done int
+	nested, bytes int64 // of the nested templates, which no other region has; of all that is done
+	failed        bool
+}
+
+type objectID struct{ region, key string }
+
+// An objectMeter is how far one object of one region is.
+type objectMeter struct {
+	content *contentMeter
+	pending int64 // bytes that are on their way
+	begun   bool  // it is sent
+}
+
+// A contentMeter is what objects of one or several regions hold.
+type contentMeter struct {
+	size    int64 // as stored
+	known   bool  // the size is
+	absent  int64 // the regions that lack it
+	touched bool  // some of it was sent or copied
+}
+
+// Files are compressed to a quarter, about, as long as no archive of this run tells
+// better: code is. The first few megabytes of archives change that little by little.
+const (
+	usualRatio  = 4
+	usualWeight = 4e6 // bytes of files
+)
+
+func newMeter(plan *packager.Plan) *meter {
+	m := &meter{store: make(map[string]*storeMeter), objects: make(map[objectID]*objectMeter), artifacts: make(map[string]*contentMeter)}
+	for _, s := range plan.Stores {
+		region := &storeMeter{region: s.Region, objects: len(s.Objects)}
+		m.stores, m.store[s.Region] = append(m.stores, region), region
+		for _, o := range s.Objects {
+			content := &contentMeter{size: o.Size, known: true}
+			if o.Artifact == nil {
+				region.nested += o.Size
+			} else {
+				content = m.artifact(o.Artifact)
+			}
+			content.absent++
+			m.objects[objectID{s.Region, o.Key}] = &objectMeter{content: content}
+		}
+	}
+	return m
+}
+
+// artifact is the content that an artifact becomes, which all regions share.
+func (m *meter) artifact(a *packager.Artifact) *contentMeter {
+	c := m.artifacts[a.Name]
+	if c == nil {
+		c = &contentMeter{known: !a.Archive}
+		m.artifacts[a.Name] = c
+		if c.known {
+			c.size = a.Size
+			m.known += a.Size
+		} else {
+			m.unknown += a.Size
+		}
+	}
+	return c
+}
+
+// event takes in what the library tells, and when.
+func (m *meter) event(e packager.Event, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, o := m.store[e.Region], m.objects[objectID{e.Region, e.Object.Key}]
+	switch e.Kind {
+	case packager.Archived:
+		m.learn(e.Object)
+	case packager.Sent:
+		m.touch(o.content)
+		m.begin(o)
+		o.pending += e.Bytes
+		s.bytes += e.Bytes
+		m.sent += e.Bytes
+		if e.Bytes > 0 {
+			m.link.add(now, e.Bytes)
+		} else {
+			m.vain -= e.Bytes
+		}
+	case packager.Copying:
+		m.touch(o.content)
+		o.pending += e.Bytes
+		s.bytes += e.Bytes
+	case packager.Stored:
+		m.learn(e.Object)
+		s.bytes += e.Object.Size - o.pending
+		s.done++
+		m.stored(o, e.Object, now)
+	case packager.Failed:
+		s.failed = true
+	case packager.Looked, packager.Replaced, packager.Retrying:
+	}
+}
+
+// stored takes in what became of an object.
+func (m *meter) stored(o *objectMeter, stored packager.Object, now time.Time) {
+	switch stored.Action {
+	case packager.Uploaded:
+		m.touch(o.content)
+		m.begin(o)
+		m.sent += stored.Size - o.pending
+		m.last = now
+	case packager.Copied:
+		m.touch(o.content)
+	case packager.Reused, packager.Refreshed:
+		m.there += stored.Size
+		o.content.absent--
+		if o.content.touched {
+			m.touched -= stored.Size
+		}
+		if o.begun { // and then it was there
+			m.begun -= stored.Size
+			m.sent -= o.pending
+		}
+	case packager.Planned:
+	}
+	o.pending = 0
+}
+
+// touch takes in that some of a content is sent or copied.
+func (m *meter) touch(c *contentMeter) {
+	if !c.touched {
+		c.touched = true
+		m.touched += c.absent * c.size
+	}
+}
+
+// begin takes in that an object is sent.
+func (m *meter) begin(o *objectMeter) {
+	if !o.begun {
+		o.begun = true
+		m.begun += o.content.size
+	}
+}
+
+// learn takes in the size of an artifact as it is stored, which is the same everywhere.
+func (m *meter) learn(o packager.Object) {
+	if o.Artifact == nil {
+		return
+	}
+	c := m.artifacts[o.Artifact.Name]
+	if c.known {
+		return
+	}
+	c.size, c.known = o.Size, true
+	m.known += o.Size
+	m.packed += o.Size
+	m.source += o.Artifact.Size
+	m.unknown -= o.Artifact.Size
+}
+
+// total is how many bytes all artifacts have together, as stored.
+func (m *meter) total() int64 {
+	ratio := (float64(m.packed) + usualWeight/usualRatio) / (float64(m.source) + usualWeight)
+	return m.known + int64(float64(m.unknown)*ratio)
+}
+
+// A state is how far a region is, or all of them.
+type state struct {
+	name          string
+	objects, done int
+	bytes, total  int64
+	about         bool // total is an estimate
+	failed        bool
+	rate          float64       // bytes a second; 0 where there is none to speak of
+	left          time.Duration // 0 where nobody knows
+}
+
+// region is how far a region is, by its place in the plan.
+func (m *meter) region(i int) state {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.of(m.stores[i])
+}
+
+func (m *meter) of(s *storeMeter) state {
+	total := max(m.total()+s.nested, s.bytes)
+	return state{name: s.region, objects: s.objects, done: s.done, bytes: s.bytes, total: total, about: m.unknown > 0, failed: s.failed}
+}
+
+// all is how far all regions are together. What a region that has failed lacks will not
+// be sent any more.
+func (m *meter) all(now time.Time) state {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := state{name: "all regions"}
+	if len(m.stores) == 1 {
+		all.name = m.stores[0].region
+	}
+	failed := 0
+	for _, region := range m.stores {
+		s := m.of(region)
+		if s.failed {
+			s.total = s.bytes
+			failed++
+		}
+		all.objects += s.objects
+		all.done += s.done
+		all.bytes += s.bytes
+		all.total += s.total
+		all.about = all.about || s.about && !s.failed
+	}
+	all.failed = failed == len(m.stores)
+	if !all.failed && all.done < all.objects {
+		all.rate = m.link.rate(now)
+		all.left = m.left(all, now)
+	}
+	return all
+}
+
+const (
+	// soonest is how long bytes must have been sent before it is said how long the rest
+	// takes, and farthest what is too far away to be said.
+	soonest  = 3 * time.Second
+	farthest = 100 * time.Hour
+)
+
+// left is how long the link needs for the rest at the present rate; 0 where nobody knows.
+// Of what was not touched yet as much is sent, and not copied, as of what was.
+func (m *meter) left(all state, now time.Time) time.Duration {
+	if all.rate <= 0 || m.touched == 0 || m.link.age(now) < soonest {
+		return 0
+	}
+	untouched := max(all.total-m.there-m.touched, 0)
+	rest := float64(untouched)*float64(m.begun)/float64(m.touched) + float64(m.begun-m.sent)
+	seconds := rest / all.rate
+	if seconds <= 0 || seconds > farthest.Seconds() {
+		return 0
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// A traffic is what went over the link in a run.
+type traffic struct {
+	bytes, vain int64         // all, and what of it was sent again
+	took        time.Duration // from the first byte to the last answer
+}
+
+func (m *meter) traffic() traffic {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := traffic{bytes: m.link.sum, vain: m.vain}
+	if !m.last.IsZero() && !m.link.began.IsZero() {
+		t.took = m.last.Sub(m.link.began)
+	}
+	return t
+}
