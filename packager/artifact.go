@@ -37,6 +37,9 @@ func (p *planner) reference(r *template.Reference, chain []string) []error {
 	if r.Stored != nil {
 		return nil
 	}
+	if r.IsImage() {
+		return p.image(r)
+	}
 	path := filepath.FromSlash(r.Local)
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(r.Template.Dir, path)

@@ -16,6 +16,7 @@ const (
 	Stored                    // an object was uploaded or found, as Object.Action says
 	Replaced                  // an object under the key is not what it should be, and is uploaded again
 	Retrying                  // a request failed and is sent again after Took; Err is why
+	Pushed                    // a container image was pushed or found, as Image.Action says; Bucket is its repository
 	Failed                    // a store gets nothing more, as Err says
 )
 
@@ -25,6 +26,7 @@ type Event struct {
 	Region  string // "" for Archived
 	Bucket  string
 	Object  Object
+	Image   PushedImage
 	Objects int
 	Bytes   int64
 	Took    time.Duration

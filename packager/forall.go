@@ -33,7 +33,7 @@ func (p *planner) checkForAll(stores []s3store.Store, root *template.Template) {
 	for _, t := range p.forAllRoots(root) {
 		for _, below := range p.below(t) {
 			if !checked[below] {
-				p.errs[below] = append(p.errs[below], below.CheckForAll(placesOf(stores))...)
+				p.errs[below] = append(p.errs[below], below.CheckForAll(p.placesOf(stores))...)
 			}
 			checked[below] = true
 		}
@@ -66,7 +66,7 @@ func (p *planner) spread(r *template.Reference, nested *template.Template, store
 		e.Hint = "give all regions one prefix: without {region} in it"
 		errs = append(errs, e)
 	}
-	return append(errs, r.SpreadTo(placesOf(stores))...)
+	return append(errs, r.SpreadTo(p.placesOf(stores))...)
 }
 
 // samePrefix returns an error where the stores have several prefixes, and so the same
@@ -86,6 +86,9 @@ func samePrefix(stores []s3store.Store) error {
 // packageForAll rewrites the templates that are one for all regions, nested ones first.
 func (p *planner) packageForAll(ctx context.Context, stores []s3store.Store, root *template.Template) error {
 	key := func(r *template.Reference) string {
+		if r.IsImage() {
+			return p.digestOf(r)
+		}
 		if named := p.nested[r]; named != nil {
 			return stores[0].Key(p.forAll[named].name)
 		}
@@ -96,7 +99,7 @@ func (p *planner) packageForAll(ctx context.Context, stores []s3store.Store, roo
 			if p.forAll[below].body != nil {
 				continue
 			}
-			body, err := below.RewriteForAll(ctx, below == root && p.opts.UseJSON, placesOf(stores), key)
+			body, err := below.RewriteForAll(ctx, below == root && p.opts.UseJSON, p.placesOf(stores), key)
 			if err != nil {
 				return err
 			}
@@ -129,10 +132,14 @@ func (p *planner) below(t *template.Template) (all []*template.Template) {
 	return all
 }
 
-// placesOf are the regions of the stores and their buckets.
-func placesOf(stores []s3store.Store) (places []template.Store) {
+// placesOf are the regions of the stores, their buckets, and where images go.
+func (p *planner) placesOf(stores []s3store.Store) (places []template.Store) {
 	for _, s := range stores {
-		places = append(places, template.Store{Region: s.Region, Bucket: s.Bucket})
+		place := template.Store{Region: s.Region, Bucket: s.Bucket, Repository: p.opts.repositoryOf(s.Region, ""), Repositories: make(map[string]string)}
+		for r := range p.images.of {
+			place.Repositories[r.LogicalID] = p.opts.repositoryOf(s.Region, r.LogicalID)
+		}
+		places = append(places, place)
 	}
 	return places
 }

@@ -12,15 +12,21 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
-// check asks for every bucket at once, and reports every one that is not as
+// check asks for every bucket and repository at once, and reports every one that is not as
 // it should be.
 func (r *run) check() error {
-	errs := make([]error, len(r.buckets))
+	errs := make([]error, len(r.buckets)+len(r.registries.all))
 	group := new(errgroup.Group)
 	group.SetLimit(r.opts.questions())
 	for i, b := range r.buckets {
 		group.Go(func() error {
 			errs[i] = b.Check(r.ctx)
+			return nil
+		})
+	}
+	for i, to := range r.registries.all {
+		group.Go(func() error {
+			errs[len(r.buckets)+i] = to.Check(r.ctx)
 			return nil
 		})
 	}

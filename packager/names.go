@@ -17,6 +17,13 @@ func ValidRegion(name string) bool { return region.Valid(name) }
 // region's bucket: US_EAST_1_ARTIFACT_BUCKET for us-east-1.
 func BucketVariable(name string) string { return region.BucketVariable(name) }
 
+// RepositoryVariable returns the name of the environment variable that holds the address of
+// a region's repository for container images: US_EAST_1_IMAGE_REPOSITORY for us-east-1.
+func RepositoryVariable(name string) string { return region.RepositoryVariable(name) }
+
+// DNSSuffix is what names of AWS's hosts end in, in a region's partition.
+func DNSSuffix(name string) string { return region.DNSSuffix(name) }
+
 // RegionsOf returns the regions, sorted, whose bucket variable is set in
 // environ, a list of the form of os.Environ. One that is set and empty counts:
 // a region must not vanish because a value got lost.

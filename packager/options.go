@@ -16,6 +16,12 @@ type Options struct {
 	TemplateFile string
 	// Stores are the buckets, one for each region. At least one is needed.
 	Stores []Store
+	// Repositories are where container images go. A region that has none here has the one
+	// that the environment variable names of [RepositoryVariable].
+	Repositories []Repository
+	// ImageEngine is the program that has the images which the template names by their
+	// names: docker, podman, finch or nerdctl. Empty means docker.
+	ImageEngine string
 	// Exclude holds patterns in .dockerignore's syntax. A matching file of a
 	// folder stays out of its archive. They follow those in the folder's
 	// .mrpackageignore, so a later "!pattern" takes a file in again.
@@ -77,6 +83,7 @@ type Options struct {
 	stall    time.Duration // how long a transfer may stand still
 	backoff  time.Duration // how long a retry waits at most
 	copyPart int64         // what is larger is copied in parts of this size
+	ecr      string        // in the place of Amazon ECR: of its API and of its registries
 }
 
 // A Store is a bucket in a region: what CodePipeline calls an artifact store.

@@ -72,6 +72,7 @@ import (
 	"errors"
 	"regexp"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
@@ -100,7 +101,20 @@ func Policy(opts Options) ([]byte, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return s3store.Policy(stores, len(opts.Tags) > 0)
+	var repositories []registry.Store
+	for _, s := range stores {
+		told := make(map[string]bool)
+		for _, r := range append([]Repository{{}}, opts.Repositories...) {
+			if address := opts.repositoryOf(s.Region, r.LogicalID); address != "" && !told[address] {
+				told[address] = true
+				repositories = append(repositories, registry.Store{Region: s.Region, Repository: address})
+			}
+		}
+	}
+	if errs := registry.Complete(repositories); len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return s3store.Policy(stores, len(opts.Tags) > 0, registry.Policy(repositories, nil))
 }
 
 // joined joins errors; a context's end hides what it brought about. What several stores

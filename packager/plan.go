@@ -26,6 +26,7 @@ type planner struct {
 	targets   map[*template.Reference]*artifact          // what a reference names, if an artifact
 	nested    map[*template.Reference]*template.Template // what it names, if a template
 	distinct  []*artifact
+	images    images
 	errs      map[*template.Template][]error
 	forAll    map[*template.Template]nested // the packaged form of those that are one for all regions
 
@@ -55,7 +56,7 @@ func newPlanner(ctx context.Context, opts Options) (*planner, error) {
 		ctx: ctx, opts: opts, table: table, excluder: x, templates: make(map[string]*template.Template),
 		artifacts: make(map[artifactID]*artifact), targets: make(map[*template.Reference]*artifact),
 		nested: make(map[*template.Reference]*template.Template), errs: make(map[*template.Template][]error),
-		paths: make(map[*template.Template]string), forAll: make(map[*template.Template]nested),
+		paths: make(map[*template.Template]string), forAll: make(map[*template.Template]nested), images: newImages(),
 	}, nil
 }
 
@@ -104,6 +105,10 @@ func newPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err := p.digest(ctx, buildFolders(path)); err != nil {
 		return nil, err
 	}
+	if err := p.readImages(ctx); err != nil {
+		return nil, err
+	}
+	storeErrs = append(storeErrs, p.checkRepositories(stores)...)
 	p.checkForAll(stores, root)
 	if err := samePrefix(stores); opts.OneTemplate && err != nil {
 		storeErrs = append(storeErrs, err)
@@ -112,10 +117,11 @@ func newPlan(ctx context.Context, opts Options) (*Plan, error) {
 		return nil, errors.Join(errs...)
 	}
 	plan := &Plan{
-		TemplateFile: path, opts: opts, objects: make([][]object, len(stores)),
+		TemplateFile: path, opts: opts, objects: make([][]object, len(stores)), pushes: make([][]push, len(stores)),
 		Templates: make([]Template, len(stores)), Stores: make([]Contents, len(stores)),
 	}
 	plan.describe(p.distinct)
+	plan.describeImages(p.images.distinct)
 	digested := time.Now()
 	plan.times.Plan.add(began, digested)
 	if err := p.rewrite(ctx, plan, stores, root); err != nil {

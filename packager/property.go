@@ -20,6 +20,7 @@ const (
 	FormURL    Form = "url"    // "https://s3.region.amazonaws.com/bucket/key"
 	FormLambda Form = "lambda" // {S3Bucket, S3Key, S3ObjectVersion}
 	FormBucket Form = "bucket" // {Bucket, Key, Version}
+	FormImage  Form = "image"  // a container image: "registry/repository@sha256:digest"
 )
 
 // table returns the table of packaged properties, with more of the user's.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -18,10 +19,12 @@ type Plan struct {
 	Artifacts    []Artifact // each distinct local artifact, in the template's order
 	Stores       []Contents // what each store must hold, in the order of Options.Stores
 	Templates    []Template // the packaged template for each store, or with Options.OneTemplate the one for all
+	Images       []Image    // each distinct container image, in the template's order
 	Warnings     []error    // what would go wrong later; each an *problem.Error
 
 	opts    Options
 	objects [][]object
+	pushes  [][]push // by store
 	reads   map[string]bool
 	outputs outputs
 	times   Times
@@ -80,6 +83,7 @@ func (r Reference) String() string {
 type Contents struct {
 	Store
 	Objects []Object
+	Images  []PushedImage
 	Took    time.Duration // from the beginning of Upload to the last object
 	Times   Times
 }
@@ -130,11 +134,25 @@ func (p *Plan) describe(artifacts []*artifact) {
 			Files: len(a.files), Size: a.size(), LeftOut: a.left,
 		}
 		for _, r := range a.refs {
-			line, column := r.Where()
-			view.References = append(view.References, Reference{r.Template.Path, line, column, r.LogicalID, r.Name})
+			view.References = append(view.References, referenceOf(r))
 		}
 		p.Artifacts[i] = view
 		a.view = &p.Artifacts[i]
+	}
+}
+
+func referenceOf(r *template.Reference) Reference {
+	line, column := r.Where()
+	return Reference{r.Template.Path, line, column, r.LogicalID, r.Name}
+}
+
+// describeImages fills in the plan's public view of the images.
+func (p *Plan) describeImages(images []*containerImage) {
+	for _, c := range images {
+		p.Images = append(p.Images, *c.view)
+	}
+	for i, c := range images {
+		c.view = &p.Images[i]
 	}
 }
 

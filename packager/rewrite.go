@@ -40,6 +40,10 @@ func (p *planner) rewrite(ctx context.Context, plan *Plan, stores []s3store.Stor
 			objects = slices.DeleteFunc(objects, func(o object) bool { return !p.opts.Shard.stores(o) })
 			plan.objects[i] = objects
 			plan.Stores[i] = contents(s, objects)
+			plan.pushes[i] = p.pushes(s)
+			for _, to := range plan.pushes[i] {
+				plan.Stores[i].Images = append(plan.Stores[i].Images, PushedImage{to.image.view, to.repository, Planned})
+			}
 			plan.Stores[i].Times.Rewrite.add(began, time.Now())
 			plan.Templates[i] = Template{Region: s.Region, Regions: []string{s.Region}, Body: body, JSON: root.IsJSON() || p.opts.UseJSON}
 			return err
@@ -129,6 +133,8 @@ func (w *storeWriter) locate(r *template.Reference) template.Location {
 	switch named := w.nested[r]; {
 	case r.Stored != nil:
 		return *r.Stored
+	case r.IsImage():
+		return w.imageLocation(w.store.Region, r)
 	case named == nil:
 		l.Key = w.store.Key(w.targets[r].name)
 	case w.isForAll(r):

@@ -28,11 +28,11 @@ func (s Shard) check() error {
 // which are small and mostly different in each region, are left to the run without
 // shards.
 func (s Shard) stores(o object) bool {
-	if s.Count == 0 {
-		return true
-	}
-	return o.artifact != nil && s.of(o.artifact.digest) == s.Index
+	return s.Count == 0 || o.artifact != nil && s.has(o.artifact.digest)
 }
+
+// has tells whether what has a digest is this shard's to store.
+func (s Shard) has(digest string) bool { return s.Count == 0 || s.of(digest) == s.Index }
 
 // of is the shard that stores a digest.
 func (s Shard) of(digest string) int {

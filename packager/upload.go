@@ -17,12 +17,13 @@ import (
 // A run is one upload of a plan.
 type run struct {
 	*Plan
-	ctx      context.Context
-	result   *Result
-	buckets  []*s3store.Bucket
-	home     string // the region that this machine is in, "" where nobody knows
-	archiver *archive.Archiver
-	rate     func() float64 // bytes a second that this machine's link carries; 0 where nobody knows yet
+	ctx        context.Context
+	result     *Result
+	buckets    []*s3store.Bucket
+	registries registries
+	home       string // the region that this machine is in, "" where nobody knows
+	archiver   *archive.Archiver
+	rate       func() float64 // bytes a second that this machine's link carries; 0 where nobody knows yet
 
 	began time.Time
 
@@ -82,6 +83,9 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 			return nil, err
 		}
 		defer connections.Close()
+		if r.registries.Connections != nil {
+			defer r.registries.Close()
+		}
 		look = r.look
 	}
 	uncopied, err := r.transfer(look, p.opts.Copy)
@@ -93,6 +97,9 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 			}
 			return nil
 		}, CopyNever)
+	}
+	if err == nil && !p.opts.DryRun {
+		err = r.push()
 	}
 	return r.result, joined(ctx, append([]error{err}, r.failures...)...)
 }
@@ -115,6 +122,9 @@ func (r *run) connect() (*s3store.Connections, error) {
 		}
 	}
 	r.home = config.AWS.Region
+	if err := r.openRepositories(config.AWS); err != nil {
+		return nil, err
+	}
 	c := s3store.Connect(config, len(r.Stores))
 	r.rate = c.Rate
 	r.buckets = make([]*s3store.Bucket, len(r.Stores))

@@ -38,9 +38,9 @@ const unknownAccount = "000000000000"
 // read, in the same way.
 const unknownRegion = "us-east-1"
 
-// account is the account whose buckets are meant: the build's own, where
+// account is the account whose buckets or repositories are meant: the build's own, where
 // CodeBuild says which, else the caller's.
-func (c *caller) account(ctx context.Context, region string) string {
+func (c *caller) account(ctx context.Context, region, flag string) string {
 	if arn := strings.Split(os.Getenv("CODEBUILD_BUILD_ARN"), ":"); len(arn) > 4 {
 		return arn[4] // arn:aws:codebuild:REGION:ACCOUNT:build/...
 	}
@@ -49,9 +49,9 @@ func (c *caller) account(ctx context.Context, region string) string {
 	}
 	if c.offline && c.id == "" {
 		c.id = unknownAccount
-		c.problems = append(c.problems, &problem.Error{Subject: "--s3-bucket", Message: "no request is made, so {account} cannot be found out", Hint: "set AWS_ACCOUNT_ID, or write the bucket's name in full"})
+		c.problems = append(c.problems, &problem.Error{Subject: flag, Message: "no request is made, so {account} cannot be found out", Hint: "set AWS_ACCOUNT_ID, or write it out"})
 	}
-	return c.ask(ctx, region, "--s3-bucket", "{account}")
+	return c.ask(ctx, region, flag, "{account}")
 }
 
 // self is the caller's account, as AWS knows it; "", which means no expected

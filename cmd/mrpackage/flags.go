@@ -30,6 +30,8 @@ type flags struct {
 	archiveDir    string
 
 	copy              packager.Copy
+	repositories      repositories
+	imageEngine       string
 	shard             packager.Shard
 	jobs              int
 	refreshAfter      time.Duration
@@ -74,7 +76,8 @@ func (f *flags) groups() []flagGroup {
 
 func (f *flags) whereFrom(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.templateFile, "template-file", "t", "", "`FILE` the template. Default: the first of template.yaml, template.yml and template.json")
-	fs.Func("property", "`TYPE=PATH:FORM` also package this property of a resource type that mrpackage does not know; repeatable. FORM is how it names what is stored: s3 (s3://bucket/key), url (https://...), lambda ({S3Bucket, S3Key}) or bucket ({Bucket, Key}). With :zip after it, a single file is archived as a folder is. Default: none", f.properties.add)
+	fs.Func("property", "`TYPE=PATH:FORM` also package this property of a resource type that mrpackage does not know; repeatable. FORM is how it names what is stored: s3 (s3://bucket/key), url (https://...), lambda ({S3Bucket, S3Key}), bucket ({Bucket, Key}) or image (a container image, by its address). With :zip after it, a single file is archived as a folder is. Default: none", f.properties.add)
+	fs.StringVar(&f.imageEngine, "image-engine", "", "`PROGRAM` what has the images that the template names by name: docker, podman, finch or nerdctl. It is asked for an archive of them. Default: docker")
 	fs.Func("exclude", "`PATTERN` keep what matches out of archives, in .dockerignore's syntax; repeatable. It follows the patterns of the .mrpackageignore in an artifact's folder, so !PATTERN takes in again what those leave out. Default: none", f.exclude.add)
 }
 
@@ -84,6 +87,7 @@ func (f *flags) whereTo(fs *pflag.FlagSet) {
 	fs.Func("s3-bucket", "`NAME` the bucket, in whose name {region} and {account} are filled in; or REGION=NAME for one region; repeatable. Default: $<REGION>_ARTIFACT_BUCKET", f.buckets.addBuckets)
 	fs.StringVar(&f.prefix, "s3-prefix", "", "`PREFIX` what stands before every key, with a slash between them; {region} is filled in. Default: none")
 	fs.Func("expected-bucket-owner", "`ACCOUNT` the account that must own the bucket: its ID, or self for the caller's; or REGION=ACCOUNT for one region; repeatable. Default: any", f.owners.addOwners)
+	fs.Func("image-repository", "`REPOSITORY` where container images go: the name of a repository of Amazon ECR, or an address, in which {region} and {account} are filled in; or REGION=REPOSITORY for one region, LOGICAL-ID=REPOSITORY for one resource; repeatable. Default: $<REGION>_IMAGE_REPOSITORY", f.repositories.addRepositories)
 	fs.Func("sse", "`ENCRYPTION` how S3 encrypts uploaded objects: bucket, as the bucket says; AES256; or aws:kms. Default: bucket", oneOf(&f.sse, "bucket", packager.AES256, packager.KMS))
 	fs.Func("kms-key-id", "`KEY` the KMS key of uploaded objects, its ID, ARN or alias; or REGION=KEY for one region; repeatable. It implies --sse aws:kms. Default: none", f.keys.addKeys)
 	fs.Func("metadata", "`KEY=VALUE,...` metadata of uploaded objects; or a JSON object. Default: none", into(&f.metadata, parseMetadata))

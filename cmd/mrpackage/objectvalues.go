@@ -66,7 +66,7 @@ func parseProperty(s string) (p packager.Property, err error) {
 	}
 	p = packager.Property{Type: typ, Path: path, Form: packager.Form(form), Zip: zip}
 	switch p.Form {
-	case packager.FormS3, packager.FormURL, packager.FormLambda, packager.FormBucket:
+	case packager.FormS3, packager.FormURL, packager.FormLambda, packager.FormBucket, packager.FormImage:
 		return p, nil
 	}
 	return p, fmt.Errorf("there is no form %q; there are s3, url, lambda and bucket", form)

@@ -22,7 +22,7 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 		SSE: f.sse, Metadata: f.metadata, Provenance: provenance(), Tags: f.tags,
 		OneTemplate: f.oneTemplate, UseJSON: f.useJSON, ArchiveDir: f.archiveDir,
 		Copy: f.copy, Shard: f.shard, Jobs: f.jobs, RefreshAfter: f.refreshAfter,
-		ForceUpload: f.forceUpload, EndpointURL: f.endpoint, DryRun: f.dryRun,
+		ImageEngine: f.imageEngine, ForceUpload: f.forceUpload, EndpointURL: f.endpoint, DryRun: f.dryRun,
 	}
 	regions := f.regions
 	if len(regions) == 0 {
@@ -50,6 +50,7 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	who := &caller{offline: f.offline(), patience: stsPatience, aws: opts.AWS}
 	for _, region := range regions {
 		opts.Stores = append(opts.Stores, f.store(ctx, region, who))
+		opts.Repositories = append(opts.Repositories, f.repositories.in(ctx, region, who)...)
 	}
 	return opts, append(problems, who.problems...), nil
 }
@@ -66,7 +67,7 @@ func (f *flags) checkRegions(regions []string) error {
 	for _, flag := range []struct {
 		name string
 		byRegion
-	}{{"--s3-bucket", f.buckets}, {"--expected-bucket-owner", f.owners}, {"--kms-key-id", f.keys}} {
+	}{{"--s3-bucket", f.buckets}, {"--expected-bucket-owner", f.owners}, {"--kms-key-id", f.keys}, {"--image-repository", f.repositories.byRegion}} {
 		for _, region := range slices.Sorted(maps.Keys(flag.own)) {
 			if !slices.Contains(regions, region) {
 				return fmt.Errorf("%s %s=%s: %s is not among the regions", flag.name, region, flag.own[region], region)
@@ -80,7 +81,7 @@ func (f *flags) checkRegions(regions []string) error {
 func (f *flags) store(ctx context.Context, region string, who *caller) packager.Store {
 	s := packager.Store{Region: region, Bucket: f.buckets.of(region), Owner: f.owners.of(region), KMSKey: f.keys.of(region)}
 	if strings.Contains(s.Bucket, "{account}") {
-		s.Bucket = strings.ReplaceAll(s.Bucket, "{account}", who.account(ctx, region))
+		s.Bucket = strings.ReplaceAll(s.Bucket, "{account}", who.account(ctx, region, "--s3-bucket"))
 	}
 	if s.Owner == "self" {
 		s.Owner = who.self(ctx, region)

@@ -91,6 +91,10 @@ func (p *progress) breakSilence() {
 func (p *progress) event(e packager.Event) {
 	p.meter.event(e, time.Now())
 	switch e.Kind {
+	case packager.Pushed:
+		if !p.live {
+			p.ui.pushed(e)
+		}
 	case packager.Replaced:
 		p.ui.replaced(e)
 	case packager.Retrying:

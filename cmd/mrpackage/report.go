@@ -14,6 +14,7 @@ type report struct {
 	Template  string           `json:"template"`
 	DryRun    bool             `json:"dryRun"`
 	Artifacts []artifactReport `json:"artifacts"`
+	Images    []imageReport    `json:"images"`
 	Regions   []regionReport   `json:"regions"`
 	Seconds   secondsReport    `json:"seconds"`
 }
@@ -46,6 +47,23 @@ type regionReport struct {
 	Look     float64        `json:"lookSeconds"`
 	Upload   float64        `json:"uploadSeconds"`
 	Objects  []objectReport `json:"objects"`
+	Images   []pushReport   `json:"images"`
+}
+
+type imageReport struct {
+	Source       string            `json:"source"` // a path, or an image's name
+	References   []referenceReport `json:"references"`
+	Digest       string            `json:"digest"`
+	Architecture string            `json:"architecture"`
+	Layers       int               `json:"layers"`
+	Bytes        int64             `json:"bytes"` // of the layers, as they are stored
+	Unpacked     int64             `json:"unpackedBytes"`
+}
+
+type pushReport struct {
+	Image  string `json:"image"` // its address, with the digest
+	Source string `json:"source"`
+	Action string `json:"action"` // planned, uploaded or reused
 }
 
 type objectReport struct {
@@ -72,7 +90,7 @@ type secondsReport struct {
 func reportOf(templates templatePaths, d *packager.Result, total time.Duration, dryRun bool) ([]byte, error) {
 	r := report{
 		Mrpackage: version(), Template: d.TemplateFile, DryRun: dryRun,
-		Artifacts: []artifactReport{}, Regions: []regionReport{},
+		Artifacts: []artifactReport{}, Images: []imageReport{}, Regions: []regionReport{},
 		Seconds: secondsReport{
 			d.Times.Plan.Took.Seconds(), d.Times.Rewrite.Took.Seconds(), d.Times.Look.Took.Seconds(),
 			d.Times.Archive.Took.Seconds(), d.Times.Upload.Took.Seconds(), total.Seconds(),
@@ -85,16 +103,26 @@ func reportOf(templates templatePaths, d *packager.Result, total time.Duration, 
 		}
 		r.Artifacts = append(r.Artifacts, view)
 	}
+	for _, i := range d.Images {
+		view := imageReport{i.Source, nil, i.Digest, i.Architecture, i.Layers, i.Size, i.Unpacked}
+		for _, ref := range i.References {
+			view.References = append(view.References, referenceReport(ref))
+		}
+		r.Images = append(r.Images, view)
+	}
 	for i, s := range d.Stores {
 		view := regionReport{
 			Region: s.Region, Bucket: s.Bucket, Seconds: s.Took.Seconds(), Rewrite: s.Times.Rewrite.Took.Seconds(),
-			Look: s.Times.Look.Took.Seconds(), Upload: s.Times.Upload.Took.Seconds(), Objects: []objectReport{}, Template: templates.of(i),
+			Look: s.Times.Look.Took.Seconds(), Upload: s.Times.Upload.Took.Seconds(), Objects: []objectReport{}, Images: []pushReport{}, Template: templates.of(i),
 		}
 		for _, object := range s.Objects {
 			view.Objects = append(view.Objects, objectReport{
 				object.Key, "s3://" + s.Bucket + "/" + object.Key, sourcePath(object),
 				string(object.Action), object.Size, object.VersionID,
 			})
+		}
+		for _, i := range s.Images {
+			view.Images = append(view.Images, pushReport{i.Repository + "@" + i.Digest, i.Source, string(i.Action)})
 		}
 		r.Regions = append(r.Regions, view)
 	}

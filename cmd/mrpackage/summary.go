@@ -32,7 +32,11 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 	if shard.Count > 0 {
 		u.printf("shard %d/%d stores %d of %s; no template is written\n", shard.Index, shard.Count, len(d.Stores[0].Objects), artifacts)
 	}
-	u.printf("%s: %s of %s (%s) for %s\n", d.TemplateFile, artifacts, problem.Count(files, "file"), size(bytes), problem.Count(len(d.Stores), "region"))
+	images := ""
+	if n := len(d.Images); n > 0 {
+		images = " and " + problem.Count(n, "container image")
+	}
+	u.printf("%s: %s of %s (%s)%s for %s\n", d.TemplateFile, artifacts, problem.Count(files, "file"), size(bytes), images, problem.Count(len(d.Stores), "region"))
 	if dryRun {
 		return
 	}
@@ -82,6 +86,17 @@ func writeStores(to io.Writer, stores []packager.Contents) {
 			counts += fmt.Sprintf("\t%d refreshed", t.refreshed)
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s sent\tlook %s\tupload %s\t%s\n", s.Region, counts, size(t.sent), seconds(s.Times.Look.Took), seconds(s.Times.Upload.Took), s.Bucket)
+	}
+	for _, s := range stores {
+		pushed := 0
+		for _, i := range s.Images {
+			if i.Action == packager.Uploaded {
+				pushed++
+			}
+		}
+		if len(s.Images) > 0 {
+			fmt.Fprintf(w, "  %s\t%s pushed\t%d reused\n", s.Region, problem.Count(pushed, "image"), len(s.Images)-pushed)
+		}
 	}
 	_ = w.Flush() // it writes into memory
 }

@@ -168,7 +168,10 @@ func (u *ui) planned(p *packager.Plan) {
 		for _, o := range s.Objects {
 			u.line("  %s  s3://%s/%s  %s", s.Region, s.Bucket, o.Key, source(o))
 		}
-		if len(s.Objects) == 0 {
+		for _, i := range s.Images {
+			u.line("  %s  %s@%s  %s", s.Region, i.Repository, i.Digest, imageSource(i))
+		}
+		if len(s.Objects)+len(s.Images) == 0 {
 			u.line("  %s  nothing: the template refers to no local artifact", s.Region)
 		}
 	}
@@ -217,6 +220,34 @@ func (u *ui) uploading(s state) {
 		}
 	}
 	u.line("%s", text)
+}
+
+// pushed is the line of one container image.
+func (u *ui) pushed(e packager.Event) {
+	if e.Image.Action == packager.Reused && !u.verbose {
+		return
+	}
+	u.line("%s: %s %s@%s %s in %s (%s)", e.Region, pushWord(e.Image.Action), e.Bucket, shortDigest(e.Image.Digest), size(e.Image.Size), seconds(e.Took), imageSource(e.Image))
+}
+
+// pushWord is what is done with an image that is uploaded.
+func pushWord(action packager.Action) string {
+	if action == packager.Uploaded {
+		return "pushed"
+	}
+	return string(action)
+}
+
+// shortDigest is enough of a digest to know it by.
+func shortDigest(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] + "…" }
+
+// imageSource names what an image is for, as the template does.
+func imageSource(i packager.PushedImage) string {
+	name := i.References[0].String()
+	if n := len(i.References) - 1; n > 0 {
+		name += fmt.Sprintf(" and %d more", n)
+	}
+	return name
 }
 
 // archived is the line of one finished archive.

@@ -25,6 +25,12 @@ func BucketVariable(region string) string {
 	return strings.ToUpper(strings.ReplaceAll(region, "-", "_")) + bucketSuffix
 }
 
+// RepositoryVariable is the name of the environment variable that holds the address of a
+// region's repository for container images: US_EAST_1_IMAGE_REPOSITORY for us-east-1.
+func RepositoryVariable(region string) string {
+	return strings.TrimSuffix(BucketVariable(region), bucketSuffix) + "_IMAGE_REPOSITORY"
+}
+
 // OfVariables returns the regions, sorted, whose bucket variable is set in environ,
 // a list of the form of os.Environ. One that is set and empty counts: a region must
 // not vanish because a value got lost.

@@ -20,8 +20,9 @@ type statement struct {
 // Policy returns, as JSON, the least IAM policy with which all can be done that this
 // package does: store, prove what is stored, refresh it, and clean up after an
 // interrupted upload. What each request needs is said in the S3 guide, "Required
-// permissions for Amazon S3 API operations". tags tells whether objects get tags.
-func Policy(stores []Store, tags bool) ([]byte, error) {
+// permissions for Amazon S3 API operations". tags tells whether objects get tags,
+// and more are statements for what is not S3.
+func Policy[S any](stores []Store, tags bool, more []S) ([]byte, error) {
 	objects := statement{
 		Sid: "StoreAndProveObjects", Effect: "Allow",
 		Action: []string{"s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"},
@@ -32,7 +33,7 @@ func Policy(stores []Store, tags bool) ([]byte, error) {
 	buckets := statement{Sid: "TellMissingFromForbidden", Effect: "Allow", Action: []string{"s3:ListBucket"}}
 	document := struct {
 		Version   string
-		Statement []statement
+		Statement []any
 	}{Version: "2012-10-17"}
 	var keys []statement
 	for _, s := range stores {
@@ -42,7 +43,13 @@ func Policy(stores []Store, tags bool) ([]byte, error) {
 			keys = append(keys, s.keyStatement(len(keys)+1))
 		}
 	}
-	document.Statement = append([]statement{objects, buckets}, keys...)
+	document.Statement = []any{objects, buckets}
+	for _, s := range keys {
+		document.Statement = append(document.Statement, s)
+	}
+	for _, s := range more {
+		document.Statement = append(document.Statement, s)
+	}
 	text, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the policy: %w", err)

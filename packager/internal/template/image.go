@@ -35,6 +35,7 @@ func (c *collector) image(r *Reference) {
 	case len(o.holes()) > 0:
 		return // a dynamic reference
 	}
+	r.architectures = c.architectures(r.row)
 	text := o.text()
 	if m := regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]+:/|arn:)`).FindString(text); m != "" {
 		c.refuseValue(r, "write the name of the image, a path, or its address in a registry, which begins with the host", "%q: this property takes nothing that begins with %s", text, m)
@@ -58,6 +59,25 @@ func (c *collector) image(r *Reference) {
 func (c *collector) isImage() bool {
 	v := c.entry.Get("Properties").Get("PackageType")
 	return v != nil && v.Kind == syntax.Scalar && v.Tag == "" && v.Value == "Image"
+}
+
+// architectures are what a function runs on: its own, or those of Globals, else Lambda's
+// default. There are none where that is not known, as of a property of the user's.
+func (c *collector) architectures(row Row) []string {
+	if row.own {
+		return nil
+	}
+	v := c.entry.Get("Properties").Get("Architectures")
+	if v == nil && row.typ == "AWS::Serverless::Function" && !ignoresGlobal(c.entry, "Architectures") {
+		v = c.global("Architectures")
+	}
+	if v == nil {
+		return []string{"x86_64"}
+	}
+	if !isList(v, 1) || v.Values[0].Kind != syntax.Scalar || v.Values[0].Tag != "" || c.inLoops(v.Values[0].Value) {
+		return nil
+	}
+	return []string{v.Values[0].Value}
 }
 
 // notBuilt reports a function whose package is an image, and which names none.

@@ -28,16 +28,17 @@ type Reference struct {
 	path      []int        // child indices from the root to node
 	placement placement
 
-	Local    string // the path as written; "." where the property is absent
-	Absent   bool
-	keyNode  *syntax.Node // the key of the resource that lacks the property
-	Stored   *Location    // an object that is stored already and only takes the property's form
-	FileOnly bool         // a folder is refused here
-	address  bool         // it is an image's address in a registry
-	function bool         // the value is an intrinsic function that comes out as Local
-	choice   *choice      // the value is Fn::If, and is written as a bucket and a key
-	loops    []loop       // the loops whose variables local holds
-	variants []*Reference // then one for each of their values
+	Local         string // the path as written; "." where the property is absent
+	Absent        bool
+	keyNode       *syntax.Node // the key of the resource that lacks the property
+	Stored        *Location    // an object that is stored already and only takes the property's form
+	FileOnly      bool         // a folder is refused here
+	architectures []string     // of the function that runs an image; none where they are not known
+	address       bool         // it is an image's address in a registry
+	function      bool         // the value is an intrinsic function that comes out as Local
+	choice        *choice      // the value is Fn::If, and is written as a bucket and a key
+	loops         []loop       // the loops whose variables local holds
+	variants      []*Reference // then one for each of their values
 }
 
 func (r *Reference) subject() string {
@@ -55,6 +56,14 @@ func (r *Reference) IsImage() bool { return r.row.form.image }
 
 // IsAddress tells whether it names one by the address of a registry.
 func (r *Reference) IsAddress() bool { return r.address }
+
+// Architectures are those of the function that runs an image, in Lambda's words. There are
+// none where they are not known.
+func (r *Reference) Architectures() []string { return r.architectures }
+
+// IsFunction tells whether the property is a Lambda function's code in an image, of which
+// it is known where it may be.
+func (r *Reference) IsFunction() bool { return r.row.form.image && !r.row.own }
 
 // IsSpread tells whether that template is deployed in other regions than the one that
 // names it: then it is one for all regions.

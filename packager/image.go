@@ -1,0 +1,244 @@
+package packager
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
+)
+
+// A Repository is where container images go in a region: a repository of a registry.
+type Repository struct {
+	Region string
+	// LogicalID is the resource whose image goes there. Empty means all that have no
+	// repository of their own.
+	LogicalID string
+	// Address is the repository's, 123456789012.dkr.ecr.us-east-1.amazonaws.com/orders.
+	Address string
+}
+
+// A containerImage is one image that a template names, by a path or a name.
+type containerImage struct {
+	source image.Source
+	refs   []*template.Reference
+	digest string // of its manifest, once it was read
+	view   *Image // in the plan
+}
+
+type imageID struct{ path, name, architectures string }
+
+// images are the container images of the input.
+type images struct {
+	known    map[imageID]*containerImage
+	distinct []*containerImage // as they were met
+	of       map[*template.Reference]*containerImage
+}
+
+func newImages() images {
+	return images{known: make(map[imageID]*containerImage), of: make(map[*template.Reference]*containerImage)}
+}
+
+// image lists the image that a reference names, once for all references; or looks at the
+// address that it has.
+func (p *planner) image(r *template.Reference) []error {
+	fail := func(hint, format string, args ...any) []error {
+		e := r.Errorf("%q: %s", r.Local, fmt.Sprintf(format, args...))
+		e.Hint = hint
+		return []error{e}
+	}
+	in := func(path string) string {
+		path = filepath.FromSlash(path)
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(r.Template.Dir, path)
+		}
+		return path
+	}
+	named, err := image.Classify(r.Local, func(path string) bool {
+		_, err := os.Stat(in(path))
+		return err == nil
+	})
+	if err != nil {
+		return fail("", "%v", err)
+	}
+	source := image.Source{Name: named.Name, Architectures: r.Architectures()}
+	switch named.Kind {
+	case image.InRegistry:
+		return p.imageAddress(r, named.Address)
+	case image.InFile:
+		path := in(named.Path)
+		if _, err := os.Stat(path); err != nil {
+			return fail(p.hints.missing(r.Template.Dir, path, named.Path), "no such file or folder: %s", path)
+		}
+		p.project.named(r)
+		source.Path, source.Label = archive.RealPath(path), named.Path
+	case image.InEngine:
+		source.Engine = p.opts.ImageEngine
+	}
+	id := imageID{source.Path, source.Name, strings.Join(source.Architectures, ",")}
+	i := p.images.known[id]
+	if i == nil {
+		i = &containerImage{source: source}
+		p.images.known[id] = i
+		p.images.distinct = append(p.images.distinct, i)
+	}
+	i.refs = append(i.refs, r)
+	p.images.of[r] = i
+	return nil
+}
+
+// imageAddress reports an address from which Lambda cannot take a function's image in one
+// of the regions (Lambda guide, "Create a Lambda function using a container image").
+func (p *planner) imageAddress(r *template.Reference, a image.Address) (errs []error) {
+	if !r.IsFunction() || a.Loopback() {
+		return nil
+	}
+	const hint = "name the image by a file, or by the name that it has on this machine: then it is pushed to each region's repository"
+	if !a.ECR() {
+		e := r.Errorf("%q: Lambda takes images from private repositories of Amazon ECR alone", r.Local)
+		e.Hint = hint
+		return []error{e}
+	}
+	if a.FIPS {
+		e := r.Errorf("%q: Lambda takes no FIPS endpoint", r.Local)
+		return []error{e}
+	}
+	for _, s := range p.opts.Stores {
+		if s.Region != a.Region {
+			e := r.Errorf("%q: this image is in %s, and Lambda in %s takes images from its own region alone", r.Local, a.Region, s.Region)
+			e.Hint = hint
+			errs = append(errs, e)
+		}
+	}
+	return errs
+}
+
+// readImages reads the images, and gives them their digests.
+func (p *planner) readImages(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	errs := make([]error, len(p.images.distinct))
+	for i, c := range p.images.distinct {
+		group.Go(func() error {
+			errs[i] = c.read(ctx)
+			return ctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, c := range p.images.distinct {
+		if errs[i] != nil {
+			t := c.refs[0].Template
+			p.errs[t] = append(p.errs[t], errs[i])
+		}
+	}
+	return nil
+}
+
+// read reads an image to its end, and closes it: where it is to be pushed it is read once
+// more, and a plan needs no end.
+func (c *containerImage) read(ctx context.Context) error {
+	img, closeImage, err := image.Open(ctx, c.source)
+	if err != nil {
+		e := c.refs[0].Errorf("%q: %v", c.refs[0].Local, err)
+		e.Err = err
+		return e
+	}
+	c.digest = img.Digest
+	c.view = &Image{Source: c.refs[0].Local, Digest: img.Digest, Architecture: img.Architecture, Layers: len(img.Layers), Unpacked: img.Unpacked}
+	for _, l := range img.Layers {
+		c.view.Size += l.Size
+	}
+	for _, r := range c.refs {
+		c.view.References = append(c.view.References, referenceOf(r))
+	}
+	return closeImage()
+}
+
+// repositoryOf is the repository of a resource in a region; "" where nobody has said one.
+func (o Options) repositoryOf(region, logicalID string) string {
+	all := ""
+	for _, r := range o.Repositories {
+		switch {
+		case r.Region != region:
+		case r.LogicalID == logicalID && logicalID != "":
+			return r.Address
+		case r.LogicalID == "":
+			all = r.Address
+		}
+	}
+	if all == "" {
+		all = os.Getenv(RepositoryVariable(region))
+	}
+	return all
+}
+
+// checkRepositories finds what is amiss with the repositories that the images go to.
+func (p *planner) checkRepositories(stores []s3store.Store) (errs []error) {
+	for _, s := range stores {
+		told := make(map[string]bool)
+		for _, c := range p.images.distinct {
+			for _, r := range c.refs {
+				address := p.opts.repositoryOf(s.Region, r.LogicalID)
+				if told[address] {
+					continue
+				}
+				told[address] = true
+				if err := checkRepository(s.Region, address); err != nil {
+					errs = append(errs, err)
+				}
+			}
+		}
+	}
+	return errs
+}
+
+// pushes are the images that a store's region gets, each repository once.
+func (p *planner) pushes(s s3store.Store) (all []push) {
+	for _, c := range p.images.distinct {
+		for _, r := range c.refs {
+			to := push{image: c, repository: p.opts.repositoryOf(s.Region, r.LogicalID)}
+			same := func(other push) bool { return other.repository == to.repository && other.image.digest == c.digest }
+			if !slices.ContainsFunc(all, same) && p.opts.Shard.has(strings.TrimPrefix(c.digest, "sha256:")) {
+				all = append(all, to)
+			}
+		}
+	}
+	return all
+}
+
+// imageLocation is where an image is that a reference names, in a store's region.
+func (p *planner) imageLocation(region string, r *template.Reference) template.Location {
+	c := p.images.of[r]
+	if c == nil {
+		return template.Location{Repository: r.Local}
+	}
+	return template.Location{Region: region, Repository: p.opts.repositoryOf(region, r.LogicalID), Digest: c.digest}
+}
+
+// digestOf is the digest of the image that a reference names; "" for an address, which
+// stays.
+func (p *planner) digestOf(r *template.Reference) string {
+	if c := p.images.of[r]; c != nil {
+		return c.digest
+	}
+	return ""
+}
+
+func noRepository(region string) error {
+	return &problem.Error{
+		Subject: region, Message: "no repository for container images: " + RepositoryVariable(region) + " is not set",
+		Hint: "set it to the address of the region's repository, or give --image-repository",
+	}
+}

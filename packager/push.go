@@ -1,0 +1,190 @@
+package packager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+)
+
+// An Image is one container image that the template names by a path or by a name.
+type Image struct {
+	Source       string // the path or the name, as the template has it
+	References   []Reference
+	Digest       string // of the manifest, "sha256:…"
+	Architecture string // as Docker calls it: amd64, arm64
+	Layers       int
+	Size         int64 // bytes of the layers, as they are stored
+	Unpacked     int64 // bytes of the layers, unpacked
+}
+
+// A PushedImage is an image in a store's region.
+type PushedImage struct {
+	*Image
+	Repository string // its address, without a tag and a digest
+	Action     Action // Planned, Uploaded or Reused
+}
+
+// A push is an image on its way to a repository.
+type push struct {
+	image      *containerImage
+	repository string
+}
+
+func checkRepository(region, address string) error {
+	if address == "" {
+		return noRepository(region)
+	}
+	return errors.Join(registry.Complete([]registry.Store{{Region: region, Repository: address}})...)
+}
+
+// registries are the repositories of a run.
+type registries struct {
+	*registry.Connections
+	all []*registry.Repository
+	of  map[string]*registry.Repository // by address
+}
+
+// openRepositories opens the repositories that the plan's images go to. Where there are
+// none, nothing is opened.
+func (r *run) openRepositories(cfg aws.Config) error {
+	config := registry.Config{AWS: cfg, Jobs: r.opts.jobs(), Questions: r.opts.questions(), Stall: r.opts.stall, Backoff: r.opts.backoff, API: r.opts.ecr, Hub: r.opts.ecr}
+	r.registries.of = make(map[string]*registry.Repository)
+	for i, pushes := range r.pushes {
+		event := Event{Region: r.Stores[i].Region}
+		for _, p := range pushes {
+			if r.registries.of[p.repository] != nil {
+				continue
+			}
+			if r.registries.Connections == nil {
+				r.registries.Connections = registry.Connect(config)
+			}
+			event.Bucket = p.repository
+			to, err := r.registries.Repository(registry.Store{Region: event.Region, Repository: p.repository}, registry.Told{
+				Retrying: func(err error, delay time.Duration) {
+					e := event
+					e.Kind, e.Err, e.Took = Retrying, err, delay
+					r.tell(e)
+				},
+			})
+			if err != nil {
+				return err
+			}
+			r.registries.of[p.repository] = to
+			r.registries.all = append(r.registries.all, to)
+		}
+	}
+	return nil
+}
+
+// push brings the images to all regions, at the same time. It looks for each first, and an
+// image is read when the first region lacks it.
+func (r *run) push() error {
+	opened := make(map[*containerImage]*openedImage)
+	for _, pushes := range r.pushes {
+		for _, p := range pushes {
+			if opened[p.image] == nil {
+				opened[p.image] = &openedImage{of: p.image}
+			}
+		}
+	}
+	group := new(errgroup.Group)
+	group.SetLimit(r.opts.questions())
+	for i, pushes := range r.pushes {
+		for j, p := range pushes {
+			group.Go(func() error {
+				r.pushTo(i, j, opened[p.image])
+				return nil
+			})
+		}
+	}
+	err := group.Wait() // what fails is its store's
+	for _, o := range opened {
+		err = errors.Join(err, o.close())
+	}
+	return err
+}
+
+// pushTo brings one image to one region.
+func (r *run) pushTo(store, index int, o *openedImage) {
+	p, began := r.pushes[store][index], time.Now()
+	to := r.registries.of[p.repository]
+	if r.failed(store) || r.ctx.Err() != nil {
+		return
+	}
+	img, err := o.get(r.ctx)
+	if err != nil {
+		r.fail(store, err)
+		return
+	}
+	action := Reused
+	found, err := to.Look(r.ctx, *img)
+	if err == nil && found.Presence != registry.Proved {
+		action = Uploaded
+		err = to.Push(r.ctx, *img, found)
+	}
+	if err != nil {
+		r.fail(store, err)
+		return
+	}
+	r.pushed(store, index, action, began)
+}
+
+// pushed records what became of an image, and tells of it.
+func (r *run) pushed(store, index int, action Action, began time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, now := &r.Stores[store], time.Now()
+	s.Took = now.Sub(r.began)
+	if action == Uploaded {
+		s.Times.Upload.add(began, now)
+		r.result.Times.Upload.add(began, now)
+	}
+	s.Images[index].Action = action
+	if r.opts.Progress != nil {
+		r.opts.Progress(Event{Kind: Pushed, Region: s.Region, Bucket: s.Images[index].Repository, Image: s.Images[index], Took: now.Sub(began)})
+	}
+}
+
+// An openedImage is read once for all regions.
+type openedImage struct {
+	of      *containerImage
+	once    sync.Once
+	img     *image.Image
+	release func() error
+	err     error
+}
+
+// get returns the image, which must be the one that was planned.
+func (o *openedImage) get(ctx context.Context) (*image.Image, error) {
+	o.once.Do(func() {
+		first := o.of.refs[0]
+		if o.img, o.release, o.err = image.Open(ctx, o.of.source); o.err != nil {
+			if ctx.Err() == nil {
+				o.err = first.Errorf("%q: %v", first.Local, o.err)
+			}
+			return
+		}
+		if o.img.Digest != o.of.digest {
+			o.err = first.Errorf("%q: the image changed while it was read: is the build still running?", first.Local)
+		}
+	})
+	return o.img, o.err
+}
+
+func (o *openedImage) close() error {
+	if o.release == nil {
+		return nil
+	}
+	if err := o.release(); err != nil {
+		return fmt.Errorf("closing the image %s: %w", o.of.view.Source, err)
+	}
+	return nil
+}
