@@ -25,6 +25,10 @@ type Options struct {
 	Outputs []string
 	// Properties are packaged besides those that mrpackage knows.
 	Properties []Property
+	// OneTemplate makes one packaged template for all stores, which finds its bucket by
+	// the region that a stack is made in. The stores must have one prefix, since an
+	// object has one key then.
+	OneTemplate bool
 	// UseJSON makes packaged templates JSON where the template is YAML.
 	UseJSON bool
 	// Metadata goes with every object that is uploaded. An object that is

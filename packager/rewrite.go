@@ -25,6 +25,9 @@ type object struct {
 // rewrite fills in the plan's packaged templates and what each store must hold, for all
 // stores in parallel.
 func (p *planner) rewrite(ctx context.Context, plan *Plan, stores []s3store.Store, root *template.Template) error {
+	if err := p.packageForAll(ctx, stores, root); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range stores {
@@ -38,57 +41,112 @@ func (p *planner) rewrite(ctx context.Context, plan *Plan, stores []s3store.Stor
 			plan.objects[i] = objects
 			plan.Stores[i] = contents(s, objects)
 			plan.Stores[i].Times.Rewrite.add(began, time.Now())
-			plan.Templates[i] = Template{Region: s.Region, Body: body, JSON: root.IsJSON() || p.opts.UseJSON}
+			plan.Templates[i] = Template{Region: s.Region, Regions: []string{s.Region}, Body: body, JSON: root.IsJSON() || p.opts.UseJSON}
 			return err
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil || !p.opts.OneTemplate {
+		return err
+	}
+	one := Template{Body: plan.Templates[0].Body, JSON: plan.Templates[0].JSON}
+	for _, s := range stores {
+		one.Regions = append(one.Regions, s.Region)
+	}
+	plan.Templates = []Template{one}
+	return nil
 }
 
 // packageFor rewrites the templates for one store, nested ones first, since
 // their packaged form holds the store's bucket and so decides their key. It
 // returns the root's bytes and all that the store must hold, each key once.
 func (p *planner) packageFor(ctx context.Context, s s3store.Store, root *template.Template) ([]byte, []object, error) {
-	var objects []object
-	keys := make(map[string]bool)
-	add := func(o object) string {
-		if !keys[o.key] {
-			keys[o.key] = true
-			objects = append(objects, o)
-		}
-		return o.key
+	w := storeWriter{
+		planner: p, ctx: ctx, store: s, root: root, keys: make(map[string]bool),
+		stored: make(map[*template.Template]string), spread: make(map[*template.Template]string),
 	}
 	for _, a := range p.distinct {
-		add(object{key: s.Key(a.name), artifact: a})
+		w.add(object{key: s.Key(a.name), artifact: a})
 	}
-	stored := make(map[*template.Template]string) // the keys of nested templates
-	var rewrite func(t *template.Template) ([]byte, error)
-	rewrite = func(t *template.Template) ([]byte, error) {
-		for _, r := range t.References() {
-			nested := p.nested[r]
-			if nested == nil || stored[nested] != "" {
-				continue
+	body, err := w.rewrite(root)
+	return body, w.objects, err
+}
+
+// A storeWriter rewrites templates for one store, and lists what that must hold.
+type storeWriter struct {
+	*planner
+	ctx     context.Context
+	store   s3store.Store
+	root    *template.Template
+	objects []object
+	keys    map[string]bool // theirs
+	// The keys of nested templates, of the store's own and of those that are one for all
+	// regions.
+	stored, spread map[*template.Template]string
+}
+
+// add lists an object, and returns its key.
+func (w *storeWriter) add(o object) string {
+	if !w.keys[o.key] {
+		w.keys[o.key] = true
+		w.objects = append(w.objects, o)
+	}
+	return o.key
+}
+
+// addNested lists a nested template.
+func (w *storeWriter) addNested(t *template.Template, n nested) string {
+	return w.add(object{key: w.store.Key(n.name), nested: t, body: n.body})
+}
+
+func (w *storeWriter) rewrite(t *template.Template) ([]byte, error) {
+	for _, r := range t.References() {
+		named := w.nested[r]
+		switch {
+		case named == nil:
+		case w.isForAll(r):
+			if w.spread[named] == "" {
+				for _, below := range w.below(named) {
+					w.spread[below] = w.addNested(below, w.forAll[below])
+				}
 			}
-			body, err := rewrite(nested)
+		case w.stored[named] == "":
+			body, err := w.rewrite(named)
 			if err != nil {
 				return nil, err
 			}
-			sum := sha256.Sum256(body)
-			stored[nested] = add(object{key: s.Key(hex.EncodeToString(sum[:]) + ".template"), nested: nested, body: body})
+			w.stored[named] = w.addNested(named, newNested(body))
 		}
-		return t.Rewrite(ctx, t == root && p.opts.UseJSON, func(r *template.Reference) template.Location {
-			l := template.Location{Region: s.Region, Bucket: s.Bucket}
-			switch {
-			case r.Stored != nil:
-				return *r.Stored
-			case p.nested[r] != nil:
-				l.Key = stored[p.nested[r]]
-			default:
-				l.Key = s.Key(p.targets[r].name)
-			}
-			return l
-		})
 	}
-	body, err := rewrite(root)
-	return body, objects, err
+	if w.opts.OneTemplate {
+		return w.forAll[t].body, nil
+	}
+	return t.Rewrite(w.ctx, t == w.root && w.opts.UseJSON, w.locate)
+}
+
+// locate tells where what a reference names is stored.
+func (w *storeWriter) locate(r *template.Reference) template.Location {
+	l := template.Location{Region: w.store.Region, Bucket: w.store.Bucket}
+	switch named := w.nested[r]; {
+	case r.Stored != nil:
+		return *r.Stored
+	case named == nil:
+		l.Key = w.store.Key(w.targets[r].name)
+	case w.isForAll(r):
+		l.Key = w.spread[named]
+	default:
+		l.Key = w.stored[named]
+	}
+	return l
+}
+
+// A nested is a nested template as it is stored: its bytes, and the key without a store's
+// prefix.
+type nested struct {
+	body []byte
+	name string
+}
+
+func newNested(body []byte) nested {
+	sum := sha256.Sum256(body)
+	return nested{body, hex.EncodeToString(sum[:]) + ".template"}
 }

@@ -146,13 +146,13 @@ func (u *ui) unfinished(r *packager.Result) {
 	}
 }
 
-// results prints, for each written template, its region and path: at once, for whoever
+// results prints, for each written template, its regions and path: at once, for whoever
 // reads a part of it and goes. The templates are not lost then.
-func (u *ui) results(templates templatePaths, stores []packager.Contents) error {
+func (u *ui) results(paths templatePaths, templates []packager.Template) error {
 	var lines strings.Builder
-	for i, path := range templates {
+	for i, path := range paths {
 		if path != "-" {
-			fmt.Fprintf(&lines, "%s\t%s\n", stores[i].Region, path)
+			fmt.Fprintf(&lines, "%s\t%s\n", strings.Join(templates[i].Regions, ","), path)
 		}
 	}
 	if _, err := io.WriteString(u.out, lines.String()); err != nil && !readEnough(err) {
