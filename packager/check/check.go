@@ -64,9 +64,12 @@ type Command struct {
 	// which.
 	Buckets map[string]string
 
-	// Output is the path of the packaged templates, with {region} in it; - where no
-	// file is written, "" where it is not known.
+	// Output is the path of the packaged templates, with {region} in it where each
+	// region has one; - where no file is written, "" where it is not known.
 	Output string
+
+	// OneTemplate is true where one packaged template is for all regions.
+	OneTemplate bool
 
 	// DryRun is true where nothing is stored.
 	DryRun bool
@@ -107,6 +110,7 @@ func run(ctx context.Context, o Options) (all findings) {
 	for _, p := range pipelines {
 		c := checker{findings: &all, Pipeline: p, options: o, root: "."}
 		c.checkStores()
+		c.checkStackSets()
 		c.checkActions()
 		c.checkBucketScript()
 		for _, a := range p.Builds {

@@ -1,0 +1,104 @@
+package check
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/check/internal/codepipeline"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
+)
+
+// checkStackSets holds the stack sets that make the artifact stores' buckets against
+// the stores and the deploy actions. A region stands in all three.
+func (c *checker) checkStackSets() {
+	if c.Open {
+		return
+	}
+	for _, set := range c.StackSets {
+		if c.checkMade(set) {
+			c.checkSetRegions(set)
+		}
+	}
+}
+
+// tellSet is a problem of a stack set, or a warning where a condition decides what the
+// pipeline is.
+func (c *checker) tellSet(e *problem.Error) {
+	if c.Varies {
+		c.warn(e)
+	} else {
+		c.fail(e)
+	}
+}
+
+// checkMade finds artifact stores whose bucket should be one of the stack set's, and is
+// not. It tells whether there is a store with a bucket that may be.
+func (c *checker) checkMade(set codepipeline.StackSet) (own bool) {
+	for _, s := range c.Stores {
+		name, bucket := s.Region.String(), s.Location.String()
+		switch all := set.Buckets(name); {
+		case !region.Valid(name) || !set.MayMean(bucket):
+			continue
+		case slices.Contains(all, bucket):
+			if !set.Has(name) && !set.Open {
+				c.tellSet(s.At.Problem("ArtifactStores", c.regionsHint(set, s.Region), "%s makes no bucket in %s", set.LogicalID, name))
+			}
+		case region.Other(bucket, name) == "": // else that is told
+			c.tellSet(s.LocationAt.Problem("ArtifactStores", assuming("", s.Region), "the bucket that %s makes in %s is %s, and this is %s",
+				set.LogicalID, name, strings.Join(all, " or "), bucket))
+		}
+		own = true
+	}
+	return own
+}
+
+// regionsHint says where a region is added to a stack set.
+func (c *checker) regionsHint(set codepipeline.StackSet, more codepipeline.Text) string {
+	texts := []codepipeline.Text{more}
+	for _, to := range set.Regions {
+		texts = append(texts, to.Region)
+	}
+	return assuming("add the region to those of "+set.LogicalID, texts...)
+}
+
+// checkSetRegions finds regions of a stack set without an artifact store or a deploy
+// action. An action in a region without a store is told as that.
+func (c *checker) checkSetRegions(set codepipeline.StackSet) {
+	seen := make(map[string]bool)
+	for _, to := range set.Regions {
+		name := to.Region.String()
+		tell := func(hint, format string, args ...any) {
+			c.tellSet(to.At.Problem(set.LogicalID, assuming(hint, to.Region), format, args...))
+		}
+		const add = "add it, or take the region out here"
+		switch {
+		case !to.Region.Fixed():
+		case !region.Valid(name):
+			tell(regionHint, noRegion, name)
+		case seen[name]:
+			tell("", "%s stands there twice", name)
+		case c.deploysTo(name):
+		case c.store(name) == nil:
+			tell(add, "there is no artifact store in %s, and no action that deploys there", name)
+		default:
+			tell(add, "no action deploys to %s", name)
+		}
+		seen[name] = true
+	}
+}
+
+// deploysTo tells whether a deploy action makes stacks in a region, or may.
+func (c *checker) deploysTo(name string) bool {
+	return slices.ContainsFunc(c.Actions, func(a codepipeline.Action) bool {
+		if a.Category == "Deploy" && (!a.Region.Fixed() || a.Region.String() == name) && !a.IsStackSet() && !a.AddsInstances() {
+			return true
+		}
+		return slices.ContainsFunc(a.Stacks, func(to codepipeline.Destination) bool { return !to.Region.Fixed() || to.Region.String() == name })
+	})
+}
+
+// isMade tells whether a stack set makes a bucket of this name in this region.
+func (c *checker) isMade(bucket, name string) bool {
+	return slices.ContainsFunc(c.StackSets, func(set codepipeline.StackSet) bool { return slices.Contains(set.Buckets(name), bucket) })
+}
