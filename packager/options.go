@@ -25,6 +25,9 @@ type Options struct {
 	Outputs []string
 	// Properties are packaged besides those that mrpackage knows.
 	Properties []Property
+	// OneTemplate makes one packaged template for all stores: it finds its bucket by
+	// the region that its stack is made in. The stores have one prefix.
+	OneTemplate bool
 	// UseJSON makes packaged templates JSON where the template is YAML.
 	UseJSON bool
 	// Metadata goes with every object that is uploaded. An object that is

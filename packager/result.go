@@ -17,7 +17,7 @@ type Plan struct {
 	TemplateFile string
 	Artifacts    []Artifact // each distinct local artifact, in the template's order
 	Stores       []Contents // what each store must hold, in the order of Options.Stores
-	Templates    []Template // the packaged template for each store
+	Templates    []Template // the packaged template for each store, or with Options.OneTemplate the one for all
 	Warnings     []error    // what would go wrong later; each an *problem.Error
 
 	opts    Options
@@ -109,9 +109,10 @@ type Object struct {
 
 // A Template is a packaged template.
 type Template struct {
-	Region string
-	Body   []byte
-	JSON   bool
+	Region  string   // that it is for; "" with Options.OneTemplate
+	Regions []string // all that it is for
+	Body    []byte
+	JSON    bool
 }
 
 // A Result tells of a run that succeeded, or how far one came.

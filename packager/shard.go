@@ -25,7 +25,7 @@ func (s Shard) check() error {
 }
 
 // stores tells whether an object is this shard's to store. Nested templates,
-// which are small and different in each region, are left to the run without
+// which are small and mostly different in each region, are left to the run without
 // shards.
 func (s Shard) stores(o object) bool {
 	if s.Count == 0 {

@@ -20,6 +20,7 @@ import (
 const (
 	maxUnzipped         = 262_144_000 // bytes of a function and its layers
 	maxTemplateInline   = 51_200      // of a template in the request itself
+	maxTemplateStackSet = 460_800     // of a template in CodePipeline's action for stack sets
 	maxTemplatePipeline = 512 << 10   // of a template in CodePipeline's action
 	maxTemplateInS3     = 1 << 20     // of a template in S3
 )
@@ -161,6 +162,8 @@ func (p *planner) sizes(plan *Plan) (warnings []error) {
 		warn(p.order[0].Path, "packaged it is %d bytes, and CloudFormation takes %d: divide it into nested stacks", largest, maxTemplateInS3)
 	case largest > maxTemplatePipeline:
 		warn(p.order[0].Path, "packaged it is %d bytes, and CodePipeline's CloudFormation action takes %d", largest, maxTemplatePipeline)
+	case largest > maxTemplateStackSet && plan.opts.OneTemplate:
+		warn(p.order[0].Path, "packaged it is %d bytes, and CodePipeline's action for stack sets takes %d", largest, maxTemplateStackSet)
 	case largest > maxTemplateInline:
 		warn(p.order[0].Path, "packaged it is %d bytes; more than %d cannot be sent in the request itself, so deploy it from S3 or through CodePipeline", largest, maxTemplateInline)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -24,6 +25,7 @@ type flags struct {
 	metadata      map[string]string
 	tags          tags
 	outputPattern string // "" means the default
+	oneTemplate   bool
 	useJSON       bool
 	archiveDir    string
 
@@ -86,7 +88,8 @@ func (f *flags) whereTo(fs *pflag.FlagSet) {
 	fs.Func("kms-key-id", "`KEY` the KMS key of uploaded objects, its ID, ARN or alias; or REGION=KEY for one region; repeatable. It implies --sse aws:kms. Default: none", f.keys.addKeys)
 	fs.Func("metadata", "`KEY=VALUE,...` metadata of uploaded objects; or a JSON object. Default: none", into(&f.metadata, parseMetadata))
 	fs.Func("tag", "`KEY=VALUE` a tag of uploaded objects; repeatable. Default: none", f.tags.add)
-	fs.Func("output-template-file", "`PATH` where the packaged templates go; {region} is filled in. - is standard output, for one region. Default: target/packaged-template-{region}.yaml, .json for JSON", into(&f.outputPattern, parseOutput))
+	fs.Func("output-template-file", "`PATH` where the packaged templates go; {region} is filled in. - is standard output, for one template. Default: target/packaged-template-{region}.yaml, with --one-template target/packaged-template.yaml; .json for JSON", into(&f.outputPattern, parseOutput))
+	fs.BoolVar(&f.oneTemplate, "one-template", false, "write one packaged template for all regions: it finds its bucket by the region that it is deployed in. Default: one for each region")
 	fs.BoolVar(&f.useJSON, "use-json", false, "write packaged templates in JSON. Default: as the template is")
 	fs.StringVar(&f.archiveDir, "archive-dir", "", "`FOLDER` keep every archive here too, named as its key. Default: none")
 }
@@ -121,6 +124,10 @@ func (f *flags) check() error {
 	switch {
 	case f.quiet && f.verbose:
 		return errors.New("--quiet and --verbose exclude each other")
+	case f.oneTemplate && strings.Contains(f.prefix, "{region}"):
+		return errors.New("--s3-prefix with {region} gives the same object another key in each region, and with --one-template it has one key: leave {region} out, or let --s3-bucket hold it")
+	case f.oneTemplate && strings.Contains(f.outputPattern, "{region}"):
+		return errors.New("--one-template writes one template: --output-template-file takes no {region} then")
 	case f.shard.Count > 0 && f.outputPattern != "":
 		return errors.New("--shard writes no template: leave --output-template-file to the last run")
 	}

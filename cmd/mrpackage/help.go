@@ -11,13 +11,14 @@ import (
 
 const longHelp = `mrpackage reads a SAM or CloudFormation template, archives each local artifact that it refers to
 once, stores the archives in every region's bucket concurrently, and writes one packaged template
-per region.
+per region, or with --one-template one for all of them.
 
 The regions are those of --regions, else those whose <REGION>_ARTIFACT_BUCKET is set, else the AWS
 configuration's region. A region's bucket is that of --s3-bucket, else $<REGION>_ARTIFACT_BUCKET:
 US_EAST_1_ARTIFACT_BUCKET for us-east-1.
 
-Standard output holds the results alone: for each written template its region, a tab, and its path.
+Standard output holds the results alone: for each written template its region (or all, divided by
+commas), a tab, and its path.
 Exit status: 0 done; 1 failed, and no template was written; 2 wrong usage; 130 interrupted.`
 
 const examples = `  # in a buildspec, with US_EAST_1_ARTIFACT_BUCKET and US_WEST_2_ARTIFACT_BUCKET set

@@ -20,7 +20,7 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	opts = packager.Options{
 		TemplateFile: f.templateFile, Properties: f.properties, Exclude: f.exclude,
 		SSE: f.sse, Metadata: f.metadata, Provenance: provenance(), Tags: f.tags,
-		UseJSON: f.useJSON, ArchiveDir: f.archiveDir,
+		OneTemplate: f.oneTemplate, UseJSON: f.useJSON, ArchiveDir: f.archiveDir,
 		Copy: f.copy, Shard: f.shard, Jobs: f.jobs, RefreshAfter: f.refreshAfter,
 		ForceUpload: f.forceUpload, EndpointURL: f.endpoint, DryRun: f.dryRun,
 	}
@@ -60,8 +60,8 @@ func (f *flags) offline() bool { return f.dryRun || f.printPolicy }
 // checkRegions holds what is said for one region against the regions of the
 // run.
 func (f *flags) checkRegions(regions []string) error {
-	if f.outputPattern != "" && len(regions) > 1 && !strings.Contains(f.outputPattern, "{region}") {
-		return fmt.Errorf("--output-template-file %q needs a {region}: one template is written for each of the %d regions", f.outputPattern, len(regions))
+	if !f.oneTemplate && f.outputPattern != "" && len(regions) > 1 && !strings.Contains(f.outputPattern, "{region}") {
+		return fmt.Errorf("--output-template-file %q needs a {region}, or --one-template: one template is written for each of the %d regions", f.outputPattern, len(regions))
 	}
 	for _, flag := range []struct {
 		name string

@@ -67,7 +67,7 @@ func (f *flags) checkOutput(path, real string, plan *packager.Plan) error {
 		found.Message = "this output is a folder"
 	case err == nil && !info.Mode().IsRegular() || strings.HasPrefix(real, "/dev/") || strings.HasPrefix(real, "/proc/"):
 		found.Message = "this output is not a regular file"
-		found.Hint = "- is standard output, for one region"
+		found.Hint = "- is standard output, for one template"
 	case err == nil && (sameFile(f.templateFile, info) || plan != nil && plan.Reads(path)):
 		found.Message = "this output would replace the template or a file that it refers to"
 	default:

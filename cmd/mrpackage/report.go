@@ -88,10 +88,7 @@ func reportOf(templates templatePaths, d *packager.Result, total time.Duration, 
 	for i, s := range d.Stores {
 		view := regionReport{
 			Region: s.Region, Bucket: s.Bucket, Seconds: s.Took.Seconds(), Rewrite: s.Times.Rewrite.Took.Seconds(),
-			Look: s.Times.Look.Took.Seconds(), Upload: s.Times.Upload.Took.Seconds(), Objects: []objectReport{},
-		}
-		if i < len(templates) { // a shard writes none
-			view.Template = templates[i]
+			Look: s.Times.Look.Took.Seconds(), Upload: s.Times.Upload.Took.Seconds(), Objects: []objectReport{}, Template: templates.of(i),
 		}
 		for _, object := range s.Objects {
 			view.Objects = append(view.Objects, objectReport{

@@ -58,7 +58,7 @@ func (f *flags) run(ctx context.Context, u *ui) (err error) {
 	}
 	return files.finish(u.out, func() error {
 		u.summary(durations{result, time.Since(writing), time.Since(r.began)}, f.dryRun, f.shard)
-		return u.results(r.templates, r.plan.Stores)
+		return u.results(r.templates, r.plan.Templates)
 	})
 }
 

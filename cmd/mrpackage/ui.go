@@ -124,13 +124,13 @@ func (u *ui) unfinished(r *packager.Result) {
 	}
 }
 
-// results prints, for each written template, its region and path.
-func (u *ui) results(templates templatePaths, stores []packager.Contents) error {
-	for i, path := range templates {
+// results prints, for each written template, its regions and path.
+func (u *ui) results(paths templatePaths, templates []packager.Template) error {
+	for i, path := range paths {
 		if path == "-" {
 			continue
 		}
-		if _, err := fmt.Fprintf(u.out, "%s\t%s\n", stores[i].Region, path); err != nil {
+		if _, err := fmt.Fprintf(u.out, "%s\t%s\n", strings.Join(templates[i].Regions, ","), path); err != nil {
 			return fmt.Errorf("writing the results: %w", err)
 		}
 	}

@@ -48,7 +48,10 @@ func NewExcluder(patterns, outputs []string) (*Excluder, error) {
 	pattern := func(s string) *regexp.Regexp {
 		return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(s), regexp.QuoteMeta("{region}"), region.Pattern) + "$")
 	}
-	names := []string{"packaged-template-{region}.yaml", "packaged-template-{region}.yml", "packaged-template-{region}.json"}
+	names := []string{
+		"packaged-template-{region}.yaml", "packaged-template-{region}.yml", "packaged-template-{region}.json",
+		"packaged-template.yaml", "packaged-template.yml", "packaged-template.json", // one for all regions
+	}
 	for _, out := range outputs {
 		abs, err := filepath.Abs(out)
 		if err != nil {

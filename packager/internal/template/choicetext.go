@@ -21,33 +21,27 @@ type written struct {
 
 // replaceChoice returns the change that makes {Bucket, Key: !If …} of an Fn::If. Its text
 // stays as the key's, with the branches replaced.
-func (t *Template) replaceChoice(r *Reference, locate func(*Reference) Location, lookup func(*Reference) *syntax.Node) (change, error) {
-	w := &written{choice: r.choice, key: t.keyNode}
-	text := func(s string) *syntax.Node { return &syntax.Node{Value: s, Plain: t.doc.Quote(s, nil, true) == s} }
-	w.noValue = t.mappingOf("Ref", &syntax.Node{Value: "AWS::NoValue"})
+func (w *writer) replaceChoice(r *Reference) (change, error) {
+	t := w.t
+	as := &written{choice: r.choice, key: t.keyNode}
+	as.noValue = t.mappingOf("Ref", &syntax.Node{Value: "AWS::NoValue"})
 	if r.node.Tag != "" {
-		w.noValue = &syntax.Node{Tag: "!Ref", Value: "AWS::NoValue"}
+		as.noValue = &syntax.Node{Tag: "!Ref", Value: "AWS::NoValue"}
 	}
 	for _, b := range r.choice.branches {
 		var parts [3]*syntax.Node
-		switch {
-		case b.ref == nil:
-		case b.ref.variants != nil:
-			want := lookup(b.ref)
-			parts[bucketPart], parts[keyPart] = want.Values[0], want.Values[1]
-		default:
-			l := locate(b.ref)
-			parts[bucketPart], parts[keyPart] = text(l.Bucket), text(l.Key)
-			if l.version != "" {
-				parts[versionPart] = text(l.version)
+		if b.ref != nil {
+			value := w.location(b.ref)
+			for p := range parts {
+				parts[p] = value.Get(part(p).name())
 			}
 		}
-		w.parts = append(w.parts, parts)
+		as.parts = append(as.parts, parts)
 	}
-	w.compare(t.doc, r.node)
-	c := change{node: r.node, path: r.path, choice: w, value: w.value(r.node)}
+	as.compare(t.doc, r.node)
+	c := change{node: r.node, path: r.path, choice: as, value: as.value(r.node)}
 	var err error
-	if c.edit, err = t.choiceEdit(r, w, c.value); err != nil {
+	if c.edit, err = t.choiceEdit(r, as, c.value); err != nil {
 		return c, t.internal(fmt.Errorf("line %d, column %d: %w", r.node.Line, r.node.Column, err))
 	}
 	return c, nil

@@ -272,7 +272,7 @@ func (c *collector) transform(n *syntax.Node, path []int) {
 	if j < 0 {
 		return
 	}
-	row := Row{section: "Transform", typ: "AWS::Include", path: "Parameters.Location", takes: takes{schemes: []string{"s3://"}}}
+	row := Row{section: "Transform", typ: "AWS::Include", path: "Parameters.Location", takes: takes{schemes: []string{"s3://"}, mapped: true}}
 	before := len(c.t.refs)
 	c.value(row, c.owner(path), "Fn::Transform.Parameters.Location", n.Values[i].Values[j], join(path, i, j))
 	for _, r := range c.t.refs[before:] {

@@ -467,17 +467,19 @@ func (v *value) isNull() bool {
 
 // put puts a location into the place of a reference.
 func (v *value) put(r *Reference, l Location) {
-	text, pairs := r.row.form.value(l)
-	want := &value{kind: yaml.ScalarNode, text: text, ours: true}
+	f := r.row.form
+	want := &value{kind: yaml.ScalarNode, text: f.text(l), ours: true}
 	with := func(key string, in, item *value) *value {
 		in.keys = slices.Insert(in.keys, 0, &value{kind: yaml.ScalarNode, text: key, ours: true})
 		in.items = slices.Insert(in.items, 0, item)
 		return in
 	}
-	if pairs != nil {
+	if f.bucket != "" {
 		want = &value{kind: yaml.MappingNode}
-		for _, pair := range pairs {
-			with(pair[0], want, &value{kind: yaml.ScalarNode, text: pair[1], ours: true})
+		for _, pair := range [][2]string{{f.bucket, l.Bucket}, {f.key, l.Key}, {f.version, l.version}} {
+			if pair[0] != f.version || pair[0] != "" && l.version != "" {
+				with(pair[0], want, &value{kind: yaml.ScalarNode, text: pair[1], ours: true})
+			}
 		}
 	}
 	switch r.placement {

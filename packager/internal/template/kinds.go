@@ -22,6 +22,8 @@ func (c *collector) section(name string, visit func(k, n *syntax.Node, path []in
 	}
 }
 
+const emptySection = "this section is empty, and CloudFormation takes no empty value"
+
 // emptySections reports sections under which nothing stands. CloudFormation takes no null
 // in a template.
 func (c *collector) emptySections() {
@@ -41,7 +43,7 @@ func (c *collector) emptySections() {
 		}
 		switch {
 		case v.IsNull():
-			report(k, k.Value, "indent what belongs to it, or leave it out", "this section is empty, and CloudFormation takes no empty value")
+			report(k, k.Value, "indent what belongs to it, or leave it out", emptySection)
 		case k.Value == "Resources" && v.Kind == syntax.Mapping && len(v.Keys) == 0:
 			c.warn(k, k.Value, "", "this section is empty, and a template has at least one resource")
 		}

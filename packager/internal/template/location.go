@@ -8,27 +8,29 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 )
 
-// A Location is a stored object as a template names it.
+// A Location is a stored object as a template names it. One without a bucket is in the
+// bucket of whichever region a stack is made in.
 type Location struct{ Region, Bucket, Key, version string }
 
-// value returns the location in a property's form: a string, or the pairs of
-// a mapping in order.
-func (f form) value(l Location) (text string, pairs [][2]string) {
-	if f.bucket != "" {
-		pairs = [][2]string{{f.bucket, l.Bucket}, {f.key, l.Key}}
-		if l.version != "" && f.version != "" {
-			pairs = append(pairs, [2]string{f.version, l.version})
-		}
-		return "", pairs
-	}
+// text is a location in the form of a URL.
+func (f form) text(l Location) string {
 	if f.https {
-		return "https://s3." + l.Region + "." + region.DNSSuffix(l.Region) + "/" + l.Bucket + "/" + l.Key, nil
+		return "https://s3." + l.Region + "." + region.DNSSuffix(l.Region) + "/" + l.Bucket + "/" + l.Key
 	}
-	text = "s3://" + l.Bucket + "/" + l.Key
+	text := "s3://" + l.Bucket + "/" + l.Key
 	if l.version != "" {
 		text += "?versionId=" + l.version
 	}
-	return text, nil
+	return text
+}
+
+// formOf is how a property names a location. SAM takes a function in a bucket's place
+// alone: what else is a text, and names a bucket that is found by region, is a mapping.
+func (r Row) formOf(l Location) form {
+	if l.Bucket == "" && r.takes.sam == samPointer && r.form.bucket == "" {
+		return pointerForm()
+	}
+	return r.form
 }
 
 // schemeOf returns how a URL begins, or another service's name for a document, in lower

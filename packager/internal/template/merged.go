@@ -2,6 +2,7 @@ package template
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 )
@@ -48,4 +49,60 @@ func (ch *choice) hasVersion() bool {
 		}
 		return !isNoValue(b.node) && versionPart.of(b.node) != nil
 	})
+}
+
+// mergedForAll refuses what SAM would merge in a template for all regions, in which the
+// code of functions and of Globals is a mapping: a version of Globals into a function
+// that is packaged, and the code of Globals into a function with a value of its own that
+// has no bucket and key. Measured with its translator.
+func (t *Template) mergedForAll() (errs []error) {
+	global := t.doc.Root.Get("Globals").Get("Function").Get("CodeUri")
+	if global == nil {
+		return nil
+	}
+	packaged := make(map[*syntax.Node]*Reference)
+	for _, r := range t.refs {
+		if r.row.takes.sam == samPointer {
+			packaged[r.node] = r
+		}
+	}
+	version, ofGlobals := global.Kind == syntax.Mapping && global.Get("Version") != nil, packaged[global]
+	if ofGlobals != nil {
+		version = ofGlobals.choice != nil && ofGlobals.choice.hasVersion()
+	}
+	refuse := func(n *syntax.Node, id, hint, message string) {
+		e := t.errorf(n, syntax.Dotted(id, "CodeUri"), "this template is one for all regions, so %s", message)
+		e.Hint = hint
+		errs = append(errs, e)
+	}
+	t.eachResource(t.doc.Root.Get("Resources"), func(id string, n *syntax.Node) {
+		own := n.Get("Properties").Get("CodeUri")
+		if typ := n.Get("Type"); typ == nil || typ.Value != "AWS::Serverless::Function" || own == nil || ignoresGlobal(n, "CodeUri") {
+			return
+		}
+		switch r := packaged[own]; {
+		case r != nil && r.choice == nil && version:
+			refuse(own, id, "give each function its own version, or none to Globals",
+				"this becomes {Bucket, Key}, and SAM would add the Version of Globals.Function.CodeUri, which is another object's")
+		case r == nil && ofGlobals != nil && (own.Kind != syntax.Scalar || own.Tag != "") && (own.Get("Bucket") == nil || own.Get("Key") == nil):
+			refuse(own, id, "write {Bucket: …, Key: …}, both of which may be functions",
+				"Globals.Function.CodeUri becomes {Bucket, Key}, and SAM would take that in the place of this value")
+		}
+	})
+	return errs
+}
+
+// eachResource visits the resources of a section, and those that its loops repeat.
+func (t *Template) eachResource(section *syntax.Node, visit func(id string, n *syntax.Node)) {
+	if section == nil || section.Kind != syntax.Mapping {
+		return
+	}
+	for i, k := range section.Keys {
+		n := section.Values[i]
+		if strings.HasPrefix(k.Value, "Fn::ForEach::") && len(n.Values) == 3 {
+			t.eachResource(n.Values[2], visit)
+			continue
+		}
+		visit(k.Value, n)
+	}
 }

@@ -72,7 +72,7 @@ func (t *Template) proveBy(ctx context.Context, r *proof, text *problem.Source, 
 	if r.unread {
 		return nil // this reader cannot judge the template
 	}
-	before, agrees := r.expected(changes)
+	before, _, agrees := r.expected(changes)
 	switch {
 	case !agrees && r == &t.proofs[0]:
 		return t.internal(errors.New("a reference is not where it was found"))
@@ -92,21 +92,21 @@ func (t *Template) proveBy(ctx context.Context, r *proof, text *problem.Source, 
 	return nil
 }
 
-// expected returns the source's tree with the changes made, and whether the
-// reader understands the places of all of them.
-func (r proof) expected(changes []change) (*syntax.Node, bool) {
-	tree := r.source.Clone()
-	targets := make([]*syntax.Node, len(changes))
+// expected returns the source's tree with the changes made, where in it they were made,
+// and whether the reader understands the places of all of them.
+func (r proof) expected(changes []change) (tree *syntax.Node, targets []*syntax.Node, agrees bool) {
+	tree = r.source.Clone()
+	targets = make([]*syntax.Node, len(changes))
 	for i, c := range changes {
 		if targets[i] = tree.At(c.path); !r.Agrees(targets[i], c.node) {
-			return nil, false
+			return nil, nil, false
 		}
 		if c.choice != nil && !c.choice.agrees(r.Reader, targets[i]) {
-			return nil, false
+			return nil, nil, false
 		}
 	}
 	for i, c := range changes {
 		c.apply(targets[i])
 	}
-	return tree, true
+	return tree, targets, true
 }

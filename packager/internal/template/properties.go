@@ -33,6 +33,9 @@ type Row struct {
 	zip     bool  // a single file becomes a zip of one
 	absent  absentRule
 	nested  bool // the file is a template, packaged in its turn
+	spread  bool // that template is deployed in other regions than the one that names it
+
+	literal string // no function finds the bucket here, and what to do instead; "" where one does
 
 	instead []string // other properties of the type that say what this one says
 	own     bool     // it is the user's: nobody knows the type's other properties
@@ -61,15 +64,21 @@ func Table() []Row {
 		document = takes{schemes: []string{"https://", "ssm-doc:"}, doubtful: "http://", only: true}
 		samURL   = takes{schemes: []string{"https://", "ssm-doc:"}, doubtful: "http://", only: true, sam: samText}
 	)
-	const res = "Resources"
+	const (
+		res = "Resources"
+
+		stack  = "AWS::CloudFormation::Stack under the same logical ID is what SAM makes of this resource, and its TemplateURL finds the bucket by region"
+		inline = "write the schema itself into the template, as SchemaInline"
+		readme = "sam publish takes this template for an application of one region: package it for that region alone, without --one-template"
+	)
 	return []Row{
 		{section: res, typ: "AWS::Serverless::Function", path: "CodeUri", form: s3, takes: pointer, zip: true, absent: folder, instead: []string{"InlineCode", "ImageUri", "PackageType"}},
 		{section: res, typ: "AWS::Serverless::LayerVersion", path: "ContentUri", form: s3, takes: pointer, zip: true, absent: folder},
 		{section: res, typ: "AWS::Serverless::Api", path: "DefinitionUri", form: s3, takes: pointer},
 		{section: res, typ: "AWS::Serverless::HttpApi", path: "DefinitionUri", form: s3, takes: pointer},
 		{section: res, typ: "AWS::Serverless::StateMachine", path: "DefinitionUri", form: bkv, takes: pointer, absent: needed, instead: []string{"Definition"}},
-		{section: res, typ: "AWS::Serverless::Application", path: "Location", form: url, takes: samURL, nested: true, absent: needed},
-		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "SchemaUri", form: s3, takes: s3text, absent: needed, instead: []string{"SchemaInline"}},
+		{section: res, typ: "AWS::Serverless::Application", path: "Location", form: url, takes: samURL, nested: true, absent: needed, literal: stack},
+		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "SchemaUri", form: s3, takes: s3text, absent: needed, instead: []string{"SchemaInline"}, literal: inline},
 		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Functions.**.CodeUri", form: s3, takes: s3uri},
 		{section: res, typ: "AWS::Serverless::GraphQLApi", path: "Resolvers.**.CodeUri", form: s3, takes: s3uri},
 		{section: res, typ: "AWS::Lambda::Function", path: "Code", form: lambda, takes: object, zip: true, absent: folder, instead: []string{"PackageType"}},
@@ -85,7 +94,7 @@ func Table() []Row {
 		{section: res, typ: "AWS::AppSync::FunctionConfiguration", path: "CodeS3Location", form: s3, takes: s3uri, instead: []string{"Code"}},
 		{section: res, typ: "AWS::ElasticBeanstalk::ApplicationVersion", path: "SourceBundle", form: bundle, takes: object, absent: folder},
 		{section: res, typ: "AWS::CloudFormation::Stack", path: "TemplateURL", form: url, takes: document, nested: true, absent: needed},
-		{section: res, typ: "AWS::CloudFormation::StackSet", path: "TemplateURL", form: url, takes: document, nested: true, absent: needed, instead: []string{"TemplateBody"}},
+		{section: res, typ: "AWS::CloudFormation::StackSet", path: "TemplateURL", form: url, takes: document, nested: true, spread: true, absent: needed, instead: []string{"TemplateBody"}},
 		{section: res, typ: "AWS::CloudFormation::ModuleVersion", path: "ModulePackage", form: s3, takes: s3uri, absent: folder},
 		{section: res, typ: "AWS::CloudFormation::ResourceVersion", path: "SchemaHandlerPackage", form: s3, takes: s3uri, absent: folder},
 		{section: res, typ: "AWS::Glue::Job", path: "Command.ScriptLocation", form: s3, takes: s3uri},
@@ -94,8 +103,8 @@ func Table() []Row {
 
 		{section: "Globals", typ: "Function", path: "CodeUri", form: s3, takes: pointer, zip: true, instead: []string{"InlineCode", "ImageUri", "PackageType"}},
 
-		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "ReadmeUrl", form: s3, takes: s3uri},
-		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "LicenseUrl", form: s3, takes: s3uri},
+		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "ReadmeUrl", form: s3, takes: s3uri, literal: readme},
+		{section: "Metadata", typ: "AWS::ServerlessRepo::Application", path: "LicenseUrl", form: s3, takes: s3uri, literal: readme},
 	}
 }
 
@@ -129,6 +138,9 @@ func TableWith(more []Row) []Row {
 			same := old.section == row.section && old.typ == row.typ && old.path == row.path
 			if same && old.form == row.form {
 				row.takes = old.takes
+			}
+			if same {
+				row.literal = old.literal
 			}
 			return same
 		})

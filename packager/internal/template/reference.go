@@ -49,6 +49,10 @@ func (r *Reference) subject() string {
 // IsNested tells whether the property names a template, which is packaged in its turn.
 func (r *Reference) IsNested() bool { return r.row.nested }
 
+// IsSpread tells whether that template is deployed in other regions than the one that
+// names it: then it is one for all regions.
+func (r *Reference) IsSpread() bool { return r.row.spread }
+
 // WantsZip tells whether a single file becomes a zip of one.
 func (r *Reference) WantsZip() bool { return r.row.zip }
 

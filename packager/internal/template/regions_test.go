@@ -55,7 +55,7 @@ func twoRegions(t *testing.T, template string, stores [2]Location) {
 		if err != nil {
 			t.Fatalf("%+v: %v", store, err)
 		}
-		changes, err := tmpl.changes(locate)
+		changes, err := newWriter(tmpl, locate, nil).changes()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,8 +25,9 @@ type change struct {
 // in the document's.
 func (c change) apply(target *syntax.Node) {
 	if c.entries != nil {
-		target.Keys = slices.Concat(c.entries.Keys, target.Keys)
-		target.Values = slices.Concat(c.entries.Values, target.Values)
+		entries := c.entries.Clone()
+		target.Keys = slices.Concat(entries.Keys, target.Keys)
+		target.Values = slices.Concat(entries.Values, target.Values)
 		return
 	}
 	if c.choice != nil {
@@ -34,7 +35,7 @@ func (c change) apply(target *syntax.Node) {
 		return
 	}
 	tag := target.Tag
-	*target = *c.value
+	*target = *c.value.Clone()
 	if c.keepTag {
 		target.Tag = tag
 	}
@@ -48,38 +49,26 @@ func (c change) manner() string {
 	return manner(c.value)
 }
 
-// changes returns what puts every reference's location in its place.
-func (t *Template) changes(locate func(*Reference) Location) ([]change, error) {
+// changes returns what puts every reference's location in its place, in their order, and
+// behind that what adds mappings.
+func (w *writer) changes() ([]change, error) {
+	t := w.t
 	all := make([]change, 0, len(t.refs)+1)
-	mappings := &syntax.Node{Kind: syntax.Mapping}
-	if known := t.doc.Root.Get("Mappings"); known != nil {
-		mappings.Keys = slices.Clone(known.Keys)
-		mappings.Values = slices.Clone(known.Values)
-	}
-	own := len(mappings.Keys)
-	lookup := func(r *Reference) *syntax.Node {
-		want, name, entry := t.lookup(r, locate, mappings)
-		mappings.Keys, mappings.Values = append(mappings.Keys, name), append(mappings.Values, entry)
-		return want
-	}
 	for _, r := range t.refs {
 		var c change
 		var err error
-		switch {
-		case r.choice != nil:
-			c, err = t.replaceChoice(r, locate, lookup)
-		case r.variants != nil:
-			c, err = t.replaceLoop(r, lookup(r))
-		default:
-			c, err = t.replace(r, locate(r))
+		if r.choice != nil {
+			c, err = w.replaceChoice(r)
+		} else {
+			c, err = t.replace(r, w.location(r))
 		}
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, c)
 	}
-	if len(mappings.Keys) > own {
-		c, err := t.addMappings(&syntax.Node{Kind: syntax.Mapping, Keys: mappings.Keys[own:], Values: mappings.Values[own:]})
+	if added := w.added(); len(added.Keys) > 0 {
+		c, err := t.addMappings(added)
 		if err != nil {
 			return nil, err
 		}
@@ -93,45 +82,60 @@ func (t *Template) changes(locate func(*Reference) Location) ([]change, error) {
 // understands the source, it means what the source meant but for those values; see
 // [Template.prove]. It is safe for concurrent use.
 func (t *Template) Rewrite(ctx context.Context, asJSON bool, locate func(*Reference) Location) ([]byte, error) {
-	changes, err := t.changes(locate)
+	out, changes, err := newWriter(t, locate, nil).write(ctx)
 	if err != nil {
 		return nil, err
+	}
+	return t.format(out, changes, asJSON)
+}
+
+// write returns the packaged template, which is proved, and what was changed for it.
+func (w *writer) write(ctx context.Context) ([]byte, []change, error) {
+	changes, err := w.changes()
+	if err != nil {
+		return nil, nil, err
 	}
 	edits := make([]syntax.Edit, len(changes))
 	manners := make([]string, len(changes))
 	for i, c := range changes {
 		edits[i], manners[i] = c.edit, c.manner()
 	}
-	out, err := syntax.Apply(t.doc.Source.Text, edits)
+	out, err := syntax.Apply(w.t.doc.Source.Text, edits)
 	if err != nil {
-		return nil, t.internal(err)
+		return nil, nil, w.t.internal(err)
 	}
-	if err := t.prove(ctx, strings.Join(manners, " "), out, changes); err != nil {
-		return nil, err
-	}
+	return out, changes, w.t.prove(ctx, strings.Join(manners, " "), out, changes)
+}
+
+// format is a packaged template in the format that is asked for.
+func (t *Template) format(out []byte, changes []change, asJSON bool) ([]byte, error) {
 	if !asJSON || t.doc.JSON {
 		return out, nil
 	}
-	tree, _ := t.proofs[0].expected(changes) // it was proved
+	tree, _, _ := t.proofs[0].expected(changes) // it was proved
 	return t.toJSON(tree)
 }
 
-// manner tells which scalars of a value are written plain.
+// manner tells which scalars of a value are written plain, and how they lie in it.
 func manner(want *syntax.Node) string {
 	m := "q"
 	if want.Plain {
 		m = "p"
 	}
-	for _, v := range want.Values {
-		m += manner(v)
+	if want.Kind != syntax.Scalar {
+		m += want.Tag + "("
+		for _, v := range want.Values {
+			m += manner(v)
+		}
+		m += ")"
 	}
 	return m
 }
 
 // replace returns the change that puts a location in a reference's place.
-func (t *Template) replace(r *Reference, l Location) (change, error) {
+func (t *Template) replace(r *Reference, value *syntax.Node) (change, error) {
 	n, c := r.node, change{node: r.node, path: r.path}
-	text, value := t.written(r, l)
+	text := t.written(r, value)
 	property := t.doc.Key(r.row.path) + ": " + text
 	switch r.placement {
 	case insertProperty:
@@ -151,7 +155,7 @@ func (t *Template) replace(r *Reference, l Location) (change, error) {
 	if err != nil {
 		return c, t.internal(fmt.Errorf("line %d, column %d: %w", n.Line, n.Column, err))
 	}
-	if value.Kind == syntax.Mapping || r.function {
+	if value.Kind != syntax.Scalar || r.function {
 		start = n.Offset // neither a tag nor an anchor of the text is one of what is written
 	} else {
 		value.Tag, value.Anchor = n.Tag, n.Anchor
@@ -167,24 +171,15 @@ func (t *Template) replace(r *Reference, l Location) (change, error) {
 	return c, nil
 }
 
-// written is a location in a reference's form: the text, in the style of what stands
-// there, and the value that it must be read as.
-func (t *Template) written(r *Reference, l Location) (text string, value *syntax.Node) {
-	single, pairs := r.row.form.value(l)
-	if pairs == nil {
-		inline := t.doc.JSON || r.node.Flow || r.placement == insertProperties || r.placement == replaceProperties
-		text = t.doc.Quote(single, r.node, inline)
-		return text, &syntax.Node{Value: single, Plain: text == single}
+// written is the text of a value, in the style of what stands in the reference's place.
+func (t *Template) written(r *Reference, value *syntax.Node) string {
+	if value.Kind != syntax.Scalar {
+		return t.doc.FlowText(value)
 	}
-	value = &syntax.Node{Kind: syntax.Mapping}
-	var parts []string
-	for _, p := range pairs {
-		v := t.doc.Quote(p[1], nil, true)
-		value.Keys = append(value.Keys, t.keyNode(p[0]))
-		value.Values = append(value.Values, &syntax.Node{Value: p[1], Plain: v == p[1]})
-		parts = append(parts, t.doc.Key(p[0])+": "+v)
-	}
-	return "{" + strings.Join(parts, ", ") + "}", value
+	inline := t.doc.JSON || r.node.Flow || r.placement == insertProperties || r.placement == replaceProperties
+	text := t.doc.Quote(value.Value, r.node, inline)
+	value.Plain = text == value.Value
+	return text
 }
 
 // keyNode is a key of ours, as it is read.

@@ -13,6 +13,7 @@ type takes struct {
 	doubtful string   // how one begins that is not documented, and that may work
 	only     bool     // any other location fails at deployment, for certain
 	sam      samReading
+	mapped   bool // of functions it takes Fn::FindInMap and Ref, and no other is known to work in it
 }
 
 // samReading says how SAM reads a property, before CloudFormation carries out any
