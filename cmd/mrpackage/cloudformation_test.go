@@ -263,11 +263,11 @@ func (s *stack) attribute(id, attribute string) string {
 
 // A statement is one of a policy.
 type statement struct {
-	policy, sid      string
-	actions          []string
-	resources        []string
-	condition        map[string]any
-	effect, services any
+	policy, sid string
+	actions     []string
+	resources   []string
+	condition   map[string]any
+	effect      any
 }
 
 // statements are all that stand in a role's policies.
