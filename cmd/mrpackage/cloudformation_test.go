@@ -158,7 +158,7 @@ func (s *stack) function(name string, argument any) any {
 	case "Ref":
 		return s.ref(fmt.Sprint(argument))
 	case "Fn::GetAtt":
-		id, attribute, _ := strings.Cut(fmt.Sprint(argument), ".")
+		id, attribute, _ := strings.Cut(strings.Join(texts(argument), "."), ".")
 		return s.attribute(id, attribute)
 	case "Fn::Sub":
 		return regexp.MustCompile(`\$\{[^}]+\}`).ReplaceAllStringFunc(argument.(string), func(variable string) string {
