@@ -2,7 +2,6 @@ package packager
 
 import (
 	"context"
-	"errors"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
@@ -12,19 +11,32 @@ import (
 // A template is one for all regions where Options.OneTemplate says so, and where a stack
 // set names it: its stacks are in any of them.
 
+// forAllRoots are the templates of which it is said that they are one for all regions. What
+// they nest is, too.
+func (p *planner) forAllRoots(root *template.Template) (all []*template.Template) {
+	if p.opts.OneTemplate {
+		return []*template.Template{root}
+	}
+	for _, t := range p.order {
+		for _, r := range t.References() {
+			if nested := p.nested[r]; nested != nil && r.IsSpread() {
+				all = append(all, nested)
+			}
+		}
+	}
+	return all
+}
+
 // checkForAll finds what keeps the templates that are one for all regions from it.
 func (p *planner) checkForAll(stores []s3store.Store, root *template.Template) {
 	checked := make(map[*template.Template]bool)
-	check := func(t *template.Template) {
+	for _, t := range p.forAllRoots(root) {
 		for _, below := range p.below(t) {
 			if !checked[below] {
 				p.errs[below] = append(p.errs[below], below.CheckForAll(placesOf(stores))...)
 			}
 			checked[below] = true
 		}
-	}
-	if p.opts.OneTemplate {
-		check(root)
 	}
 	for _, t := range p.order {
 		told := make(map[string]bool) // in a loop, one value may be several references
@@ -33,7 +45,6 @@ func (p *planner) checkForAll(stores []s3store.Store, root *template.Template) {
 			if nested == nil || !r.IsSpread() {
 				continue
 			}
-			check(nested)
 			for _, err := range p.spread(r, nested, stores) {
 				if !told[err.Error()] {
 					p.errs[t] = append(p.errs[t], err)
@@ -74,35 +85,25 @@ func samePrefix(stores []s3store.Store) error {
 
 // packageForAll rewrites the templates that are one for all regions, nested ones first.
 func (p *planner) packageForAll(ctx context.Context, stores []s3store.Store, root *template.Template) error {
-	rewrite := func(t *template.Template) (err error) {
+	key := func(r *template.Reference) string {
+		if nested := p.nested[r]; nested != nil {
+			return stores[0].Key(nestedName(p.forAll[nested]))
+		}
+		return stores[0].Key(p.targets[r].name)
+	}
+	for _, t := range p.forAllRoots(root) {
 		for _, below := range p.below(t) {
 			if p.forAll[below] != nil {
 				continue
 			}
-			p.forAll[below], err = below.RewriteForAll(ctx, below == root && p.opts.UseJSON, placesOf(stores), func(r *template.Reference) string {
-				if nested := p.nested[r]; nested != nil {
-					return stores[0].Key(nestedName(p.forAll[nested]))
-				}
-				return stores[0].Key(p.targets[r].name)
-			})
+			body, err := below.RewriteForAll(ctx, below == root && p.opts.UseJSON, placesOf(stores), key)
 			if err != nil {
 				return err
 			}
-		}
-		return nil
-	}
-	if p.opts.OneTemplate {
-		return rewrite(root)
-	}
-	var errs []error
-	for _, t := range p.order {
-		for _, r := range t.References() {
-			if nested := p.nested[r]; nested != nil && r.IsSpread() {
-				errs = append(errs, rewrite(nested))
-			}
+			p.forAll[below] = body
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // isForAll tells whether the template that a reference names is one for all regions.

@@ -25,8 +25,9 @@ type Options struct {
 	Outputs []string
 	// Properties are packaged besides those that mrpackage knows.
 	Properties []Property
-	// OneTemplate makes one packaged template for all stores: it finds its bucket by
-	// the region that its stack is made in. The stores have one prefix.
+	// OneTemplate makes one packaged template for all stores, which finds its bucket by
+	// the region that a stack is made in. The stores must have one prefix, since an
+	// object has one key then.
 	OneTemplate bool
 	// UseJSON makes packaged templates JSON where the template is YAML.
 	UseJSON bool

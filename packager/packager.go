@@ -5,8 +5,9 @@
 // [Package] reads a template, archives each local artifact that it refers to
 // once, stores the archives in every region's bucket concurrently, and returns
 // one packaged template per region, in which S3 locations stand in the place
-// of local paths. [NewPlan] is its first half: it decides everything and
-// sends nothing.
+// of local paths; or, with Options.OneTemplate, one for all regions, which finds
+// its bucket by the region that a stack is made in. [NewPlan] is its first half:
+// it decides everything and sends nothing.
 //
 // # Promises
 //
@@ -20,9 +21,11 @@
 // The template is yours: only the rewritten values change, every other byte
 // stays. Three more changes are made where a template needs them: aliases and
 // merge keys, which CloudFormation refuses, are written out; of a key that stands
-// twice in a mapping only the last one stays, with a warning; and a mapping is
-// added for the artifacts of an Fn::ForEach. The result is read again, and must
-// mean what the source meant but for those values; otherwise it is refused.
+// twice in a mapping only the last one stays, with a warning; and mappings are
+// added for the artifacts of an Fn::ForEach, and for the buckets of all regions.
+// The result is read again, and must mean what the source meant but for those
+// values; one for all regions must mean in each what that region's own would
+// mean. Otherwise it is refused.
 //
 // All or nothing: every problem in the input is found and reported before the
 // first byte is sent, and a packaged template is returned only when every

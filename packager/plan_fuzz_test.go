@@ -15,7 +15,7 @@ import (
 
 // FuzzPlan: whatever the template holds, it is planned for two regions, or refused with
 // problems that have a place and are not of our own making. What was packaged is
-// packaged already: planned again, it refers to nothing.
+// packaged already: planned again, it refers to nothing. So it is with one template for both.
 func FuzzPlan(f *testing.F) {
 	scripts, err := filepath.Glob("../testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {
@@ -48,25 +48,32 @@ func FuzzPlan(f *testing.F) {
 		if len(src) > 64<<10 || strings.Contains(string(src), "..") || strings.Contains(string(src), "/") && !strings.Contains(string(src), "src/") {
 			return // a template may name any folder, and the others are not ours
 		}
-		path := filepath.Join(dir, "template.yaml")
-		opts := packager.Options{TemplateFile: path, Stores: []packager.Store{{Region: "us-east-1", Bucket: "east"}, {Region: "cn-north-1", Bucket: "north"}}}
-		for range 2 {
-			if err := os.WriteFile(path, src, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			plan, err := packager.NewPlan(t.Context(), opts)
-			for _, err := range problem.Errors(err) {
-				var e *problem.Error
-				if !errors.As(err, &e) {
-					t.Errorf("not a *problem.Error: %v", err)
-				} else if strings.HasPrefix(e.Message, "internal error") {
-					t.Errorf("%v\n%s", err, src)
-				}
-			}
-			if err != nil {
-				return
-			}
-			src = plan.Templates[1].Body
+		for _, one := range []bool{false, true} {
+			planAgain(t, filepath.Join(dir, "template.yaml"), src, one)
 		}
 	})
+}
+
+// planAgain plans a template, and the last of the packaged ones.
+func planAgain(t *testing.T, path string, src []byte, one bool) {
+	t.Helper()
+	opts := packager.Options{TemplateFile: path, OneTemplate: one, Stores: []packager.Store{{Region: "us-east-1", Bucket: "east"}, {Region: "cn-north-1", Bucket: "north"}}}
+	for range 2 {
+		if err := os.WriteFile(path, src, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := packager.NewPlan(t.Context(), opts)
+		for _, err := range problem.Errors(err) {
+			var e *problem.Error
+			if !errors.As(err, &e) {
+				t.Errorf("not a *problem.Error: %v", err)
+			} else if strings.HasPrefix(e.Message, "internal error") {
+				t.Errorf("%v\n%s", err, src)
+			}
+		}
+		if err != nil {
+			return
+		}
+		src = plan.Templates[len(plan.Templates)-1].Body
+	}
 }

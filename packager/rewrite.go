@@ -60,61 +60,81 @@ func (p *planner) rewrite(ctx context.Context, plan *Plan, stores []s3store.Stor
 // their packaged form holds the store's bucket and so decides their key. It
 // returns the root's bytes and all that the store must hold, each key once.
 func (p *planner) packageFor(ctx context.Context, s s3store.Store, root *template.Template) ([]byte, []object, error) {
-	var objects []object
-	keys := make(map[string]bool)
-	add := func(o object) string {
-		if !keys[o.key] {
-			keys[o.key] = true
-			objects = append(objects, o)
-		}
-		return o.key
+	w := storeWriter{
+		planner: p, ctx: ctx, store: s, root: root, keys: make(map[string]bool),
+		stored: make(map[*template.Template]string), spread: make(map[*template.Template]string),
 	}
 	for _, a := range p.distinct {
-		add(object{key: s.Key(a.name), artifact: a})
+		w.add(object{key: s.Key(a.name), artifact: a})
 	}
-	addNested := func(t *template.Template, body []byte) string {
-		return add(object{key: s.Key(nestedName(body)), nested: t, body: body})
+	body, err := w.rewrite(root)
+	return body, w.objects, err
+}
+
+// A storeWriter rewrites templates for one store, and lists what that must hold.
+type storeWriter struct {
+	*planner
+	ctx     context.Context
+	store   s3store.Store
+	root    *template.Template
+	objects []object
+	keys    map[string]bool // theirs
+	// The keys of nested templates, of the store's own and of those that are one for all
+	// regions.
+	stored, spread map[*template.Template]string
+}
+
+// add lists an object, and returns its key.
+func (w *storeWriter) add(o object) string {
+	if !w.keys[o.key] {
+		w.keys[o.key] = true
+		w.objects = append(w.objects, o)
 	}
-	stored := make(map[*template.Template]string) // the keys of nested templates
-	var rewrite func(t *template.Template) ([]byte, error)
-	rewrite = func(t *template.Template) ([]byte, error) {
-		spread := make(map[*template.Template]string)
-		for _, r := range t.References() {
-			nested := p.nested[r]
-			switch {
-			case nested == nil:
-			case p.isForAll(r):
-				for _, below := range p.below(nested) {
-					spread[below] = addNested(below, p.forAll[below])
-				}
-			case stored[nested] == "":
-				body, err := rewrite(nested)
-				if err != nil {
-					return nil, err
-				}
-				stored[nested] = addNested(nested, body)
+	return o.key
+}
+
+// addNested lists a nested template.
+func (w *storeWriter) addNested(t *template.Template, body []byte) string {
+	return w.add(object{key: w.store.Key(nestedName(body)), nested: t, body: body})
+}
+
+func (w *storeWriter) rewrite(t *template.Template) ([]byte, error) {
+	for _, r := range t.References() {
+		nested := w.nested[r]
+		switch {
+		case nested == nil:
+		case w.isForAll(r):
+			for _, below := range w.below(nested) {
+				w.spread[below] = w.addNested(below, w.forAll[below])
 			}
-		}
-		if p.opts.OneTemplate {
-			return p.forAll[t], nil
-		}
-		return t.Rewrite(ctx, t == root && p.opts.UseJSON, func(r *template.Reference) template.Location {
-			l := template.Location{Region: s.Region, Bucket: s.Bucket}
-			switch {
-			case r.Stored != nil:
-				return *r.Stored
-			case p.nested[r] == nil:
-				l.Key = s.Key(p.targets[r].name)
-			case p.isForAll(r):
-				l.Key = spread[p.nested[r]]
-			default:
-				l.Key = stored[p.nested[r]]
+		case w.stored[nested] == "":
+			body, err := w.rewrite(nested)
+			if err != nil {
+				return nil, err
 			}
-			return l
-		})
+			w.stored[nested] = w.addNested(nested, body)
+		}
 	}
-	body, err := rewrite(root)
-	return body, objects, err
+	if w.opts.OneTemplate {
+		return w.forAll[t], nil
+	}
+	return t.Rewrite(w.ctx, t == w.root && w.opts.UseJSON, w.locate)
+}
+
+// locate tells where what a reference names is stored.
+func (w *storeWriter) locate(r *template.Reference) template.Location {
+	l := template.Location{Region: w.store.Region, Bucket: w.store.Bucket}
+	switch nested := w.nested[r]; {
+	case r.Stored != nil:
+		return *r.Stored
+	case nested == nil:
+		l.Key = w.store.Key(w.targets[r].name)
+	case w.isForAll(r):
+		l.Key = w.spread[nested]
+	default:
+		l.Key = w.stored[nested]
+	}
+	return l
 }
 
 // nestedName is the name of a nested template's object: its key without a store's prefix.

@@ -17,15 +17,7 @@ import (
 // a corpus folder and Python has PyYAML. testdata/corpus.txt lists the cases
 // in which the right result is another than the AWS CLI's, and why.
 func TestCorpus(t *testing.T) {
-	corpus := os.Getenv("MRPACKAGE_CORPUS")
-	if corpus == "" {
-		t.Skip("MRPACKAGE_CORPUS names no corpus")
-	}
-	corpus, err := filepath.Abs(corpus)
-	must(t, err)
-	if err := exec.Command("python3", "-c", "import yaml").Run(); err != nil {
-		t.Skip("there is no Python with PyYAML: ", err)
-	}
+	corpus := corpusFolder(t)
 	reasons := make(map[string]string)
 	table, err := os.ReadFile("../../testdata/corpus.txt")
 	must(t, err)
@@ -79,8 +71,23 @@ func TestCorpus(t *testing.T) {
 	t.Logf("%d cases, %d of them different with a reason", len(result.Cases), len(reasons))
 }
 
-// packageCase packages one case in a copy of its folder.
-func packageCase(t *testing.T, from, to string) {
+// corpusFolder is the corpus, for a test that is left out where there is none, or no
+// Python to compare with.
+func corpusFolder(t *testing.T) string {
+	corpus := os.Getenv("MRPACKAGE_CORPUS")
+	if corpus == "" {
+		t.Skip("MRPACKAGE_CORPUS names no corpus")
+	}
+	corpus, err := filepath.Abs(corpus)
+	must(t, err)
+	if err := exec.Command("python3", "-c", "import yaml").Run(); err != nil {
+		t.Skip("there is no Python with PyYAML: ", err)
+	}
+	return corpus
+}
+
+// enterCase goes into a copy of a case's folder, and returns the path of its template.
+func enterCase(t *testing.T, from string) (template string) {
 	var info struct{ Template, Cwd string }
 	text, err := os.ReadFile(filepath.Join(from, "case.json"))
 	must(t, err)
@@ -88,12 +95,18 @@ func packageCase(t *testing.T, from, to string) {
 	dir := t.TempDir()
 	must(t, os.CopyFS(dir, os.DirFS(from)))
 	restoreLinks(t, dir)
-	must(t, os.MkdirAll(to, 0o777))
 	t.Chdir(filepath.Join(dir, info.Cwd))
+	return filepath.Join(dir, info.Template)
+}
+
+// packageCase packages one case.
+func packageCase(t *testing.T, from, to string) {
+	template := enterCase(t, from)
+	must(t, os.MkdirAll(to, 0o777))
 	var stdout, stderr strings.Builder
 	exit := run(t.Context(), []string{
 		"--regions", "us-west-2", "--s3-bucket", "candidate", "--quiet",
-		"--template-file", filepath.Join(dir, info.Template),
+		"--template-file", template,
 		"--output-template-file", filepath.Join(to, "packaged.yaml"),
 	}, &stdout, &stderr)
 	if exit != exitDone {

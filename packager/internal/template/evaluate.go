@@ -16,7 +16,8 @@ import (
 // The functions in the places of the references are carried out, as CloudFormation does it
 // in that region, in both templates, and for each value of the loops around them. Then
 // the places hold the same value or, where SAM takes a location in two forms, name
-// the same object; and nothing else differs but the mappings that were added.
+// the same object; and nothing else differs but the mappings that were added. What SAM
+// reads before that is in a form that it takes.
 func (t *Template) proveIn(s Store, all, own []change) error {
 	different := func(format string, args ...any) error {
 		return t.internal(fmt.Errorf("in "+s.Region+" the template for all regions differs "+format, args...))
@@ -29,7 +30,7 @@ func (t *Template) proveIn(s Store, all, own []change) error {
 	left, right := evaluation{t: t, store: s, mappings: a.Get("Mappings")}, evaluation{t: t, store: s, mappings: b.Get("Mappings")}
 	for i, r := range t.refs { // the changes are in their order
 		here, there := place(r, inAll[i]), place(r, inOwn[i])
-		if here == nil || there == nil || !left.same(r, here, there, right) {
+		if here == nil || there == nil || !r.suitsSAM(here) || !left.same(r, here, there, right) {
 			return different("at %s", r.subject())
 		}
 		*here, *there = syntax.Node{}, syntax.Node{}
@@ -40,6 +41,19 @@ func (t *Template) proveIn(s Store, all, own []change) error {
 		return different("at %s", where)
 	}
 	return nil
+}
+
+// suitsSAM tells whether a value has no function where SAM reads it before CloudFormation
+// carries that out, or makes a logical ID of its text: of the key. In a loop, whose
+// variable CloudFormation replaces before, and in Fn::If the key is found by one.
+func (r *Reference) suitsSAM(value *syntax.Node) bool {
+	if r.row.takes.sam == samPasses {
+		return true
+	}
+	name, _ := functionOf(value)
+	key := value.Get("Key")
+	isLiteral := key == nil || key.Kind == syntax.Scalar && key.Tag == ""
+	return name == "" && (isLiteral || r.choice != nil || r.loops != nil)
 }
 
 // place is where a reference's value stands, below what was changed for it.
@@ -231,10 +245,13 @@ func (e evaluation) find(steps []*syntax.Node) *syntax.Node {
 	return &syntax.Node{Value: found.Value}
 }
 
-// sub fills variables into a text, those that are given with it and AWS's own. It is not
-// known where one of them is not.
+// sub fills variables into a text: those of loops, which comes first, those that are given
+// with it, and AWS's own. It is not known where one of them is not.
 func (e evaluation) sub(text string, own *syntax.Node) (filled string, known bool) {
 	known = true
+	for name, value := range e.values {
+		text = loop{variable: name}.fill(text, value)
+	}
 	filled = regexp.MustCompile(`\$\{([^}]*)\}`).ReplaceAllStringFunc(text, func(hole string) string {
 		name := hole[2 : len(hole)-1]
 		if v := own.Get(name); v != nil {

@@ -83,13 +83,6 @@ func (t *Template) CheckForAll(stores []Store) (errs []error) {
 			errs = append(errs, e)
 		}
 	}
-	for _, r := range t.refs {
-		if r.row.takes.mapped && (len(r.loops) > 1 || len(r.loops) == 1 && !r.loops[0].isPlain()) {
-			e := r.Errorf("%q: this template is one for all regions, and the region is a key of the mapping in which this location is found", r.Local)
-			e.Hint = "there is room for one loop variable, whose values are letters and digits alone"
-			errs = append(errs, e)
-		}
-	}
 	if errs = append(errs, t.mergedForAll()...); len(errs) > 0 {
 		return errs
 	}
@@ -127,7 +120,7 @@ func (t *Template) needsLiteral(r *Reference) (why, hint string) {
 	case section == "Transform":
 		return "what is included at the top of a template is read before its mappings, in which the bucket is found", "include it in the section that it belongs to, with Fn::Transform"
 	case section == "Mappings":
-		return "the bucket is found in a mapping, and mappings are what is included here", "write these mappings out"
+		return "what is included here are mappings, of which one finds the bucket", "write these mappings out"
 	}
 	return "", ""
 }

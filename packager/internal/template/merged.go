@@ -53,8 +53,8 @@ func (ch *choice) hasVersion() bool {
 
 // mergedForAll refuses what SAM would merge in a template for all regions, in which the
 // code of functions and of Globals is a mapping: a version of Globals into a function
-// that is packaged, and the code of Globals into a function with a value of its own that
-// has no bucket and key. Measured with its translator.
+// that is packaged, and the bucket or key of Globals into a function whose own mapping lacks
+// one. Functions are not merged. Measured with its translator.
 func (t *Template) mergedForAll() (errs []error) {
 	global := t.doc.Root.Get("Globals").Get("Function").Get("CodeUri")
 	if global == nil {
@@ -80,13 +80,15 @@ func (t *Template) mergedForAll() (errs []error) {
 		if typ := n.Get("Type"); typ == nil || typ.Value != "AWS::Serverless::Function" || own == nil || ignoresGlobal(n, "CodeUri") {
 			return
 		}
+		name, _ := functionOf(own)
+		isFunction := name != ""
 		switch r := packaged[own]; {
 		case r != nil && r.choice == nil && version:
 			refuse(own, id, "give each function its own version, or none to Globals",
 				"this becomes {Bucket, Key}, and SAM would add the Version of Globals.Function.CodeUri, which is another object's")
-		case r == nil && ofGlobals != nil && (own.Kind != syntax.Scalar || own.Tag != "") && (own.Get("Bucket") == nil || own.Get("Key") == nil):
-			refuse(own, id, "write {Bucket: …, Key: …}, both of which may be functions",
-				"Globals.Function.CodeUri becomes {Bucket, Key}, and SAM would take that in the place of this value")
+		case ofGlobals != nil && own.Kind == syntax.Mapping && own.Tag == "" && !isFunction && (own.Get("Bucket") == nil || own.Get("Key") == nil):
+			refuse(own, id, "write {Bucket: …, Key: …}",
+				"Globals.Function.CodeUri becomes {Bucket, Key}, and SAM would take from it what this mapping lacks")
 		}
 	})
 	return errs

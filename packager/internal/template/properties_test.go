@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,51 +10,58 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // Every row of the table of packaged properties: what a local path becomes,
 // as the resource's page in AWS's references has it. A new row is one line in
 // properties.go and one here; the test fails for a row without a case. KEY and
 // ZIP stand for the keys of a file stored as it is and of its archive, TPL for
-// that of a nested template.
+// that of a nested template. In a template for all regions FIND stands for what
+// finds the bucket; "" is where nothing can.
 func TestPackagedProperties(t *testing.T) {
 	const (
 		s3raw = "s3://code/KEY"
 		s3zip = "s3://code/ZIP"
 		url   = "https://s3.us-east-1.amazonaws.com/code/TPL"
+
+		pointerRaw = "{Bucket: FIND, Key: KEY}"
+		pointerZip = "{Bucket: FIND, Key: ZIP}"
+		sub        = `!Sub ["s3://${Bucket}/KEY", {Bucket: FIND}]`
+		subURL     = `!Sub ["https://s3.${AWS::Region}.${AWS::URLSuffix}/${Bucket}/TPL", {Bucket: FIND}]`
 	)
-	tests := []struct{ section, typ, property, file, want string }{
-		{"Resources", "AWS::Serverless::Function", "CodeUri", "a.js", s3zip},
-		{"Resources", "AWS::Serverless::LayerVersion", "ContentUri", "a.js", s3zip},
-		{"Resources", "AWS::Serverless::Api", "DefinitionUri", "a.js", s3raw},
-		{"Resources", "AWS::Serverless::HttpApi", "DefinitionUri", "a.js", s3raw},
-		{"Resources", "AWS::Serverless::StateMachine", "DefinitionUri", "a.js", "{Bucket: code, Key: KEY}"},
-		{"Resources", "AWS::Serverless::Application", "Location", "child.yaml", url},
-		{"Resources", "AWS::Serverless::GraphQLApi", "SchemaUri", "a.js", s3raw},
-		{"Resources", "AWS::Serverless::GraphQLApi", "Functions.First.CodeUri", "a.js", s3raw},
-		{"Resources", "AWS::Serverless::GraphQLApi", "Resolvers.Query.getOrder.CodeUri", "a.js", s3raw},
-		{"Resources", "AWS::Lambda::Function", "Code", "a.js", "{S3Bucket: code, S3Key: ZIP}"},
-		{"Resources", "AWS::Lambda::LayerVersion", "Content", "a.js", "{S3Bucket: code, S3Key: ZIP}"},
-		{"Resources", "AWS::ApiGateway::RestApi", "BodyS3Location", "a.js", "{Bucket: code, Key: KEY}"},
-		{"Resources", "AWS::ApiGatewayV2::Api", "BodyS3Location", "a.js", "{Bucket: code, Key: KEY}"},
-		{"Resources", "AWS::AppSync::GraphQLSchema", "DefinitionS3Location", "a.js", s3raw},
-		{"Resources", "AWS::AppSync::Resolver", "RequestMappingTemplateS3Location", "a.js", s3raw},
-		{"Resources", "AWS::AppSync::Resolver", "ResponseMappingTemplateS3Location", "a.js", s3raw},
-		{"Resources", "AWS::AppSync::Resolver", "CodeS3Location", "a.js", s3raw},
-		{"Resources", "AWS::AppSync::FunctionConfiguration", "RequestMappingTemplateS3Location", "a.js", s3raw},
-		{"Resources", "AWS::AppSync::FunctionConfiguration", "ResponseMappingTemplateS3Location", "a.js", s3raw},
-		{"Resources", "AWS::AppSync::FunctionConfiguration", "CodeS3Location", "a.js", s3raw},
-		{"Resources", "AWS::ElasticBeanstalk::ApplicationVersion", "SourceBundle", "a.js", "{S3Bucket: code, S3Key: KEY}"},
-		{"Resources", "AWS::CloudFormation::Stack", "TemplateURL", "child.yaml", url},
-		{"Resources", "AWS::CloudFormation::StackSet", "TemplateURL", "child.yaml", url},
-		{"Resources", "AWS::CloudFormation::ModuleVersion", "ModulePackage", "a.js", s3raw},
-		{"Resources", "AWS::CloudFormation::ResourceVersion", "SchemaHandlerPackage", "a.js", s3raw},
-		{"Resources", "AWS::Glue::Job", "Command.ScriptLocation", "a.js", s3raw},
-		{"Resources", "AWS::StepFunctions::StateMachine", "DefinitionS3Location", "a.js", "{Bucket: code, Key: KEY}"},
-		{"Resources", "AWS::CodeCommit::Repository", "Code.S3", "a.js", "{Bucket: code, Key: ZIP}"},
-		{"Globals", "Function", "CodeUri", "a.js", s3zip},
-		{"Metadata", "AWS::ServerlessRepo::Application", "ReadmeUrl", "a.js", s3raw},
-		{"Metadata", "AWS::ServerlessRepo::Application", "LicenseUrl", "a.js", s3raw},
+	tests := []struct{ section, typ, property, file, want, forAll string }{
+		{"Resources", "AWS::Serverless::Function", "CodeUri", "a.js", s3zip, pointerZip},
+		{"Resources", "AWS::Serverless::LayerVersion", "ContentUri", "a.js", s3zip, pointerZip},
+		{"Resources", "AWS::Serverless::Api", "DefinitionUri", "a.js", s3raw, pointerRaw},
+		{"Resources", "AWS::Serverless::HttpApi", "DefinitionUri", "a.js", s3raw, pointerRaw},
+		{"Resources", "AWS::Serverless::StateMachine", "DefinitionUri", "a.js", "{Bucket: code, Key: KEY}", "{Bucket: FIND, Key: KEY}"},
+		{"Resources", "AWS::Serverless::Application", "Location", "child.yaml", url, ""},
+		{"Resources", "AWS::Serverless::GraphQLApi", "SchemaUri", "a.js", s3raw, ""},
+		{"Resources", "AWS::Serverless::GraphQLApi", "Functions.First.CodeUri", "a.js", s3raw, sub},
+		{"Resources", "AWS::Serverless::GraphQLApi", "Resolvers.Query.getOrder.CodeUri", "a.js", s3raw, sub},
+		{"Resources", "AWS::Lambda::Function", "Code", "a.js", "{S3Bucket: code, S3Key: ZIP}", "{S3Bucket: FIND, S3Key: ZIP}"},
+		{"Resources", "AWS::Lambda::LayerVersion", "Content", "a.js", "{S3Bucket: code, S3Key: ZIP}", "{S3Bucket: FIND, S3Key: ZIP}"},
+		{"Resources", "AWS::ApiGateway::RestApi", "BodyS3Location", "a.js", "{Bucket: code, Key: KEY}", "{Bucket: FIND, Key: KEY}"},
+		{"Resources", "AWS::ApiGatewayV2::Api", "BodyS3Location", "a.js", "{Bucket: code, Key: KEY}", "{Bucket: FIND, Key: KEY}"},
+		{"Resources", "AWS::AppSync::GraphQLSchema", "DefinitionS3Location", "a.js", s3raw, sub},
+		{"Resources", "AWS::AppSync::Resolver", "RequestMappingTemplateS3Location", "a.js", s3raw, sub},
+		{"Resources", "AWS::AppSync::Resolver", "ResponseMappingTemplateS3Location", "a.js", s3raw, sub},
+		{"Resources", "AWS::AppSync::Resolver", "CodeS3Location", "a.js", s3raw, sub},
+		{"Resources", "AWS::AppSync::FunctionConfiguration", "RequestMappingTemplateS3Location", "a.js", s3raw, sub},
+		{"Resources", "AWS::AppSync::FunctionConfiguration", "ResponseMappingTemplateS3Location", "a.js", s3raw, sub},
+		{"Resources", "AWS::AppSync::FunctionConfiguration", "CodeS3Location", "a.js", s3raw, sub},
+		{"Resources", "AWS::ElasticBeanstalk::ApplicationVersion", "SourceBundle", "a.js", "{S3Bucket: code, S3Key: KEY}", "{S3Bucket: FIND, S3Key: KEY}"},
+		{"Resources", "AWS::CloudFormation::Stack", "TemplateURL", "child.yaml", url, subURL},
+		{"Resources", "AWS::CloudFormation::StackSet", "TemplateURL", "child.yaml", url, subURL},
+		{"Resources", "AWS::CloudFormation::ModuleVersion", "ModulePackage", "a.js", s3raw, sub},
+		{"Resources", "AWS::CloudFormation::ResourceVersion", "SchemaHandlerPackage", "a.js", s3raw, sub},
+		{"Resources", "AWS::Glue::Job", "Command.ScriptLocation", "a.js", s3raw, sub},
+		{"Resources", "AWS::StepFunctions::StateMachine", "DefinitionS3Location", "a.js", "{Bucket: code, Key: KEY}", "{Bucket: FIND, Key: KEY}"},
+		{"Resources", "AWS::CodeCommit::Repository", "Code.S3", "a.js", "{Bucket: code, Key: ZIP}", "{Bucket: FIND, Key: ZIP}"},
+		{"Globals", "Function", "CodeUri", "a.js", s3zip, pointerZip},
+		{"Metadata", "AWS::ServerlessRepo::Application", "ReadmeUrl", "a.js", s3raw, ""},
+		{"Metadata", "AWS::ServerlessRepo::Application", "LicenseUrl", "a.js", s3raw, ""},
 	}
 	for _, row := range template.Table() {
 		section, typ, name := row.Property()
@@ -100,29 +108,46 @@ func TestPackagedProperties(t *testing.T) {
 			line := indent + steps[len(steps)-1] + ": "
 			src := text.String() + line + test.file + "\n"
 			write("template.yaml", src)
-			plan, err := packager.NewPlan(t.Context(), packager.Options{
+			opts := packager.Options{
 				TemplateFile: filepath.Join(dir, "template.yaml"),
 				Stores:       []packager.Store{{Region: "us-east-1", Bucket: "code"}},
-			})
-			if err != nil {
-				t.Fatal(err)
 			}
-			want := test.want
-			for _, o := range plan.Stores[0].Objects {
-				switch {
-				case o.Artifact == nil:
-					want = strings.ReplaceAll(want, "TPL", o.Key)
-				case strings.HasSuffix(o.Key, ".zip"):
-					want = strings.ReplaceAll(want, "ZIP", o.Key)
-				default:
-					want = strings.ReplaceAll(want, "KEY", o.Key)
+			packaged := func(want string) {
+				plan, err := packager.NewPlan(t.Context(), opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, o := range plan.Stores[0].Objects {
+					switch {
+					case o.Artifact == nil:
+						want = strings.ReplaceAll(want, "TPL", o.Key)
+					case strings.HasSuffix(o.Key, ".zip"):
+						want = strings.ReplaceAll(want, "ZIP", o.Key)
+					default:
+						want = strings.ReplaceAll(want, "KEY", o.Key)
+					}
+				}
+				if len(plan.Stores[0].Objects) != 1 || strings.Contains(want, "KEY") || strings.Contains(want, "ZIP") || strings.Contains(want, "TPL") {
+					t.Fatalf("stored: %+v, want %s", plan.Stores[0].Objects, want)
+				}
+				want = text.String() + line + want + "\n"
+				if opts.OneTemplate {
+					want = "Mappings: {ArtifactBuckets: {us-east-1: {Bucket: code}}}\n" + strings.ReplaceAll(want, "FIND", `!FindInMap [ArtifactBuckets, !Ref "AWS::Region", Bucket]`)
+				}
+				if got := string(plan.Templates[0].Body); got != want {
+					t.Errorf("packaged:\n%s\nwant\n%s", got, want)
 				}
 			}
-			if len(plan.Stores[0].Objects) != 1 || strings.Contains(want, "KEY") || strings.Contains(want, "ZIP") || strings.Contains(want, "TPL") {
-				t.Fatalf("stored: %+v, want %s", plan.Stores[0].Objects, test.want)
+			packaged(test.want)
+			opts.OneTemplate = true
+			if test.forAll != "" {
+				packaged(test.forAll)
+				return
 			}
-			if got := string(plan.Templates[0].Body); got != text.String()+line+want+"\n" {
-				t.Errorf("packaged:\n%s\nwant the last line %s%s", got, line, want)
+			_, err := packager.NewPlan(t.Context(), opts)
+			var e *problem.Error
+			if !errors.As(err, &e) || !strings.Contains(e.Message, "this template is one for all regions") || e.Line == 0 || e.Hint == "" {
+				t.Errorf("for all regions: %v", err)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 )
@@ -24,10 +25,11 @@ const (
 type writer struct {
 	t        *Template
 	locate   func(*Reference) Location
-	stores   []Store      // of all regions, in a template for all of them
-	mappings *syntax.Node // the template's own, and behind them those that are added
-	own      int          // how many are its own
-	bucket   *syntax.Node // finds the bucket by region; nil before it was needed
+	stores   []Store         // of all regions, in a template for all of them
+	mappings *syntax.Node    // the template's own, and behind them those that are added
+	own      int             // how many are its own
+	bucket   *syntax.Node    // finds the bucket by region; nil before it was needed
+	loops    map[string]bool // the variables of the template's loops; nil before they were needed
 }
 
 func newWriter(t *Template, locate func(*Reference) Location, stores []Store) *writer {
@@ -82,17 +84,43 @@ func (w *writer) value(r *Reference, l Location, key *syntax.Node) *syntax.Node 
 	case l.Bucket != "":
 		return &syntax.Node{Value: f.text(l)}
 	}
-	text, variables := "s3://${Bucket}/", w.t.mappingOf("Bucket", w.bucketOf(l))
+	name := w.variable("Bucket")
+	text, variables := "s3://${"+name+"}/", w.t.mappingOf(name, w.bucketOf(l))
 	if f.https {
-		text = "https://s3.${AWS::Region}.${AWS::URLSuffix}/${Bucket}/"
+		text = "https://s3.${AWS::Region}.${AWS::URLSuffix}/${" + name + "}/"
 	}
 	if key.Kind == syntax.Scalar {
 		text += key.Value
 	} else {
-		text += "${Key}"
-		w.with(variables, "Key", key)
+		name = w.variable("Key")
+		text += "${" + name + "}"
+		w.with(variables, name, key)
 	}
 	return w.call("Sub", list(&syntax.Node{Value: text}, variables))
+}
+
+// variable is the name of a variable of Fn::Sub: the one that is asked for, with a number
+// where a loop has that, since Fn::ForEach would put its own value in the place of ${Name}.
+func (w *writer) variable(name string) string {
+	if w.loops == nil {
+		w.loops = make(map[string]bool)
+		loopVariables(w.t.doc.Root, w.loops)
+	}
+	free := name
+	for i := 2; w.loops[free]; i++ {
+		free = fmt.Sprint(name, i)
+	}
+	return free
+}
+
+// loopVariables collects the variables of the loops in a tree, whatever they repeat.
+func loopVariables(n *syntax.Node, names map[string]bool) {
+	for i, v := range n.Values {
+		if n.Kind == syntax.Mapping && strings.HasPrefix(n.Keys[i].Value, "Fn::ForEach::") && len(v.Values) > 0 {
+			names[v.Values[0].Value] = true
+		}
+		loopVariables(v, names)
+	}
 }
 
 // bucketOf is a location's bucket, or what finds it by region.
@@ -140,19 +168,13 @@ func (w *writer) findByLoop(r *Reference) *syntax.Node {
 // findByRegion adds a mapping with the location in each region, and returns what finds it
 // there.
 func (w *writer) findByRegion(r *Reference) *syntax.Node {
-	variants := r.variants
-	if variants == nil {
-		variants = []*Reference{r}
-	}
 	regions := loop{variable: "AWS::Region"}
-	var values []string
+	var texts []string
 	for _, s := range w.stores {
 		regions.values = append(regions.values, s.Region)
-		for _, v := range variants {
-			values = append(values, r.row.form.text(Location{Region: s.Region, Bucket: s.Bucket, Key: w.locate(v).Key}))
-		}
+		texts = append(texts, r.row.form.text(Location{Region: s.Region, Bucket: s.Bucket, Key: w.locate(r).Key}))
 	}
-	return w.findIn(w.call, r, append([]loop{regions}, r.loops...), values)
+	return w.findIn(w.call, r, []loop{regions}, texts)
 }
 
 // findIn adds a mapping that has for each value of a loop, or each pair of values of two,
