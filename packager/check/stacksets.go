@@ -66,6 +66,7 @@ func (c *checker) regionsHint(set codepipeline.StackSet, more codepipeline.Text)
 // action. An action in a region without a store is told as that.
 func (c *checker) checkSetRegions(set codepipeline.StackSet) {
 	seen := make(map[string]bool)
+	deployed, anywhere := c.deployedTo()
 	for _, to := range set.Regions {
 		name := to.Region.String()
 		tell := func(hint, format string, args ...any) {
@@ -78,7 +79,7 @@ func (c *checker) checkSetRegions(set codepipeline.StackSet) {
 			tell(regionHint, noRegion, name)
 		case seen[name]:
 			tell("", "%s stands there twice", name)
-		case c.deploysTo(name):
+		case deployed[name] || anywhere:
 		case c.store(name) == nil:
 			tell(add, "there is no artifact store in %s, and no action that deploys there", name)
 		default:
@@ -88,14 +89,23 @@ func (c *checker) checkSetRegions(set codepipeline.StackSet) {
 	}
 }
 
-// deploysTo tells whether a deploy action makes stacks in a region, or may.
-func (c *checker) deploysTo(name string) bool {
-	return slices.ContainsFunc(c.Actions, func(a codepipeline.Action) bool {
-		if a.Category == "Deploy" && (!a.Region.Fixed() || a.Region.String() == name) && !a.IsStackSet() && !a.AddsInstances() {
-			return true
+// deployedTo are the regions that deploy actions make something in; anywhere tells that
+// it may be others, too.
+func (c *checker) deployedTo() (regions map[string]bool, anywhere bool) {
+	regions = make(map[string]bool)
+	add := func(to codepipeline.Text) {
+		regions[to.String()] = true
+		anywhere = anywhere || !to.Fixed()
+	}
+	for _, a := range c.Actions {
+		if a.Category == "Deploy" && len(a.Stacks) == 0 {
+			add(a.Region)
 		}
-		return slices.ContainsFunc(a.Stacks, func(to codepipeline.Destination) bool { return !to.Region.Fixed() || to.Region.String() == name })
-	})
+		for _, to := range a.Stacks {
+			add(to.Region)
+		}
+	}
+	return regions, anywhere
 }
 
 // isMade tells whether a stack set makes a bucket of this name in this region.

@@ -34,9 +34,6 @@ type Pipeline struct {
 // much of little.
 const maxItems = 1000
 
-// maxSets bounds the stack sets whose templates are read.
-const maxSets = 20
-
 // A Store is the bucket that CodePipeline keeps artifacts in, in one region.
 type Store struct {
 	Region     Text // where each parameter has its default

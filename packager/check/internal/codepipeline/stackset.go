@@ -18,6 +18,14 @@ type StackSet struct {
 	names []string // its buckets' names, with ${AWS::Region} in them
 }
 
+// What is read of stack sets is bounded. CloudFormation takes no larger template that
+// stands in another one.
+const (
+	maxSets    = 20
+	maxBody    = 51_200 // bytes
+	maxBuckets = 10     // of one stack set
+)
+
 // inRegion stands in a text for the region of the stack that it is in.
 const inRegion = "${AWS::Region}"
 
@@ -52,9 +60,12 @@ func (p *Pipeline) readStackSet(key, properties document.Value) StackSet {
 	s := StackSet{LogicalID: key.Text(), At: key, names: p.bucketNames(properties)}
 	groups := items(properties.Get("StackInstancesGroup"))
 	s.Open = groups.open
-	for _, group := range first(groups.items, maxItems) {
+	for _, group := range groups.items {
+		if len(s.Regions) >= maxItems {
+			break
+		}
 		regions, known := p.listed(group.Get("Regions"))
-		s.Regions = append(s.Regions, regions...)
+		s.Regions = first(append(s.Regions, regions...), maxItems)
 		s.Open = s.Open || !known
 	}
 	return s
@@ -87,7 +98,7 @@ func (p *Pipeline) listed(list document.Value) (all []Destination, known bool) {
 // region is a part of them.
 func (p *Pipeline) bucketNames(properties document.Value) (names []string) {
 	body, ok := properties.Get("TemplateBody").Scalar()
-	if !ok {
+	if !ok || len(body) > maxBody {
 		return nil
 	}
 	f, err := document.Parse(p.File.Name, []byte(body))
@@ -110,7 +121,7 @@ func (p *Pipeline) bucketNames(properties document.Value) (names []string) {
 		if resource.Value.Get("Type").Text() != "AWS::S3::Bucket" || Unfilled(name) {
 			continue
 		}
-		if text := resolve(name, values).String(); strings.Contains(text, inRegion) {
+		if text := resolve(name, values).String(); strings.Contains(text, inRegion) && len(names) < maxBuckets {
 			names = append(names, text)
 		}
 	}
