@@ -14,9 +14,10 @@ const checkName = "check"
 
 const checkHelp = `check reads a pipeline's template and the buildspec that it names, and tells
 where they do not fit together: regions, artifact stores, artifacts, bucket
-variables, the buildspec's own form, what the build packages and hands over, and
-what the deploy actions ask for. A parameter stands with its default, and a
-message that depends on one says so. It makes no request and runs nothing.
+variables, stack sets that make the buckets, the buildspec's own form, what the
+build packages and hands over, and what the deploy actions ask for. A parameter
+stands with its default, and a message that depends on one says so. It makes no
+request and runs nothing.
 
 PIPELINE is the template with the AWS::CodePipeline::Pipeline in it; default:
 deployment-pipeline/pipeline.yaml, else pipeline.yaml. The buildspec's path starts

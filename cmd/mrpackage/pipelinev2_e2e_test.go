@@ -37,7 +37,12 @@ func TestE2EPipelineV2(t *testing.T) {
 	f := fork{moto: m, dir: checkout(t), programs: programs}
 	m.mend = rememberLists()
 
-	f.run(t, page(t, "Set up", 0))
+	create := page(t, "Set up", 0)
+	words := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	if !strings.Contains(words(readFile(t, filepath.Join("..", "..", "README.md"))), words(create)) {
+		t.Error("README.md creates the pipeline in another way")
+	}
+	f.run(t, create)
 	f.wantResources(t)
 	f.run(t, page(t, "Set up", 1))
 	p := f.pipeline(t, nil)

@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	packagercheck "github.com/symphoniacloud/multi-region-codepipeline/packager/check"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
 )
 
@@ -128,6 +129,63 @@ func TestPipelineV2(t *testing.T) {
 		wantYAML(t, mapping(p.properties("CodeBuildProject")["Environment"])["EnvironmentVariables"],
 			"[{Name: REGIONS, Value: 'us-east-1,us-west-2 eu-west-1'}, {Name: ARTIFACT_BUCKET_PREFIX, Value: pipeline-1a2b3c4d-123456789012}]")
 	})
+}
+
+// withChangeSets is pipeline-v2.yaml with the change sets and the approval that the page shows.
+func withChangeSets(t *testing.T) string {
+	t.Helper()
+	folder := filepath.Join("..", "..", "deployment-pipeline")
+	template, page := readFile(t, filepath.Join(folder, "pipeline-v2.yaml")), readFile(t, filepath.Join(folder, "README.md"))
+	_, page, _ = strings.Cut(page, "\n## One region first, and an approval\n")
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(page, 2)
+	for i, piece := range []string{`(?s)        - Name: Deploy\n.*?\n\n`, `(?s)              - Sid: Deploy   #.*?\$\{ApplicationStackName\}/\*'\n`} {
+		found := regexp.MustCompile(piece).FindAllString(template, -1)
+		if len(found) != 1 {
+			t.Fatalf("%s matches %d times", piece, len(found))
+		}
+		block := blocks[i][1]
+		if i == 0 {
+			block += "\n"
+		}
+		template = strings.Replace(template, found[0], block, 1)
+	}
+	return template
+}
+
+// What the page shows as options fits, and is what CloudFormation's actions need.
+func TestPipelineV2Options(t *testing.T) {
+	text := withChangeSets(t)
+	p := newStack(t, text, "us-east-1", map[string]string{"FullRepositoryId": "octocat/app"})
+	statements := p.statements("CodePipelineRole")
+	const arn = "arn:aws:cloudformation:us-west-2:123456789012:stack/multi-region-codepipeline-app/0"
+	for action, want := range map[string]int{
+		"CreateChangeSet": 1, "ExecuteChangeSet": 1, "DescribeChangeSet": 1, "DeleteChangeSet": 1, "DescribeStacks": 1, "CreateStack": 0, "UpdateStack": 0,
+	} {
+		if sids := allows(statements, "cloudformation:"+action, arn); len(sids) != want {
+			t.Errorf("%s is allowed by %q", action, sids)
+		}
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"deployment-pipeline/buildspec-v2.yaml", "deployment-pipeline/install-mrpackage.sh", "package.json", "src/lambda.js"} {
+		writeFile(t, filepath.Join(dir, name), readFile(t, filepath.Join("..", "..", name)))
+	}
+	writeFile(t, filepath.Join(dir, "deployment-pipeline", "pipeline-v2.yaml"), text)
+	t.Chdir(dir)
+	parse := func(args []string) (packagercheck.Command, error) {
+		return packagercheck.Command{Packages: slices.Contains(args, "--one-template"), Regions: []string{"*"}, Output: "target/packaged-template.yaml", OneTemplate: true}, nil
+	}
+	problems, warnings := packagercheck.Run(t.Context(), packagercheck.Options{Pipeline: "deployment-pipeline/pipeline-v2.yaml", Parse: parse})
+	for _, err := range append(problems, warnings...) {
+		t.Errorf("with change sets: %v", err)
+	}
+}
+
+// One command creates the pipeline: CloudFormation takes templates of this size without a
+// bucket.
+func TestPipelineV2IsSmall(t *testing.T) {
+	if size := len(readFile(t, filepath.Join("..", "..", "deployment-pipeline", "pipeline-v2.yaml"))); size > 51_200 {
+		t.Errorf("the template has %d bytes", size)
+	}
 }
 
 func TestPipelineV2Buckets(t *testing.T) {
