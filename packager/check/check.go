@@ -33,7 +33,8 @@ import (
 // Options say what is checked. Paths start in the working folder of the process.
 type Options struct {
 	// Pipeline is the template with the pipeline in it. Default:
-	// deployment-pipeline/pipeline.yaml, else pipeline.yaml.
+	// deployment-pipeline/pipeline.yaml, else deployment-pipeline/pipeline-v2.yaml,
+	// else pipeline.yaml.
 	Pipeline string
 
 	// Buildspec is the build's buildspec. Default: the one that the pipeline's
@@ -125,7 +126,7 @@ func run(ctx context.Context, o Options) (all findings) {
 
 func readPipeline(name string) (*document.File, error) {
 	const standard = "deployment-pipeline/pipeline.yaml"
-	for _, other := range []string{standard, "pipeline.yaml"} {
+	for _, other := range []string{standard, "deployment-pipeline/pipeline-v2.yaml", "pipeline.yaml"} {
 		if _, err := os.Stat(other); name == "" && err == nil {
 			name = other
 		}
