@@ -134,22 +134,49 @@ func TestPipelineV2(t *testing.T) {
 // withChangeSets is pipeline-v2.yaml with the change sets and the approval that the page shows.
 func withChangeSets(t *testing.T) string {
 	t.Helper()
-	folder := filepath.Join("..", "..", "deployment-pipeline")
-	template, page := readFile(t, filepath.Join(folder, "pipeline-v2.yaml")), readFile(t, filepath.Join(folder, "README.md"))
-	_, page, _ = strings.Cut(page, "\n## One region first, and an approval\n")
-	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(page, 2)
-	for i, piece := range []string{`(?s)        - Name: Deploy\n.*?\n\n`, `(?s)              - Sid: Deploy   #.*?\$\{ApplicationStackName\}/\*'\n`} {
-		found := regexp.MustCompile(piece).FindAllString(template, -1)
-		if len(found) != 1 {
-			t.Fatalf("%s matches %d times", piece, len(found))
-		}
-		block := blocks[i][1]
-		if i == 0 {
-			block += "\n"
-		}
-		template = strings.Replace(template, found[0], block, 1)
+	blocks := blocksOf(t, "One region first, and an approval")
+	text := replaced(t, readFile(t, filepath.Join("..", "..", "deployment-pipeline", "pipeline-v2.yaml")), `        - Name: Deploy\n.*?\n\n`, blocks[0]+"\n")
+	return replaced(t, text, `              - Sid: Deploy   #.*?\$\{ApplicationStackName\}/\*'\n`, blocks[1])
+}
+
+// blocksOf are the YAML texts in a chapter of the pipeline's page.
+func blocksOf(t *testing.T, chapter string) (all []string) {
+	t.Helper()
+	_, text, ok := strings.Cut(readFile(t, filepath.Join("..", "..", "deployment-pipeline", "README.md")), "\n## "+chapter+"\n")
+	if !ok {
+		t.Fatalf("there is no chapter %q", chapter)
 	}
-	return template
+	text, _, _ = strings.Cut(text, "\n## ")
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		all = append(all, block[1])
+	}
+	return all
+}
+
+// replaced puts a text in the place of what matches, which must be there once.
+func replaced(t *testing.T, text, expression, by string) string {
+	t.Helper()
+	found := regexp.MustCompile("(?s)"+expression).FindAllString(text, -1)
+	if len(found) != 1 {
+		t.Fatalf("%s matches %d times", expression, len(found))
+	}
+	return strings.Replace(text, found[0], by, 1)
+}
+
+// The code that the old pipeline deployed can be put back, while somebody moves.
+func TestPipelineV2Move(t *testing.T) {
+	const old = "arn:aws:s3:::multi-region-codepipeline-123456789012-us-west-2/code.zip"
+	text := readFile(t, filepath.Join("..", "..", "deployment-pipeline", "pipeline-v2.yaml"))
+	moving := replaced(t, text, `              - Sid: ReadTheCode\n.*?\n                Resource: .*?\n`, blocksOf(t, "Move from the old pipeline to the new one")[0])
+	for text, want := range map[string]int{text: 0, moving: 1} {
+		statements := newStack(t, text, "us-east-1", map[string]string{"FullRepositoryId": "octocat/app"}).statements("CloudformationRole")
+		if sids := allows(statements, "s3:GetObject", old); len(sids) != want {
+			t.Errorf("%q allow to read the old code", sids)
+		}
+		if sids := allows(statements, "s3:GetObject", "arn:aws:s3:::pipeline-1a2b3c4d-123456789012-us-west-2/code.zip"); len(sids) != 1 {
+			t.Errorf("%q allow to read the new code", sids)
+		}
+	}
 }
 
 // What the page shows as options fits, and is what CloudFormation's actions need.

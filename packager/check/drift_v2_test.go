@@ -202,18 +202,23 @@ func placeOf(t *testing.T, name, text, at string) string {
 	return fmt.Sprintf("%s:%d:%d", name, line, len(before)-strings.LastIndex(before, "\n"))
 }
 
-// A region that is added in all its places fits.
+// A region that is added in all its places fits, and so does one whose bucket was kept.
 func TestThirdRegionOfV2(t *testing.T) {
-	files := filesV2(t)
+	fits := filesV2(t)
 	inRepository(t)
-	for _, d := range []drift{
-		{"", pipelineV2File, "Default: us-east-1,us-west-2", "Default: us-east-1, us-west-2, eu-west-1", ""},
-		{"", pipelineV2File, storeWest, storeWest + storeEurope, ""},
-		{"", pipelineV2File, "\n  CodeBuildProject:", deployEurope + "\n  CodeBuildProject:", ""},
+	for _, region := range []drift{
+		{"added", pipelineV2File, "Default: us-east-1,us-west-2", "Default: us-east-1, us-west-2, eu-west-1", ""},
+		{"kept", pipelineV2File, "Default: ''\n  ConnectionArn", "Default: eu-west-1\n  ConnectionArn", ""},
 	} {
-		files = d.plant(t, files)
-	}
-	if all := told(t, pipelineV2File, files); len(all) > 0 {
-		t.Errorf("it tells %q", all)
+		files := region.plant(t, fits)
+		for _, d := range []drift{
+			{"store", pipelineV2File, storeWest, storeWest + storeEurope, ""},
+			{"action", pipelineV2File, "\n  CodeBuildProject:", deployEurope + "\n  CodeBuildProject:", ""},
+		} {
+			files = d.plant(t, files)
+		}
+		if all := told(t, pipelineV2File, files); len(all) > 0 {
+			t.Errorf("%s: it tells %q", region.name, all)
+		}
 	}
 }
