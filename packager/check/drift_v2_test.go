@@ -116,7 +116,7 @@ func TestPlantedDriftsOfV2(t *testing.T) {
 		{"without Sub", pipelineV2File, west, "'${ArtifactBucketPrefix}-us-west-2'", "'${ArtifactBucketPrefix}-us-west-2'",
 			"ArtifactStores: this is taken as it stands here: ${ArtifactBucketPrefix}-us-west-2", ""},
 		{"the stack set's name for it", pipelineV2File, "BucketName: !Sub '${Prefix}-", "BucketName: !Sub '${Prefix}-artifacts-", east,
-			"ArtifactStores: the bucket that ArtifactBuckets makes in us-east-1 is ${ArtifactBucketPrefix}-artifacts-us-east-1, and this is ${ArtifactBucketPrefix}-us-east-1",
+			"warning: ArtifactStores: the bucket that ArtifactBuckets makes in us-east-1 is ${ArtifactBucketPrefix}-artifacts-us-east-1, and this is ${ArtifactBucketPrefix}-us-east-1",
 			"ArtifactStores: the bucket that ArtifactBuckets makes in us-west-2"},
 
 		// A wrong artifact, and a wrong template.

@@ -33,22 +33,29 @@ func (c *checker) tellSet(e *problem.Error) {
 }
 
 // checkMade finds artifact stores whose bucket should be one of the stack set's, and is
-// not. It tells whether there is a store with a bucket that may be.
+// not. It tells whether the bucket of a store is.
 func (c *checker) checkMade(set codepipeline.StackSet) (own bool) {
+	makes := func(s codepipeline.Store) bool {
+		return slices.Contains(set.Buckets(s.Region.String()), s.Location.String())
+	}
+	own = slices.ContainsFunc(c.Stores, makes)
 	for _, s := range c.Stores {
 		name, bucket := s.Region.String(), s.Location.String()
-		switch all := set.Buckets(name); {
-		case !region.Valid(name) || !set.MayMean(bucket):
-			continue
-		case slices.Contains(all, bucket):
+		switch {
+		case !region.Valid(name):
+		case makes(s):
 			if !set.Has(name) && !set.Open {
 				c.tellSet(s.At.Problem("ArtifactStores", c.regionsHint(set, s.Region), "%s makes no bucket in %s", set.LogicalID, name))
 			}
-		case region.Other(bucket, name) == "": // else that is told
-			c.tellSet(s.LocationAt.Problem("ArtifactStores", assuming("", s.Region), "the bucket that %s makes in %s is %s, and this is %s",
-				set.LogicalID, name, strings.Join(all, " or "), bucket))
+		case !set.MayMean(bucket) || c.isMade(bucket, name) || region.Other(bucket, name) != "": // the last is told
+		default:
+			tell := c.tellSet
+			if !own {
+				tell = c.warn // the buckets may have nothing to do with each other
+			}
+			tell(s.LocationAt.Problem("ArtifactStores", assuming("", s.Region), "the bucket that %s makes in %s is %s, and this is %s",
+				set.LogicalID, name, strings.Join(set.Buckets(name), " or "), bucket))
 		}
-		own = true
 	}
 	return own
 }
@@ -80,7 +87,7 @@ func (c *checker) checkSetRegions(set codepipeline.StackSet) {
 		case seen[name]:
 			tell("", "%s stands there twice", name)
 		case deployed[name] || anywhere:
-		case c.store(name) == nil:
+		case c.store(name) == nil && !slices.ContainsFunc(c.Stores, func(s codepipeline.Store) bool { return !s.Region.Fixed() }):
 			tell(add, "there is no artifact store in %s, and no action that deploys there", name)
 		default:
 			tell(add, "no action deploys to %s", name)

@@ -43,11 +43,11 @@ func (s StackSet) Has(region string) bool {
 }
 
 // MayMean tells whether a bucket's name begins as those of the stack set do, with the
-// same variable or the same text.
+// same variable or the same text. Every bucket may begin with the account.
 func (s StackSet) MayMean(bucket string) bool {
 	return slices.ContainsFunc(s.names, func(name string) bool {
 		beginning, _, _ := strings.Cut(name, inRegion)
-		if end := strings.Index(name, "}"); strings.HasPrefix(beginning, "${") && end > 0 {
+		if end := strings.Index(name, "}"); strings.HasPrefix(beginning, "${") && !strings.HasPrefix(beginning, "${AWS::") && end > 0 {
 			beginning = name[:end+1]
 		}
 		return beginning != "" && strings.HasPrefix(bucket, beginning)
