@@ -86,21 +86,21 @@ func samePrefix(stores []s3store.Store) error {
 // packageForAll rewrites the templates that are one for all regions, nested ones first.
 func (p *planner) packageForAll(ctx context.Context, stores []s3store.Store, root *template.Template) error {
 	key := func(r *template.Reference) string {
-		if nested := p.nested[r]; nested != nil {
-			return stores[0].Key(nestedName(p.forAll[nested]))
+		if named := p.nested[r]; named != nil {
+			return stores[0].Key(p.forAll[named].name)
 		}
 		return stores[0].Key(p.targets[r].name)
 	}
 	for _, t := range p.forAllRoots(root) {
 		for _, below := range p.below(t) {
-			if p.forAll[below] != nil {
+			if p.forAll[below].body != nil {
 				continue
 			}
 			body, err := below.RewriteForAll(ctx, below == root && p.opts.UseJSON, placesOf(stores), key)
 			if err != nil {
 				return err
 			}
-			p.forAll[below] = body
+			p.forAll[below] = newNested(body)
 		}
 	}
 	return nil

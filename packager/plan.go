@@ -27,7 +27,7 @@ type planner struct {
 	nested    map[*template.Reference]*template.Template // what it names, if a template
 	distinct  []*artifact
 	errs      map[*template.Template][]error
-	forAll    map[*template.Template][]byte // the packaged form of those that are one for all regions
+	forAll    map[*template.Template]nested // the packaged form of those that are one for all regions
 
 	project *project
 	hints   hints
@@ -55,7 +55,7 @@ func newPlanner(ctx context.Context, opts Options) (*planner, error) {
 		ctx: ctx, opts: opts, table: table, excluder: x, templates: make(map[string]*template.Template),
 		artifacts: make(map[artifactID]*artifact), targets: make(map[*template.Reference]*artifact),
 		nested: make(map[*template.Reference]*template.Template), errs: make(map[*template.Template][]error),
-		paths: make(map[*template.Template]string), forAll: make(map[*template.Template][]byte),
+		paths: make(map[*template.Template]string), forAll: make(map[*template.Template]nested),
 	}, nil
 }
 

@@ -94,29 +94,31 @@ func (w *storeWriter) add(o object) string {
 }
 
 // addNested lists a nested template.
-func (w *storeWriter) addNested(t *template.Template, body []byte) string {
-	return w.add(object{key: w.store.Key(nestedName(body)), nested: t, body: body})
+func (w *storeWriter) addNested(t *template.Template, n nested) string {
+	return w.add(object{key: w.store.Key(n.name), nested: t, body: n.body})
 }
 
 func (w *storeWriter) rewrite(t *template.Template) ([]byte, error) {
 	for _, r := range t.References() {
-		nested := w.nested[r]
+		named := w.nested[r]
 		switch {
-		case nested == nil:
+		case named == nil:
 		case w.isForAll(r):
-			for _, below := range w.below(nested) {
-				w.spread[below] = w.addNested(below, w.forAll[below])
+			if w.spread[named] == "" {
+				for _, below := range w.below(named) {
+					w.spread[below] = w.addNested(below, w.forAll[below])
+				}
 			}
-		case w.stored[nested] == "":
-			body, err := w.rewrite(nested)
+		case w.stored[named] == "":
+			body, err := w.rewrite(named)
 			if err != nil {
 				return nil, err
 			}
-			w.stored[nested] = w.addNested(nested, body)
+			w.stored[named] = w.addNested(named, newNested(body))
 		}
 	}
 	if w.opts.OneTemplate {
-		return w.forAll[t], nil
+		return w.forAll[t].body, nil
 	}
 	return t.Rewrite(w.ctx, t == w.root && w.opts.UseJSON, w.locate)
 }
@@ -124,21 +126,27 @@ func (w *storeWriter) rewrite(t *template.Template) ([]byte, error) {
 // locate tells where what a reference names is stored.
 func (w *storeWriter) locate(r *template.Reference) template.Location {
 	l := template.Location{Region: w.store.Region, Bucket: w.store.Bucket}
-	switch nested := w.nested[r]; {
+	switch named := w.nested[r]; {
 	case r.Stored != nil:
 		return *r.Stored
-	case nested == nil:
+	case named == nil:
 		l.Key = w.store.Key(w.targets[r].name)
 	case w.isForAll(r):
-		l.Key = w.spread[nested]
+		l.Key = w.spread[named]
 	default:
-		l.Key = w.stored[nested]
+		l.Key = w.stored[named]
 	}
 	return l
 }
 
-// nestedName is the name of a nested template's object: its key without a store's prefix.
-func nestedName(body []byte) string {
+// A nested is a nested template as it is stored: its bytes, and the key without a store's
+// prefix.
+type nested struct {
+	body []byte
+	name string
+}
+
+func newNested(body []byte) nested {
 	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:]) + ".template"
+	return nested{body, hex.EncodeToString(sum[:]) + ".template"}
 }

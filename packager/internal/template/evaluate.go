@@ -75,12 +75,19 @@ func (t *Template) dropAdded(tree *syntax.Node) {
 	if i < 0 {
 		return
 	}
-	section, source := tree.Values[i], t.doc.Root.Get("Mappings")
-	for j := len(section.Keys) - 1; j >= 0; j-- {
-		if source.Get(section.Keys[j].Value) == nil {
-			section.Keys, section.Values = slices.Delete(section.Keys, j, j+1), slices.Delete(section.Values, j, j+1)
+	section, own := tree.Values[i], make(map[string]bool)
+	if source := t.doc.Root.Get("Mappings"); source != nil {
+		for _, k := range source.Keys {
+			own[k.Value] = true
 		}
 	}
+	var keys, values []*syntax.Node
+	for j, k := range section.Keys {
+		if own[k.Value] {
+			keys, values = append(keys, k), append(values, section.Values[j])
+		}
+	}
+	section.Keys, section.Values = keys, values
 	if len(section.Keys) == 0 {
 		tree.Keys, tree.Values = slices.Delete(tree.Keys, i, i+1), slices.Delete(tree.Values, i, i+1)
 	}
@@ -97,30 +104,13 @@ type evaluation struct {
 // same tells whether a reference's value is the same in two templates, for each value of
 // the loops around it.
 func (e evaluation) same(r *Reference, a, b *syntax.Node, other evaluation) bool {
-	for _, loops := range loopsOf(r) {
-		for _, values := range valuesOf(loops) {
-			e.values, other.values = values, values
-			if !e.t.sameLocation(r, e.value(a), other.value(b)) {
-				return false
-			}
+	for _, values := range valuesOf(r.loops) {
+		e.values, other.values = values, values
+		if !e.t.sameLocation(r, e.value(a), other.value(b)) {
+			return false
 		}
 	}
 	return true
-}
-
-// loopsOf are the loops on whose variables a reference's value depends; of a choice those
-// of each branch. There is always an entry.
-func loopsOf(r *Reference) (all [][]loop) {
-	if r.choice == nil {
-		return [][]loop{r.loops}
-	}
-	all = [][]loop{nil}
-	for _, b := range r.choice.branches {
-		if b.ref != nil && b.ref.loops != nil {
-			all = append(all, b.ref.loops)
-		}
-	}
-	return all
 }
 
 // valuesOf are the values that loops give to their variables.
@@ -190,21 +180,27 @@ func chosenAlike(n *syntax.Node) *syntax.Node {
 	return alike
 }
 
-// value is what a value comes out as. Functions that are not ours stay.
+// value is what a value comes out as. Functions that are not ours stay. So does one that
+// looks into a mapping of ours by a variable that has no value, as a branch of Fn::If may:
+// then all that this mapping holds stands beside it.
 func (e evaluation) value(n *syntax.Node) *syntax.Node {
-	c := withoutAnchors(n)
-	for i, v := range c.Values {
+	c := *n
+	c.Anchor, c.Values = "", make([]*syntax.Node, len(n.Values))
+	for i, v := range n.Values {
 		c.Values[i] = e.value(v)
 	}
-	name, argument := functionOf(c)
+	name, argument := functionOf(&c)
 	switch {
 	case name == "Ref" && argument.Kind == syntax.Scalar:
 		if text, known := e.variable(argument.Value); known {
 			return &syntax.Node{Value: text}
 		}
 	case name == "FindInMap" && isList(argument, 3):
-		if found := e.find(argument.Values); found != nil {
-			return found
+		if table := e.added(argument.Values[0].Value); table != nil {
+			if found := e.find(table, argument.Values[1:]); found != nil {
+				return found
+			}
+			return list(&c, table)
 		}
 	case name == "Sub" && isList(argument, 2):
 		if text, known := e.sub(argument.Values[0].Value, argument.Values[1]); known {
@@ -213,7 +209,7 @@ func (e evaluation) value(n *syntax.Node) *syntax.Node {
 	case c.Kind == syntax.Scalar && (c.Tag == "!!str" || c.Tag == "!"):
 		c.Tag = ""
 	}
-	return c
+	return &c
 }
 
 // variable is the value of a variable in the store's region.
@@ -228,21 +224,25 @@ func (e evaluation) variable(name string) (text string, known bool) {
 	return text, known
 }
 
-// find looks into the mappings that were added; nil where they do not have it.
-func (e evaluation) find(steps []*syntax.Node) *syntax.Node {
-	if e.t.doc.Root.Get("Mappings").Get(steps[0].Value) != nil {
+// added is a mapping of that name that was added, nil where there is none.
+func (e evaluation) added(name string) *syntax.Node {
+	if e.t.doc.Root.Get("Mappings").Get(name) != nil {
 		return nil
 	}
-	found := e.mappings
-	for _, step := range steps {
-		if step.Kind != syntax.Scalar || step.Tag != "" {
+	return e.mappings.Get(name)
+}
+
+// find looks into a mapping; nil where it has nothing there, or a key is not known.
+func (e evaluation) find(table *syntax.Node, keys []*syntax.Node) *syntax.Node {
+	for _, key := range keys {
+		if key.Kind != syntax.Scalar || key.Tag != "" {
 			return nil
 		}
-		if found = found.Get(step.Value); found == nil {
+		if table = table.Get(key.Value); table == nil {
 			return nil
 		}
 	}
-	return &syntax.Node{Value: found.Value}
+	return &syntax.Node{Value: table.Value}
 }
 
 // sub fills variables into a text: those of loops, which comes first, those that are given
