@@ -163,12 +163,18 @@ func replaced(t *testing.T, text, expression, by string) string {
 	return strings.Replace(text, found[0], by, 1)
 }
 
+// whileMoving is pipeline-v2.yaml with what the page says to somebody who has the old pipeline.
+func whileMoving(t *testing.T) string {
+	t.Helper()
+	text := readFile(t, filepath.Join("..", "..", "deployment-pipeline", "pipeline-v2.yaml"))
+	return replaced(t, text, `              - Sid: ReadTheCode\n.*?\n                Resource: .*?\n`, blocksOf(t, "Move from the old pipeline to the new one")[0])
+}
+
 // The code that the old pipeline deployed can be put back, while somebody moves.
 func TestPipelineV2Move(t *testing.T) {
 	const old = "arn:aws:s3:::multi-region-codepipeline-123456789012-us-west-2/code.zip"
 	text := readFile(t, filepath.Join("..", "..", "deployment-pipeline", "pipeline-v2.yaml"))
-	moving := replaced(t, text, `              - Sid: ReadTheCode\n.*?\n                Resource: .*?\n`, blocksOf(t, "Move from the old pipeline to the new one")[0])
-	for text, want := range map[string]int{text: 0, moving: 1} {
+	for text, want := range map[string]int{text: 0, whileMoving(t): 1} {
 		statements := newStack(t, text, "us-east-1", map[string]string{"FullRepositoryId": "octocat/app"}).statements("CloudformationRole")
 		if sids := allows(statements, "s3:GetObject", old); len(sids) != want {
 			t.Errorf("%q allow to read the old code", sids)

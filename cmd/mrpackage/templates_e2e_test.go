@@ -36,11 +36,12 @@ func TestE2ETemplates(t *testing.T) {
 	}
 	// What stands in another template, and what the page says to put into it.
 	dir := t.TempDir()
-	buckets, options := filepath.Join(dir, "buckets.yaml"), filepath.Join(dir, "options.yaml")
+	buckets, options, moving := filepath.Join(dir, "buckets.yaml"), filepath.Join(dir, "options.yaml"), filepath.Join(dir, "moving.yaml")
 	writeFile(t, buckets, pipelineV2(t, nil).properties("ArtifactBuckets")["TemplateBody"].(string))
 	writeFile(t, options, withChangeSets(t))
+	writeFile(t, moving, whileMoving(t))
 	cmd := exec.CommandContext(t.Context(), lint, "--format", "json", "template.yaml", "testdata/app/template.yaml",
-		"deployment-pipeline/artifact-buckets.yaml", "deployment-pipeline/pipeline.yaml", "deployment-pipeline/pipeline-v2.yaml", buckets, options)
+		"deployment-pipeline/artifact-buckets.yaml", "deployment-pipeline/pipeline.yaml", "deployment-pipeline/pipeline-v2.yaml", buckets, options, moving)
 	cmd.Dir = root
 	report, err := cmd.Output() // where it finds something it ends with a status of its own
 	var findings []struct {
