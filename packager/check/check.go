@@ -2,8 +2,8 @@
 // AWS::CodePipeline::Pipeline in it and the buildspec that its build runs, and tells
 // where they do not fit together. Regions, artifact stores, the stack sets that make
 // their buckets, bucket variables, what the build packages and hands over, and what
-// the deploy actions ask for are named in several places of a pipeline; a region that is added in one of them only breaks a
-// deployment, and this is told before.
+// the deploy actions ask for are named in several places of a pipeline; a region that
+// is added in one of them only breaks a deployment, and this is told before.
 //
 // What it promises:
 //
