@@ -14,13 +14,15 @@ const checkName = "check"
 
 const checkHelp = `check reads a pipeline's template and the buildspec that it names, and tells
 where they do not fit together: regions, artifact stores, artifacts, bucket
-variables, the buildspec's own form, what the build packages and hands over, and
-what the deploy actions ask for. A parameter stands with its default, and a
-message that depends on one says so. It makes no request and runs nothing.
+variables, stack sets that make the buckets, the buildspec's own form, what the
+build packages and hands over, and what the deploy actions ask for. A parameter
+stands with its default, and a message that depends on one says so. It makes no
+request and runs nothing.
 
 PIPELINE is the template with the AWS::CodePipeline::Pipeline in it; default:
-deployment-pipeline/pipeline.yaml, else pipeline.yaml. The buildspec's path starts
-in this folder, or else in one above the template.
+deployment-pipeline/pipeline.yaml, else deployment-pipeline/pipeline-v2.yaml, else
+pipeline.yaml. The buildspec's path starts in this folder, or else in one above the
+template.
 
 It is silent where all is well. An error is what cannot work; where a program that
 the build runs might make it work, or only a deployment knows, it is a warning.

@@ -52,7 +52,7 @@ func parseCommandLine(args []string) (check.Command, error) {
 	}
 	c := check.Command{
 		Packages: !f.version && !f.printPolicy && !fs.Changed("help"),
-		Regions:  f.regions, Buckets: f.buckets.named(), DryRun: f.dryRun, Output: noFile,
+		Regions:  f.regions, Buckets: f.buckets.named(), OneTemplate: f.oneTemplate, DryRun: f.dryRun, Output: noFile,
 	}
 	if paths := f.templatePaths([]string{"{region}"}, f.useJSON || strings.HasSuffix(f.templateFile, ".json")); len(paths) > 0 {
 		c.Output = filepath.ToSlash(paths[0])

@@ -425,18 +425,6 @@ func sampleApp(t *testing.T) string {
 	return dir
 }
 
-func functionTemplate(codeURI string) string {
-	return `Transform: AWS::Serverless-2016-10-31
-Resources:
-  MyLambdaFunction:
-    Type: AWS::Serverless::Function
-    Properties:
-      CodeUri: ` + codeURI + `
-      Handler: src/lambda.handler
-      Runtime: nodejs22.x
-`
-}
-
 // flags name the regions and their buckets.
 func flags(buckets map[string]string) []string {
 	regions := slices.Sorted(maps.Keys(buckets))
@@ -506,24 +494,4 @@ func indented(v any) string {
 		return err.Error()
 	}
 	return string(text)
-}
-
-func readFile(t *testing.T, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	check(t, err)
-	return string(content)
-}
-
-func writeFile(t *testing.T, path, content string) {
-	t.Helper()
-	check(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	check(t, os.WriteFile(path, []byte(content), 0o644))
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -330,6 +330,7 @@ func pipelineFiles(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range []string{
 		"buildspec.yaml", "multiregion-build.sh", "package.json", "template.yaml", "src/lambda.js",
 		"deployment-pipeline/pipeline.yaml", "deployment-pipeline/buildspec.yaml", "deployment-pipeline/create-artifact-buckets.sh",
+		"deployment-pipeline/pipeline-v2.yaml", "deployment-pipeline/buildspec-v2.yaml", "deployment-pipeline/install-mrpackage.sh",
 	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", name))
 		ts.Check(err)

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,8 @@ type moto struct {
 	endpoint string // the proxy's
 	server   *httputil.ReverseProxy
 	programs string // a PATH: an aws that notes its arguments, mrpackage, and what this machine has
+
+	mend func(url.Values) // changes what is asked of CloudFormation, where moto could not take it; nil where nothing must be
 
 	mu    sync.Mutex
 	calls []call // since the last script began
@@ -63,7 +66,12 @@ func startMoto(t *testing.T) *moto {
 		_ = cmd.Wait() // the test's end kills it
 		close(ended)
 	}()
-	t.Cleanup(func() { <-ended })
+	t.Cleanup(func() {
+		<-ended
+		if text := log.String(); t.Failed() && strings.Contains(text, "Traceback") {
+			t.Logf("moto_server fell over:\n%s", text[strings.LastIndex(text, "Traceback"):])
+		}
+	})
 
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -106,6 +114,12 @@ func (m *moto) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		c.form, _ = url.ParseQuery(string(body)) // what it could not read a test will miss
 		c.action = c.form.Get("Action")
+		if m.mend != nil && c.form.Has("StackName") {
+			m.mend(c.form)
+			body = []byte(c.form.Encode())
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		}
 	}
 	m.mu.Lock()
 	m.calls = append(m.calls, c)

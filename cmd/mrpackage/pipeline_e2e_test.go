@@ -5,6 +5,7 @@ package main_test
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,55 @@ func (e *e2e) testPipeline(t *testing.T) {
 	t.Run("Install", func(t *testing.T) { e.testInstall(t, programs) })
 	t.Run("Failures", func(t *testing.T) { e.testFailures(t, programs) })
 	t.Run("ThirdRegion", e.testThirdRegion)
+	t.Run("New", e.testNewPipeline)
+}
+
+// The new pipeline's build, from this repository's source: one template, and requests that its role may send.
+func (e *e2e) testNewPipeline(t *testing.T) {
+	programs, ok := image(t, "go")
+	if !ok {
+		return
+	}
+	p := pipelineV2(t, nil)
+	var variables []string
+	for _, v := range list(mapping(p.properties("CodeBuildProject")["Environment"])["EnvironmentVariables"]) {
+		variables = append(variables, fmt.Sprintf("%s=%s", mapping(v)["Name"], mapping(v)["Value"]))
+	}
+	buckets := map[string]string{}
+	for _, v := range list(p.properties("CodePipeline")["ArtifactStores"]) {
+		region, store := mapping(v)["Region"].(string), mapping(mapping(v)["ArtifactStore"])
+		buckets[region] = store["Location"].(string)
+		e.createBucket(t, region, buckets[region])
+	}
+	b := e.build(t, codeBuild{programs, "bash", variables}, checkout(t), "deployment-pipeline/buildspec-v2.yaml")
+	b.wantExit(t, 0)
+	if names := slices.Sorted(maps.Keys(b.artifact)); !slices.Equal(names, []string{"packaged-template.yaml"}) {
+		t.Fatalf("the artifact holds %q", names)
+	}
+	for region, bucket := range buckets {
+		code := mapping(newStack(t, b.artifact["packaged-template.yaml"], region, nil).properties("MyLambdaFunction")["CodeUri"])
+		if _, ok := e.objects(t, region, bucket)[fmt.Sprint(code["Key"])]; !ok || code["Bucket"] != bucket {
+			t.Errorf("in %s the code is %v, and the bucket %s has not got it", region, code, bucket)
+		}
+	}
+	statements := p.statements("CodeBuildRole")
+	for _, request := range b.requests {
+		fields := strings.Fields(request) // METHOD REGION URI
+		path, _, _ := strings.Cut(strings.TrimPrefix(fields[2], "/"), "?")
+		path = strings.TrimSuffix(path, "/")
+		action := map[string]string{http.MethodHead: "s3:GetObject", http.MethodGet: "s3:GetObject", http.MethodPut: "s3:PutObject", http.MethodPost: "s3:PutObject"}[fields[0]]
+		if !strings.Contains(path, "/") {
+			action = "s3:ListBucket"
+		}
+		if len(allows(statements, action, "arn:aws:s3:::"+path)) == 0 {
+			t.Errorf("the build's role may not %s: %s", action, request)
+		}
+	}
+	if len(b.requests) == 0 {
+		t.Error("the build sent nothing")
+	}
+	again := e.build(t, codeBuild{programs, "bash", variables}, checkout(t), "deployment-pipeline/buildspec-v2.yaml")
+	again.wantNothingStored(t, 0)
 }
 
 // This repository as it is: mrpackage is built from it. Both of its buildspecs do the same.

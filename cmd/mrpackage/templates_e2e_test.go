@@ -19,9 +19,14 @@ func TestE2ETemplates(t *testing.T) {
 	if readFile(t, spec) != readFile(t, filepath.Join(root, "deployment-pipeline", "buildspec.yaml")) {
 		t.Error("buildspec.yaml is not deployment-pipeline/buildspec.yaml")
 	}
-	install := readBuildspec(t, spec).Phases.Install.Commands[0]
-	if !strings.Contains(readFile(t, filepath.Join(root, "multiregion-build.sh")), "\n"+install) {
-		t.Errorf("multiregion-build.sh does not install mrpackage as buildspec.yaml does:\n%s", install)
+	const install = "sh deployment-pipeline/install-mrpackage.sh"
+	for _, name := range []string{"buildspec.yaml", "deployment-pipeline/buildspec-v2.yaml"} {
+		if first := readBuildspec(t, filepath.Join(root, name)).Phases.Install.Commands[0]; first != install {
+			t.Errorf("%s does not install mrpackage by the script, but by %s", name, first)
+		}
+	}
+	if !strings.Contains(readFile(t, filepath.Join(root, "multiregion-build.sh")), "\n"+install+"\n") {
+		t.Error("multiregion-build.sh does not install mrpackage by the script")
 	}
 
 	lint, err := exec.LookPath("cfn-lint")
@@ -29,8 +34,14 @@ func TestE2ETemplates(t *testing.T) {
 		t.Log("the templates were not linted:", err)
 		return
 	}
+	// What stands in another template, and what the page says to put into it.
+	dir := t.TempDir()
+	buckets, options, moving := filepath.Join(dir, "buckets.yaml"), filepath.Join(dir, "options.yaml"), filepath.Join(dir, "moving.yaml")
+	writeFile(t, buckets, pipelineV2(t, nil).properties("ArtifactBuckets")["TemplateBody"].(string))
+	writeFile(t, options, withChangeSets(t))
+	writeFile(t, moving, whileMoving(t))
 	cmd := exec.CommandContext(t.Context(), lint, "--format", "json", "template.yaml", "testdata/app/template.yaml",
-		"deployment-pipeline/artifact-buckets.yaml", "deployment-pipeline/pipeline.yaml")
+		"deployment-pipeline/artifact-buckets.yaml", "deployment-pipeline/pipeline.yaml", "deployment-pipeline/pipeline-v2.yaml", buckets, options, moving)
 	cmd.Dir = root
 	report, err := cmd.Output() // where it finds something it ends with a status of its own
 	var findings []struct {

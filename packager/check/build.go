@@ -89,6 +89,7 @@ func (b *buildCheck) checkOutcome() {
 		b.warn(e)
 	}
 	b.checkReads()
+	b.checkArguments()
 	b.checkPackagings()
 	b.checkDeploys()
 }

@@ -1,9 +1,9 @@
 // Package check holds a pipeline against its buildspec: it reads a template with an
 // AWS::CodePipeline::Pipeline in it and the buildspec that its build runs, and tells
-// where they do not fit together. Regions, artifact stores, bucket variables, what
-// the build packages and hands over, and what the deploy actions ask for are named in
-// several places of a pipeline; a region that is added in one of them only breaks a
-// deployment, and this is told before.
+// where they do not fit together. Regions, artifact stores, the stack sets that make
+// their buckets, bucket variables, what the build packages and hands over, and what
+// the deploy actions ask for are named in several places of a pipeline; a region that
+// is added in one of them only breaks a deployment, and this is told before.
 //
 // What it promises:
 //
@@ -33,7 +33,8 @@ import (
 // Options say what is checked. Paths start in the working folder of the process.
 type Options struct {
 	// Pipeline is the template with the pipeline in it. Default:
-	// deployment-pipeline/pipeline.yaml, else pipeline.yaml.
+	// deployment-pipeline/pipeline.yaml, else deployment-pipeline/pipeline-v2.yaml,
+	// else pipeline.yaml.
 	Pipeline string
 
 	// Buildspec is the build's buildspec. Default: the one that the pipeline's
@@ -64,9 +65,12 @@ type Command struct {
 	// which.
 	Buckets map[string]string
 
-	// Output is the path of the packaged templates, with {region} in it; - where no
-	// file is written, "" where it is not known.
+	// Output is the path of the packaged templates, with {region} in it where each
+	// region has one; - where no file is written, "" where it is not known.
 	Output string
+
+	// OneTemplate is true where one packaged template is for all regions.
+	OneTemplate bool
 
 	// DryRun is true where nothing is stored.
 	DryRun bool
@@ -107,6 +111,7 @@ func run(ctx context.Context, o Options) (all findings) {
 	for _, p := range pipelines {
 		c := checker{findings: &all, Pipeline: p, options: o, root: "."}
 		c.checkStores()
+		c.checkStackSets()
 		c.checkActions()
 		c.checkBucketScript()
 		for _, a := range p.Builds {
@@ -121,7 +126,7 @@ func run(ctx context.Context, o Options) (all findings) {
 
 func readPipeline(name string) (*document.File, error) {
 	const standard = "deployment-pipeline/pipeline.yaml"
-	for _, other := range []string{standard, "pipeline.yaml"} {
+	for _, other := range []string{standard, "deployment-pipeline/pipeline-v2.yaml", "pipeline.yaml"} {
 		if _, err := os.Stat(other); name == "" && err == nil {
 			name = other
 		}

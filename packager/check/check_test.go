@@ -98,6 +98,20 @@ func TestFindingsAreSortedAndToldOnce(t *testing.T) {
 	}
 }
 
+// stackSets are many, with many groups, regions and buckets.
+func stackSets() string {
+	buckets := "        Resources:\n"
+	for i := range 400 {
+		buckets += fmt.Sprintf("          B%d: {Type: AWS::S3::Bucket, Properties: {BucketName: !Sub 'a-${AWS::Region}'}}\n", i)
+	}
+	regions := "[" + strings.Repeat("us-east-1, ", 400) + "us-west-2]"
+	all := ""
+	for i := range 15 {
+		all += fmt.Sprintf("  S%d:\n    Type: AWS::CloudFormation::StackSet\n    Properties:\n      StackInstancesGroup:\n      - &a {Regions: %s}\n%s      TemplateBody: |\n%s", i, regions, strings.Repeat("      - *a\n", 1000), buckets)
+	}
+	return all
+}
+
 // Strangers' files, small enough to be read, must not keep check for ever or exhaust
 // its memory.
 func TestRunIsBounded(t *testing.T) {
@@ -112,6 +126,8 @@ func TestRunIsBounded(t *testing.T) {
 		"brackets":                  {pipeline: "a: " + strings.Repeat("[", 900_000)},
 		"actions":                   {pipeline: head + "      Stages:\n      - Actions:\n" + strings.Repeat("        - {Name: a, Region: us-east-1, InputArtifacts: [{Name: x}], OutputArtifacts: [{Name: x}]}\n", 8_000)},
 		"regions of a stack set":    {pipeline: head + "      Stages:\n      - Actions:\n        - {Name: a, ActionTypeId: {Provider: CloudFormationStackSet}, Configuration: {StackSetName: s, Regions: '" + strings.Repeat("a,", 300_000) + "'}}\n"},
+		"stack sets":                {pipeline: head + "      ArtifactStores:\n" + strings.Repeat("      - {Region: us-east-1, ArtifactStore: {Location: a-us-east-1}}\n", 2000) + stackSets()},
+		"a stack set's own aliases": {pipeline: head + "      ArtifactStores: [{Region: us-east-1, ArtifactStore: {Location: a-us-east-1}}]\n  S:\n    Type: AWS::CloudFormation::StackSet\n    Properties:\n      StackInstancesGroup: &g [{Regions: &r [us-east-1, *r]}, *g]\n      TemplateBody: |\n        Resources: &r {B: {Type: AWS::S3::Bucket, Properties: {BucketName: !Sub 'a-${AWS::Region}'}}, C: *r}\n"},
 		"aliases of a schema":       {buildspec: "version: 0.2\nreports: &r\n  a: &a {files: [*a, *a, *a, *a], b: *r}\n" + strings.Repeat("  a: *a\n", 60_000)},
 		"keys that are unknown":     {buildspec: "version: 0.2\nphases:\n" + strings.Repeat("  a: {b: c}\n", 60_000)},
 		"commands":                  {buildspec: "phases:\n  build:\n    commands:\n" + strings.Repeat("    - mrpackage -x\n", 40_000)},
@@ -179,6 +195,7 @@ func addScripts(f *testing.F, pipeline, script string) {
 func FuzzCheck(f *testing.F) {
 	pipeline, buildspec, script := ours(f, "deployment-pipeline/pipeline.yaml"), ours(f, "buildspec.yaml"), ours(f, "multiregion-build.sh")
 	f.Add(pipeline, buildspec, script)
+	f.Add(ours(f, "deployment-pipeline/pipeline-v2.yaml"), ours(f, "deployment-pipeline/buildspec-v2.yaml"), ours(f, "deployment-pipeline/install-mrpackage.sh"))
 	f.Add(pipeline, "phases: {build: {commands: [bash a.sh]}}\nartifacts: {files: ['**/*']}", "for r in a b; do mrpackage -r $r; done")
 	f.Add(strings.ReplaceAll(pipeline, "!Sub", "!Join"), "phases: {build: {commands: &a [*a, a.sh]}}", "f() { f \"$1\"; mrpackage $1; }; f a")
 	f.Add(pipeline, buildspec, " () { f \"$1\"; }; f a")

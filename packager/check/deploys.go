@@ -43,6 +43,17 @@ func (d delivery) templateFor(region string) string {
 	return ""
 }
 
+// templates are those that a file of the artifact may be: several, where one file is
+// for several regions.
+func (d delivery) templates(file string) (all []buildspec.Template) {
+	for _, h := range d.held {
+		if h.Name.Matches(file) && (len(all) == 0 || all[0].Path == h.Template.Path && all[0].Packaging.Place == h.Template.Packaging.Place) {
+			all = append(all, h.Template)
+		}
+	}
+	return all
+}
+
 // checkDeploys holds the templates that the deploy actions ask for against those that
 // the build hands over.
 func (b *buildCheck) checkDeploys() {
@@ -65,13 +76,15 @@ func (b *buildCheck) checkDeploys() {
 				anywhere = true
 				continue
 			}
-			found := slices.IndexFunc(from.held, func(h buildspec.Held) bool { return h.Name.Matches(file.String()) })
-			if found < 0 {
+			found := from.templates(file.String())
+			if len(found) == 0 {
 				b.diagnose(d, from, file.String())
 				continue
 			}
-			deployed[from.held[found].Template.Region.String()] = true
-			b.checkTemplate(d, from, file, from.held[found].Template)
+			if !found[0].Packaging.OneTemplate { // else each region is told by itself
+				deployed[found[0].Region.String()] = true
+			}
+			b.checkTemplate(d, from, file, found)
 		}
 	}
 	if len(deployed) > 0 && !anywhere {
@@ -111,29 +124,39 @@ func (b *buildCheck) checkSourced(d codepipeline.Action, artifact, file string, 
 	}
 }
 
-// checkTemplate holds the region of the template that a deploy action asks for
-// against the regions that the action deploys to.
-func (b *buildCheck) checkTemplate(d codepipeline.Action, from delivery, file codepipeline.Text, t buildspec.Template) {
-	if !t.Region.Known() {
+// checkTemplate holds the region of the template that a deploy action asks for, or
+// the regions where it is one for several, against those that the action deploys to.
+func (b *buildCheck) checkTemplate(d codepipeline.Action, from delivery, file codepipeline.Text, found []buildspec.Template) {
+	if slices.ContainsFunc(found, func(t buildspec.Template) bool { return !t.Region.Known() }) {
 		return
 	}
 	for _, dest := range b.Destinations(d) {
 		to := dest.Region.String()
-		if !region.Valid(to) || t.Region.String() == to {
-			continue
+		switch {
+		case !region.Valid(to) || slices.ContainsFunc(found, func(t buildspec.Template) bool { return t.Region.String() == to }):
+		case !found[0].Packaging.OneTemplate:
+			b.otherTemplate(d, from, file, found[0], dest)
+		default:
+			regions, _ := b.built()
+			b.fail(dest.At.Problem(d.Name, assuming(b.builtHint(to), dest.Region), "the build packages for %s, and not for %s", list(regions), to))
 		}
-		hint, tell := from.templateFor(to), b.fail
-		if hint == "" && len(region.In(file.String())) == 0 {
-			tell = b.warn // one template for all: without code it serves everywhere
-		}
-		if d.IsStackSet() {
-			tell(dest.At.Problem(d.Name, assuming("a stack set has one template: give each region an action with its own", file, dest.Region),
-				"%s is the template for %s, whose code a stack in %s cannot read", file, t.Region, to))
-			continue
-		}
-		tell(d.Config.Get("TemplatePath").Problem(d.Name, assuming(hint, file, dest.Region),
-			"this is the template for %s, and the action deploys to %s", t.Region, to))
 	}
+}
+
+// otherTemplate tells that an action deploys the template of another region.
+func (b *buildCheck) otherTemplate(d codepipeline.Action, from delivery, file codepipeline.Text, t buildspec.Template, dest codepipeline.Destination) {
+	to := dest.Region.String()
+	hint, tell := from.templateFor(to), b.fail
+	if hint == "" && len(region.In(file.String())) == 0 {
+		tell = b.warn // one template for all: without code it serves everywhere
+	}
+	if d.IsStackSet() {
+		tell(dest.At.Problem(d.Name, assuming("a stack set has one template: give each region an action with its own", file, dest.Region),
+			"%s is the template for %s, whose code a stack in %s cannot read", file, t.Region, to))
+		return
+	}
+	tell(d.Config.Get("TemplatePath").Problem(d.Name, assuming(hint, file, dest.Region),
+		"this is the template for %s, and the action deploys to %s", t.Region, to))
 }
 
 // checkPatterns finds files that are listed for a region which the build does not

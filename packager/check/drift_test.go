@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -21,6 +22,7 @@ type drift struct {
 const (
 	pipelineFile  = "deployment-pipeline/pipeline.yaml"
 	buildspecFile = "deployment-pipeline/buildspec.yaml"
+	installFile   = "deployment-pipeline/install-mrpackage.sh"
 	lastStage     = "  CodeBuildProject:\n    Type"
 )
 
@@ -68,37 +70,58 @@ func drifts(r *rand.Rand) (all []drift) {
 
 // Whatever drift is planted is told; without one there is nothing to tell.
 func TestPlantedDrifts(t *testing.T) {
-	fits := map[string]string{pipelineFile: ours(t, pipelineFile), buildspecFile: ours(t, buildspecFile)}
-	t.Chdir(t.TempDir())
-	if err := os.Mkdir("deployment-pipeline", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	told := func(files map[string]string) (all []string) {
-		writeAll(t, files)
-		problems, warnings := check.Run(t.Context(), check.Options{Parse: func(args []string) (check.Command, error) {
-			if slices.Equal(args, []string{"--version"}) {
-				return check.Command{}, nil
-			}
-			return parse(args)
-		}})
-		for _, err := range append(problems, warnings...) {
-			all = append(all, err.Error())
-		}
-		return all
-	}
-	if all := told(fits); len(all) > 0 {
+	fits := map[string]string{pipelineFile: ours(t, pipelineFile), buildspecFile: ours(t, buildspecFile), installFile: ours(t, installFile)}
+	inRepository(t)
+	if all := told(t, pipelineFile, fits); len(all) > 0 {
 		t.Fatalf("without a drift it tells %q", all)
 	}
 	for seed := range uint64(20) {
 		for _, d := range drifts(rand.New(rand.NewPCG(seed, 1))) {
-			if strings.Count(fits[d.file], d.old) != 1 {
-				t.Fatalf("%s: %s does not hold %q once", d.name, d.file, d.old)
-			}
-			drifted := map[string]string{pipelineFile: fits[pipelineFile], buildspecFile: fits[buildspecFile]}
-			drifted[d.file] = strings.Replace(drifted[d.file], d.old, d.new, 1)
-			if all := told(drifted); !strings.Contains(strings.Join(all, "\n"), d.want) {
+			if all := told(t, pipelineFile, d.plant(t, fits)); !strings.Contains(strings.Join(all, "\n"), d.want) {
 				t.Errorf("%s, seed %d: %q is not told, but %q", d.name, seed, d.want, all)
 			}
 		}
 	}
+}
+
+// inRepository makes a new folder the working folder, with those for pipelines and for
+// the application.
+func inRepository(t *testing.T) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for _, folder := range []string{"deployment-pipeline", "src"} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// plant returns the files with the drift in them.
+func (d drift) plant(t *testing.T, fits map[string]string) map[string]string {
+	t.Helper()
+	if strings.Count(fits[d.file], d.old) != 1 {
+		t.Fatalf("%s: %s does not hold %q once", d.name, d.file, d.old)
+	}
+	drifted := maps.Clone(fits)
+	drifted[d.file] = strings.Replace(drifted[d.file], d.old, d.new, 1)
+	return drifted
+}
+
+// told is what check tells of a pipeline among these files, warnings included.
+func told(t *testing.T, pipeline string, files map[string]string) (all []string) {
+	t.Helper()
+	writeAll(t, files)
+	problems, warnings := check.Run(t.Context(), check.Options{Pipeline: pipeline, Parse: func(args []string) (check.Command, error) {
+		if slices.Equal(args, []string{"--version"}) {
+			return check.Command{}, nil
+		}
+		return parse(args)
+	}})
+	for _, err := range problems {
+		all = append(all, err.Error())
+	}
+	for _, err := range warnings {
+		all = append(all, "warning: "+err.Error())
+	}
+	return all
 }

@@ -17,6 +17,10 @@ func parse(args []string) (check.Command, error) {
 	flags := flag.NewFlagSet("mrpackage", flag.ContinueOnError)
 	flags.SetOutput(new(strings.Builder))
 	flags.StringVar(&c.Output, "output-template-file", "target/packaged-template-{region}.yaml", "")
+	flags.BoolFunc("one-template", "", func(string) error {
+		c.OneTemplate, c.Output = true, "target/packaged-template.yaml"
+		return nil
+	})
 	flags.BoolVar(&c.DryRun, "dry-run", false, "")
 	flags.Func("regions", "", func(s string) error {
 		c.Regions = append(c.Regions, strings.Split(s, ",")...)

@@ -69,8 +69,12 @@ func (c *checker) checkLocation(s codepipeline.Store, regions map[string]string)
 	}
 	if other := regions[bucket]; other != "" && s.Region.Fixed() && other != own && !c.Varies {
 		c.fail(s.LocationAt.Problem("ArtifactStores", oneRegion, "the artifact stores of %s and %s are one bucket: %s", other, own, bucket))
-	} else if text := c.Default(s.LocationAt); region.Other(text.String(), own) != "" { // a name may say anything
-		c.warn(s.LocationAt.Problem("ArtifactStores", assuming("the bucket must be in the store's own region", text),
+	} else if text := c.Default(s.LocationAt); region.Other(text.String(), own) != "" {
+		tell := c.warn // a name may say anything
+		if c.isMade(bucket, region.Other(bucket, own)) {
+			tell = c.fail
+		}
+		tell(s.LocationAt.Problem("ArtifactStores", assuming("the bucket must be in the store's own region", text),
 			"the bucket of %s is named after %s: %s", own, region.Other(text.String(), own), text))
 	}
 	regions[bucket] = ""

@@ -130,6 +130,42 @@ func (b *buildCheck) checkReads() {
 	}
 }
 
+// checkArguments finds variables that a command line of mrpackage holds and nothing
+// sets. It is a warning, as the build's image may have them.
+func (b *buildCheck) checkArguments() {
+	if b.build.SetsMore {
+		return
+	}
+	call := regexp.MustCompile(`^\s*(-\s+)?mrpackage\s`)
+	read := regexp.MustCompile(`\$(?:\{[A-Z][A-Z0-9_]*\}|[A-Z][A-Z0-9_]*)`)
+	for _, f := range b.build.Files {
+		for i, line := range f.Lines[:min(len(f.Lines), maxLines)] {
+			if !call.MatchString(line) {
+				continue
+			}
+			for _, at := range read.FindAllStringIndex(line, maxArguments) {
+				if name := strings.Trim(line[at[0]:at[1]], "${}"); !b.isKnown(name) {
+					place := f.At(i+1, utf8.RuneCountInString(line[:at[0]])+1)
+					b.warn(place.Problem("", fmt.Sprintf("add it to the variables of %s", b.project.LogicalID), "nothing sets %s, which this reads", name))
+				}
+			}
+		}
+	}
+}
+
+// maxArguments bounds the variables of one line.
+const maxArguments = 100
+
+// isKnown tells whether a variable that a command reads may be set: by the project, by
+// CodeBuild, by a command. A bucket's is told of by a rule of its own.
+func (b *buildCheck) isKnown(name string) bool {
+	if _, set := b.build.Environ[name]; set || region.NamesBucket(name) || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "CODEBUILD_") {
+		return true
+	}
+	elsewhere := regexp.MustCompile(`\b` + name + `=|\b(?:for|read|getopts|mapfile|readarray)\s.*\b` + name + `\b`)
+	return slices.ContainsFunc(b.build.Files, func(f *document.File) bool { return elsewhere.MatchString(f.Text()) })
+}
+
 // isSet tells whether a variable that a script reads may be set: by the project, by
 // a script; or whether it need not be, as a script looks for it before it reads it.
 func (b *buildCheck) isSet(name string) bool {

@@ -10,11 +10,12 @@ import (
 // A Command is what a command line of mrpackage says. In its texts a * stands for
 // what is not known.
 type Command struct {
-	Packages bool              // false where it packages nothing, as with --help
-	Regions  []string          // none: those whose bucket variables are set
-	Buckets  map[string]string // by region; "" has that of all other regions
-	Output   string            // the path of the packaged templates, with {region} in it; - where no file is written, "" where it is not known
-	DryRun   bool
+	Packages    bool              // false where it packages nothing, as with --help
+	Regions     []string          // none: those whose bucket variables are set
+	Buckets     map[string]string // by region; "" has that of all other regions
+	Output      string            // the path of the packaged templates, with {region} in it where each region has one; - where no file is written, "" where it is not known
+	OneTemplate bool
+	DryRun      bool
 }
 
 // Parse reads a command line of mrpackage, in which a * stands for what is not
@@ -38,7 +39,7 @@ func (r *reader) mrpackage(c call) (effects, bool) {
 		e.problem = c.place().Problem("", "mrpackage --help lists the flags", "mrpackage refuses this command line: %v", err)
 	}
 	if command.Packages {
-		p := Packaging{Buckets: command.Buckets, Output: shell.Unknown(), DryRun: command.DryRun, Mrpackage: true, Place: c.place()}
+		p := Packaging{Buckets: command.Buckets, Output: shell.Unknown(), OneTemplate: command.OneTemplate, DryRun: command.DryRun, Mrpackage: true, Place: c.place()}
 		for _, name := range command.Regions {
 			p.Regions = append(p.Regions, shell.Pattern(name))
 		}

@@ -11,13 +11,14 @@ import (
 
 // A Packaging is one command that writes packaged templates.
 type Packaging struct {
-	Regions   []shell.Text      // none: those whose bucket variables are set
-	Buckets   map[string]string // by region; "" has that of all other regions
-	Output    shell.Text        // the path of the templates, with {region} in it; - or empty where it writes no file
-	DryRun    bool
-	Mrpackage bool // else it is another program that does the same for one region
-	Maybe     bool // a condition decides whether it runs, or with which words
-	Place     document.Place
+	Regions     []shell.Text      // none: those whose bucket variables are set
+	Buckets     map[string]string // by region; "" has that of all other regions
+	Output      shell.Text        // the path of the templates, with {region} in it where each region has one; - or empty where it writes no file
+	OneTemplate bool              // one template is for all regions
+	DryRun      bool
+	Mrpackage   bool // else it is another program that does the same for one region
+	Maybe       bool // a condition decides whether it runs, or with which words
+	Place       document.Place
 }
 
 // Bucket is where a region's code goes: a name, which may hold {region} and a * for

@@ -23,6 +23,8 @@ type Pipeline struct {
 	Varies  bool           // a condition decides what is in it: not all that is here is there at once
 	Open    bool           // something is in it that is not here
 
+	StackSets []StackSet // of the template, those that make a bucket in each of their regions
+
 	projects []*Project
 	defaults map[string]string // the parameters that have one
 	known    map[string]bool   // the parameters and resources; nil where a macro may add others
@@ -44,6 +46,7 @@ type Store struct {
 // Read returns the pipelines of a template.
 func Read(f *document.File) (all []*Pipeline) {
 	var projects []*Project
+	var sets []document.Pair
 	defaults := make(map[string]string)
 	for _, parameter := range f.Root.Get("Parameters").Pairs() {
 		// The default of one that is kept in Parameter Store is its name there.
@@ -62,10 +65,17 @@ func Read(f *document.File) (all []*Pipeline) {
 			all = append(all, p)
 		case "AWS::CodeBuild::Project":
 			projects = append(projects, readProject(resource.Key, properties))
+		case "AWS::CloudFormation::StackSet":
+			sets = append(sets, document.Pair{Key: resource.Key, Value: properties})
 		}
 	}
 	for _, p := range all {
 		p.projects = projects
+		for _, set := range first(sets, maxSets) {
+			if s := p.readStackSet(set.Key, set.Value); len(s.names) > 0 {
+				p.StackSets = append(p.StackSets, s)
+			}
+		}
 		for _, a := range p.Builds {
 			if pr := p.ProjectOf(a); pr != nil {
 				pr.Used++

@@ -72,7 +72,16 @@ func TestCorpusOneTemplate(t *testing.T) {
 	}
 	t.Logf("%d of %d cases have one template, %d cannot, and %d are refused for each region, too", packaged, len(cases), refused, failing)
 
-	arguments := []string{script, results}
+	counts := compareOneTemplate(t, script, results)
+	if counts["compared"]+counts["with loops, not compared"] != (packaged-counts["not read by PyYAML"])*len(regions) {
+		t.Errorf("%d templates were packaged, and %v", packaged, counts)
+	}
+}
+
+// compareOneTemplate has the script compare what is in a folder, and returns what it counted.
+func compareOneTemplate(t *testing.T, script, folder string) map[string]int {
+	t.Helper()
+	arguments := []string{script, folder}
 	if _, err := exec.LookPath("cfn-lint"); err == nil {
 		arguments = append(arguments, "lint")
 	}
@@ -92,8 +101,55 @@ func TestCorpusOneTemplate(t *testing.T) {
 		t.Error(problem)
 	}
 	t.Log(result.Counts)
-	if result.Counts["compared"]+result.Counts["with loops, not compared"] != (packaged-result.Counts["not read by PyYAML"])*len(regions) {
-		t.Errorf("%d templates were packaged, and %v", packaged, result.Counts)
+	return result.Counts
+}
+
+// everySAM has each property of SAM's that is packaged and takes a function.
+const everySAM = `Transform: AWS::Serverless-2016-10-31
+Parameters: {Stage: {Type: String, Default: live}}
+Conditions: {Live: !Equals [!Ref Stage, live]}
+Globals:
+  Function: {Runtime: nodejs22.x, Handler: app.handler, CodeUri: src}
+Resources:
+  Own: {Type: AWS::Serverless::Function, Properties: {CodeUri: ./src, AutoPublishAlias: live}}
+  Global: {Type: AWS::Serverless::Function, Properties: {AutoPublishAlias: live}}
+  If: {Type: AWS::Serverless::Function, Properties: {CodeUri: !If [Live, src, s3://bucket/key.zip]}}
+  Layer: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: src}}
+  Api: {Type: AWS::Serverless::Api, Properties: {StageName: live, DefinitionUri: api.json}}
+  Http: {Type: AWS::Serverless::HttpApi, Properties: {DefinitionUri: api.json}}
+  Machine: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: api.json, Role: 'arn:aws:iam::123456789012:role/machine'}}
+  Graph:
+    Type: AWS::Serverless::GraphQLApi
+    Properties:
+      SchemaInline: "type Query { a: String }"
+      Auth: {Type: AWS_IAM}
+      Functions: {First: {CodeUri: api.json, DataSource: NONE, Runtime: {Name: APPSYNC_JS, Version: 1.0.0}}}
+      Resolvers: {Query: {a: {CodeUri: api.json, Runtime: {Name: APPSYNC_JS, Version: 1.0.0}, Pipeline: [First]}}}
+  Job: {Type: AWS::Glue::Job, Properties: {Role: role, Command: {Name: glueetl, ScriptLocation: api.json}}}
+`
+
+// SAM's translator makes the same of the template for all regions as of each region's own,
+// but for the digests in logical IDs, and cfn-lint finds nothing new in it.
+func TestOneTemplateTranslated(t *testing.T) {
+	if err := exec.Command("python3", "-c", "import yaml, samtranslator").Run(); err != nil {
+		t.Skip("there is no Python with PyYAML and SAM's translator: ", err)
+	}
+	script, err := filepath.Abs("testdata/onetemplate.py")
+	must(t, err)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"template.yaml": everySAM, "api.json": "{}", "src/app.js": "// app\n", "results/sam/README": ""} {
+		must(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o777))
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666))
+	}
+	t.Chdir(dir)
+	for _, more := range [][]string{{"--output-template-file", "results/sam/{region}.template"}, {"--one-template", "--output-template-file", "results/sam/all.template"}} {
+		var stdout, stderr strings.Builder
+		if exit := run(t.Context(), append([]string{"--dry-run", "-q", "-r", "us-east-1,cn-north-1", "--s3-bucket", "code-{region}"}, more...), &stdout, &stderr); exit != exitDone {
+			t.Fatal(stderr.String())
+		}
+	}
+	if counts := compareOneTemplate(t, script, "results"); counts["compared"] != 2 || counts["translated"] != 2 {
+		t.Error("not all was compared")
 	}
 }
 
