@@ -168,6 +168,7 @@ func brokenArchives(t testing.TB) map[string]struct {
 		"config is not there":      {with(imagetest.Layout(gz), func(f imagetest.Files) { delete(f, blobOf(config)) }), "is not complete: its configuration"},
 		"layer is not there":       {with(imagetest.Layout(gz), func(f imagetest.Files) { delete(f, blobOf(layer)) }), "is not complete: its layer 2"},
 		"layer is another one":     {with(imagetest.Layout(gz), func(f imagetest.Files) { f[blobOf(layer)][100] ^= 1 }), "is damaged: its layer 2 should be " + layer["digest"].(string)},
+		"both layers are others":   {with(imagetest.Layout(gz), func(f imagetest.Files) { f[blobOf(layer)][100] ^= 1; f[blobOf(first)][50] ^= 1 }), "is damaged: its layer 1 should be"},
 		"manifest is another one":  {with(imagetest.Layout(gz), func(f imagetest.Files) { f[blobOf(f.Image(gz))] = []byte(strings.Repeat(" ", 650)) }), "is damaged: its manifest"},
 		"config is another one":    {with(imagetest.Layout(gz), func(f imagetest.Files) { f[blobOf(config)][0] = ' ' }), "is damaged: its configuration should be"},
 		"size is another one":      {manifest(config, first, layer.With("size", 7)), "bytes, and should have 7"},
