@@ -22,3 +22,17 @@ func TestDiskIsFull(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is too much is not read to its end.
+func TestTooMuchIsNotRead(t *testing.T) {
+	p := &packer{reader: &reader{}, left: 10}
+	a, b := p.content(), p.content()
+	for _, c := range []*content{a, b} {
+		if _, err := c.Write(make([]byte, 5)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := b.Write([]byte("x")); !errors.Is(err, errTooLarge) {
+		t.Error(err)
+	}
+}
