@@ -1,0 +1,167 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// helperTimeout is how long the user's credential helper may take: it is a program, and
+// may wait for somebody at a keyboard.
+const helperTimeout = time.Minute
+
+// A door is how one gets into a repository: it is opened by the first request that needs
+// it, and then stays open.
+type door struct {
+	place place
+	turn  chan struct{} // held by who opens it
+	way   *way          // of who holds turn; never changes once it is there
+}
+
+// A way is an open door.
+type way struct {
+	host   string
+	base   string // URL of what the protocol says of the repository
+	client *http.Client
+}
+
+// enter returns the way to the repository's registry, logged in.
+func (r *Repository) enter(ctx context.Context) (*way, error) {
+	if err := take(ctx, r.door.turn); err != nil {
+		return nil, err
+	}
+	defer func() { <-r.door.turn }()
+	if r.door.way != nil {
+		return r.door.way, nil
+	}
+	open := r.shared.openOther
+	if r.door.place.ecr {
+		open = r.openECR
+	}
+	w, err := open(ctx, r.door.place)
+	if err == nil {
+		r.door.way = w
+	}
+	return w, err
+}
+
+// openECR finds out whose registry a bare name means. Each request logs in by itself.
+func (r *Repository) openECR(ctx context.Context, at place) (*way, error) {
+	if at.account == "" {
+		p, err := r.login.get(ctx)
+		if err != nil {
+			return nil, &loginError{err}
+		}
+		at.account = p.account
+	}
+	w := &way{host: ecrHostOf(at.account, at.region)}
+	w.base = "https://" + w.host + "/v2/" + at.name
+	trip := ecrTrip{r.shared.http.Transport, r.login, w.host}
+	w.client = &http.Client{Transport: trip, CheckRedirect: fewRedirections}
+	return w, nil
+}
+
+// openOther asks a registry how it wants its users to log in, and does so with what the
+// user's Docker configuration has for it.
+func (c *Connections) openOther(ctx context.Context, at place) (*way, error) {
+	registry, err := name.NewRegistry(at.host)
+	if err != nil {
+		return nil, err
+	}
+	auth, err := c.resolve(ctx, registry)
+	if err != nil {
+		return nil, &loginError{fmt.Errorf("the Docker configuration's credentials for %s: %w", at.host, err)}
+	}
+	inner := named{c.http.Transport}
+	challenge, err := transport.Ping(ctx, registry, inner)
+	if err != nil {
+		return nil, plain(err)
+	}
+	token := &transport.Token{}
+	if strings.EqualFold(challenge.Scheme, "bearer") {
+		scopes := []string{"repository:" + at.name + ":pull,push"}
+		if token, err = transport.Exchange(ctx, registry, auth, inner, scopes, challenge); err != nil {
+			return nil, plain(err)
+		}
+	}
+	trip, err := transport.FromToken(registry, auth, inner, challenge, token)
+	if err != nil {
+		return nil, plain(err)
+	}
+	scheme := "https://"
+	if challenge.Insecure {
+		scheme = "http://"
+	}
+	return &way{
+		host: at.host, base: scheme + at.host + "/v2/" + at.name,
+		client: &http.Client{Transport: trip, CheckRedirect: fewRedirections},
+	}, nil
+}
+
+// resolve asks the user's Docker configuration, which may ask a program.
+func (c *Connections) resolve(ctx context.Context, registry name.Registry) (authn.Authenticator, error) {
+	ctx, cancel := context.WithTimeout(ctx, helperTimeout)
+	defer cancel()
+	type resolved struct {
+		auth authn.Authenticator
+		err  error
+	}
+	answer := make(chan resolved, 1)
+	go func() {
+		auth, err := authn.Resolve(ctx, c.config.Keychain, registry)
+		answer <- resolved{auth, err}
+	}()
+	select {
+	case a := <-answer:
+		return a.auth, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A named transport says who asks.
+type named struct{ http.RoundTripper }
+
+// RoundTrip sends a request.
+func (n named) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Header.Get("User-Agent") == "" {
+		request.Header.Set("User-Agent", userAgent)
+	}
+	return n.RoundTripper.RoundTrip(request)
+}
+
+const userAgent = "mrpackage"
+
+// A loginError is why nobody could be logged in. Who asked has tried often enough.
+type loginError struct{ err error }
+
+func (e *loginError) Error() string { return e.err.Error() }
+
+func (e *loginError) Unwrap() error { return e.err }
+
+// plain makes an answer of an error of go-containerregistry's that is one. What a server
+// said in the place of a token may hold a secret.
+func plain(err error) error {
+	var answer *transport.Error
+	if errors.As(err, &answer) {
+		plain := &answerError{status: answer.StatusCode}
+		if len(answer.Errors) > 0 {
+			plain.code, plain.message = string(answer.Errors[0].Code), answer.Errors[0].Message
+		}
+		if answer.Request != nil {
+			plain.message = scrub(plain.message, answer.Request.Header)
+		}
+		return plain
+	}
+	if strings.Contains(err.Error(), "no token in bearer response") {
+		return &hollowError{lacks: "token"}
+	}
+	return err
+}

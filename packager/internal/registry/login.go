@@ -1,0 +1,127 @@
+package registry
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+)
+
+// A login is the caller's to ECR's registries in one region. Its token is asked for when
+// it is needed, kept for nine tenths of its life, and then asked for anew.
+type login struct {
+	client *ecr.Client
+	region string
+	turn   chan struct{} // held by who asks: one asks, all get it
+
+	mu   sync.Mutex
+	pass pass
+}
+
+// A pass is what opens the registries. It is a secret: it goes into one header.
+type pass struct {
+	basic   string // user and password in base64
+	account string // the caller's, which the registry is of that a bare name means
+	until   time.Time
+}
+
+// get is the token, asked for where there is none that is good.
+func (l *login) get(ctx context.Context) (pass, error) {
+	if err := take(ctx, l.turn); err != nil {
+		return pass{}, err
+	}
+	defer func() { <-l.turn }()
+	if p := l.known(); p.basic != "" && time.Now().Before(p.until) {
+		return p, nil
+	}
+	out, err := l.client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
+	if err != nil {
+		return pass{}, err
+	}
+	p, err := passOf(out, l.region)
+	if err != nil {
+		return pass{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pass = p
+	return p, nil
+}
+
+func (l *login) known() pass {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pass
+}
+
+// forget has a token asked for anew that the registry does not take, unless that has
+// happened already.
+func (l *login) forget(basic string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pass.basic == basic {
+		l.pass.basic = ""
+	}
+}
+
+// passOf reads the answer of GetAuthorizationToken.
+func passOf(out *ecr.GetAuthorizationTokenOutput, region string) (pass, error) {
+	if len(out.AuthorizationData) == 0 {
+		return pass{}, &hollowError{lacks: "token"}
+	}
+	data := out.AuthorizationData[0]
+	basic := aws.ToString(data.AuthorizationToken)
+	decoded, err := base64.StdEncoding.DecodeString(basic)
+	if user, password, _ := strings.Cut(string(decoded), ":"); err != nil || user == "" || password == "" {
+		return pass{}, &hollowError{lacks: "token that is one"}
+	}
+	m := regexp.MustCompile(`^https://([0-9]{12}\.dkr\.ecr[a-z0-9.-]*)/?$`).FindStringSubmatch(aws.ToString(data.ProxyEndpoint))
+	if m == nil {
+		return pass{}, &hollowError{lacks: "address of a registry"}
+	}
+	at := ecrHost(m[1])
+	if at == nil || at.region != region {
+		return pass{}, &hollowError{lacks: "address of a registry in " + region}
+	}
+	// Where this machine's clock is wrong, a token may seem to be out of date at once.
+	life := time.Hour
+	if data.ExpiresAt != nil && time.Until(*data.ExpiresAt) > 0 {
+		life = time.Until(*data.ExpiresAt)
+	}
+	return pass{basic: basic, account: at.account, until: time.Now().Add(life * 9 / 10)}, nil
+}
+
+// An ecrTrip is a transport that logs in to one host, and nowhere else, over TLS.
+type ecrTrip struct {
+	http.RoundTripper
+	login *login
+	host  string
+}
+
+// RoundTrip sends a request.
+func (t ecrTrip) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.URL.Host != t.host {
+		return t.RoundTripper.RoundTrip(request)
+	}
+	if request.URL.Scheme != "https" {
+		return nil, fmt.Errorf("%s is asked for without TLS", bare(request.URL))
+	}
+	p, err := t.login.get(request.Context())
+	if err != nil {
+		return nil, err
+	}
+	own := request.Clone(request.Context())
+	own.Header.Set("Authorization", "Basic "+p.basic)
+	response, err := t.RoundTripper.RoundTrip(own)
+	if response != nil {
+		response.Request = own
+	}
+	return response, err
+}

@@ -1,0 +1,103 @@
+package registrytest
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// api answers a request of ECR's API (its reference; JSON 1.1).
+func (s *Server) api(c *call) *answer {
+	var in struct {
+		RegistryID     string `json:"registryId"`
+		RepositoryName string
+		LayerDigests   []string
+		ImageIDs       []struct{ ImageDigest, ImageTag string } `json:"imageIds"`
+		ImageManifest  string
+	}
+	if err := json.NewDecoder(c.body).Decode(&in); err != nil {
+		return apiFailed(http.StatusBadRequest, "SerializationException", err.Error())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.place = Place{c.place.Region, in.RegistryID, in.RepositoryName}.own()
+	if c.operation == "GetAuthorizationToken" {
+		token := rand.Text()
+		s.tokens[token] = c.place.Region
+		return apiAnswer(map[string]any{"authorizationData": []any{map[string]any{
+			"authorizationToken": base64.StdEncoding.EncodeToString([]byte("AWS:" + token)),
+			"expiresAt":          float64(time.Now().Add(s.options.TokenLife).UnixMilli()) / 1000,
+			"proxyEndpoint":      "https://" + Place{Region: c.place.Region}.Host(),
+		}}})
+	}
+	r := s.repositories[c.place]
+	if r == nil {
+		return apiFailed(http.StatusBadRequest, "RepositoryNotFoundException", "The repository with name '"+in.RepositoryName+
+			"' does not exist in the registry with id '"+c.place.Account+"'")
+	}
+	switch c.operation {
+	case "BatchCheckLayerAvailability":
+		layers := []any{}
+		for _, digest := range in.LayerDigests {
+			layer := map[string]any{"layerDigest": digest, "layerAvailability": "UNAVAILABLE"}
+			if b, ok := r.blobs[digest]; ok && c.wrong != Lost {
+				layer["layerAvailability"], layer["layerSize"] = "AVAILABLE", b.size
+			}
+			layers = append(layers, layer)
+		}
+		return apiAnswer(map[string]any{"layers": layers, "failures": []any{}})
+	case "BatchGetImage":
+		images, failures := []any{}, []any{}
+		for _, id := range in.ImageIDs {
+			digest, of := id.ImageDigest, identifier(id.ImageDigest, "")
+			if digest == "" {
+				digest, of = r.tags[id.ImageTag], identifier(r.tags[id.ImageTag], id.ImageTag)
+			}
+			m, ok := r.manifests[digest]
+			if !ok {
+				failures = append(failures, map[string]any{"imageId": identifier(id.ImageDigest, id.ImageTag), "failureCode": "ImageNotFound", "failureReason": "Requested image not found"})
+				continue
+			}
+			body := string(m.Body)
+			if c.wrong == OtherDigest {
+				body = `{"schemaVersion": 2}`
+			}
+			images = append(images, map[string]any{"imageId": of, "imageManifest": body, "imageManifestMediaType": m.MediaType})
+		}
+		return apiAnswer(map[string]any{"images": images, "failures": failures})
+	case "CompleteLayerUpload":
+		return apiFailed(http.StatusBadRequest, "UploadNotFoundException", "The upload could not be found")
+	case "PutImage":
+		return apiFailed(http.StatusBadRequest, "InvalidParameterException", "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'")
+	}
+	return apiFailed(http.StatusBadRequest, "UnknownOperationException", "")
+}
+
+// identifier names an image, by what is not "" of digest and tag.
+func identifier(digest, tag string) map[string]string {
+	id := map[string]string{}
+	if digest != "" {
+		id["imageDigest"] = digest
+	}
+	if tag != "" {
+		id["imageTag"] = tag
+	}
+	return id
+}
+
+func apiAnswer(v any) *answer {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // v is one of this package's own types
+	}
+	return &answer{http.StatusOK, map[string]string{"Content-Type": "application/x-amz-json-1.1"}, body}
+}
+
+func apiFailed(status int, code, message string) *answer {
+	a := apiAnswer(map[string]string{"__type": code, "message": message})
+	a.status = status
+	a.header["X-Amzn-Requestid"] = "registrytest"
+	return a
+}
