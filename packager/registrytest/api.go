@@ -14,7 +14,7 @@ func (s *Server) api(c *call) *answer {
 		RegistryID     string `json:"registryId"`
 		RepositoryName string
 		LayerDigests   []string
-		ImageIDs       []struct{ ImageDigest, ImageTag string } `json:"imageIds"`
+		ImageIDs       []imageID `json:"imageIds"`
 		ImageManifest  string
 	}
 	if err := json.NewDecoder(c.body).Decode(&in); err != nil {
@@ -39,40 +39,54 @@ func (s *Server) api(c *call) *answer {
 	}
 	switch c.operation {
 	case "BatchCheckLayerAvailability":
-		layers := []any{}
-		for _, digest := range in.LayerDigests {
-			layer := map[string]any{"layerDigest": digest, "layerAvailability": "UNAVAILABLE"}
-			if b, ok := r.blobs[digest]; ok && c.wrong != Lost {
-				layer["layerAvailability"], layer["layerSize"] = "AVAILABLE", b.size
-			}
-			layers = append(layers, layer)
-		}
-		return apiAnswer(map[string]any{"layers": layers, "failures": []any{}})
+		return r.layers(in.LayerDigests)
 	case "BatchGetImage":
-		images, failures := []any{}, []any{}
-		for _, id := range in.ImageIDs {
-			digest, of := id.ImageDigest, identifier(id.ImageDigest, "")
-			if digest == "" {
-				digest, of = r.tags[id.ImageTag], identifier(r.tags[id.ImageTag], id.ImageTag)
-			}
-			m, ok := r.manifests[digest]
-			if !ok {
-				failures = append(failures, map[string]any{"imageId": identifier(id.ImageDigest, id.ImageTag), "failureCode": "ImageNotFound", "failureReason": "Requested image not found"})
-				continue
-			}
-			body := string(m.Body)
-			if c.wrong == OtherDigest {
-				body = `{"schemaVersion": 2}`
-			}
-			images = append(images, map[string]any{"imageId": of, "imageManifest": body, "imageManifestMediaType": m.MediaType})
-		}
-		return apiAnswer(map[string]any{"images": images, "failures": failures})
+		return r.images(c, in.ImageIDs)
 	case "CompleteLayerUpload":
 		return apiFailed(http.StatusBadRequest, "UploadNotFoundException", "The upload could not be found")
 	case "PutImage":
 		return apiFailed(http.StatusBadRequest, "InvalidParameterException", "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'")
 	}
 	return apiFailed(http.StatusBadRequest, "UnknownOperationException", "")
+}
+
+type imageID struct{ ImageDigest, ImageTag string }
+
+// layers answers BatchCheckLayerAvailability.
+func (r *repository) layers(digests []string) *answer {
+	layers := []any{}
+	for _, digest := range digests {
+		layer := map[string]any{"layerDigest": digest, "layerAvailability": "UNAVAILABLE"}
+		if b, ok := r.blobs[digest]; ok {
+			layer["layerAvailability"], layer["layerSize"] = "AVAILABLE", b.size
+		}
+		layers = append(layers, layer)
+	}
+	return apiAnswer(map[string]any{"layers": layers, "failures": []any{}})
+}
+
+// images answers BatchGetImage.
+func (r *repository) images(c *call, ids []imageID) *answer {
+	images, failures := []any{}, []any{}
+	for _, id := range ids {
+		digest := id.ImageDigest
+		if digest == "" {
+			digest = r.tags[id.ImageTag]
+		}
+		m, ok := r.manifests[digest]
+		if !ok {
+			failures = append(failures, map[string]any{
+				"imageId": identifier(id.ImageDigest, id.ImageTag), "failureCode": "ImageNotFound", "failureReason": "Requested image not found",
+			})
+			continue
+		}
+		body := string(m.Body)
+		if c.wrong == OtherDigest {
+			body = `{"schemaVersion": 2}`
+		}
+		images = append(images, map[string]any{"imageId": identifier(digest, id.ImageTag), "imageManifest": body, "imageManifestMediaType": m.MediaType})
+	}
+	return apiAnswer(map[string]any{"images": images, "failures": failures})
 }
 
 // identifier names an image, by what is not "" of digest and tag.

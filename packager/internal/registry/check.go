@@ -111,7 +111,7 @@ func (r *Repository) probes() []probe {
 			_, err := r.client.PutImage(ctx, &ecr.PutImageInput{RepositoryName: name, RegistryId: account, ImageManifest: aws.String("{}")}, fewer)
 			return unlessJudged(err)
 		}},
-		{tokenAction, "logging in to the registry of", func(ctx context.Context) error {
+		{loginAction, "logging in to the registry of", func(ctx context.Context) error {
 			w, err := r.enter(ctx)
 			if err != nil {
 				return err

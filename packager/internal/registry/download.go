@@ -16,7 +16,7 @@ import (
 
 // A download is a blob that is read from a registry. It is asked for by the first Read.
 type download struct {
-	ctx    context.Context //nolint:containedctx // a reader has none of its own
+	ctx    context.Context // a reader is given none
 	from   *Repository
 	blob   image.Blob
 	at     int64
@@ -79,7 +79,7 @@ func (d *download) start() error {
 	} else {
 		d.sum = sha256.New()
 	}
-	response, err := d.response(ctx, q)
+	response, err := d.response(ctx, q) //nolint:bodyclose // Close does
 	if err != nil {
 		cancel()
 		return err

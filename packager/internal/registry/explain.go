@@ -124,7 +124,7 @@ func (r *Repository) statement(actions ...string) string {
 	list, resource := strings.Join(quoted, ", "), arn(r.door.place)
 	if len(actions) > 1 {
 		list = "[" + list + "]"
-	} else if actions[0] == tokenAction {
+	} else if actions[0] == loginAction {
 		resource = "*"
 	}
 	return fmt.Sprintf(`{"Effect": "Allow", "Action": %s, "Resource": %q}`, list, resource)

@@ -112,11 +112,8 @@ func (r *Repository) findInECR(ctx context.Context, img image.Image) (there, tag
 		}
 	}
 	for _, i := range out.Images {
-		if i.ImageId == nil || aws.ToString(i.ImageId.ImageDigest) != digest {
-			continue // somebody else's, under the tag
-		}
-		if aws.ToString(i.ImageManifest) != string(img.Manifest) {
-			return false, false, &falseError{"the manifest under the digest " + digest + " has other bytes"}
+		if i.ImageId == nil || aws.ToString(i.ImageId.ImageDigest) != digest || aws.ToString(i.ImageManifest) != string(img.Manifest) {
+			continue // somebody else's, under the tag, or one that is spoiled
 		}
 		there = true
 		tagged = tagged || aws.ToString(i.ImageId.ImageTag) == tag
@@ -163,11 +160,8 @@ func (r *Repository) find(ctx context.Context, img image.Image) (there, tagged b
 		want: []int{http.StatusOK, http.StatusNotFound},
 	}
 	byDigest, err := r.question(ctx, q)
-	if err != nil || byDigest.status == http.StatusNotFound {
+	if err != nil || !bytes.Equal(byDigest.body, img.Manifest) {
 		return false, false, err
-	}
-	if !bytes.Equal(byDigest.body, img.Manifest) {
-		return false, false, &falseError{"the manifest under the digest " + img.Digest + " has other bytes"}
 	}
 	q.path = "/manifests/" + tagOf(img)
 	byTag, err := r.question(ctx, q)

@@ -1,8 +1,8 @@
 package registry
 
-// tokenAction is what a login needs. It cannot be allowed for some repositories only
+// loginAction is what a login needs. It cannot be allowed for some repositories only
 // (service authorization reference, ECR).
-const tokenAction = "ecr:GetAuthorizationToken"
+const loginAction = "ecr:GetAuthorizationToken"
 
 // pushActions are what it takes to look for an image in a repository and to push it (ECR
 // guide, "IAM permissions for pushing an image"), and to read it from there.
@@ -34,6 +34,6 @@ func Policy(stores []Store) []Statement {
 	if push.Resource == nil {
 		return nil
 	}
-	login := Statement{Sid: "LogInToRegistries", Effect: "Allow", Action: []string{tokenAction}, Resource: []string{"*"}}
+	login := Statement{Sid: "LogInToRegistries", Effect: "Allow", Action: []string{loginAction}, Resource: []string{"*"}}
 	return []Statement{login, push}
 }

@@ -41,7 +41,7 @@ func (r *Repository) Push(ctx context.Context, img image.Image, found Found) err
 		}
 		found = now
 	}
-	what := "its manifest"
+	what := "its manifest, of these bytes,"
 	if len(found.Missing) > 0 {
 		what = "the layer " + found.Missing[0].Digest
 	}

@@ -130,7 +130,7 @@ func (r *Repository) once(ctx context.Context, w *way, q ask) (*http.Response, e
 	for name, value := range q.header {
 		request.Header.Set(name, value)
 	}
-	response, err := w.client.Do(request) //nolint:bodyclose // the caller does
+	response, err := w.client.Do(request)
 	if err == nil {
 		return response, nil
 	}

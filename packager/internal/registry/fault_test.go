@@ -1,0 +1,212 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/registrytest"
+)
+
+// The operations of a push, in ECR and in another registry.
+func inECR() []string {
+	return []string{
+		"GetAuthorizationToken", "BatchCheckLayerAvailability", "BatchGetImage",
+		"StartUpload", "UploadPart", "CompleteUpload", "PutManifest",
+	}
+}
+
+func inOther() []string {
+	return []string{"Ping", "Token", "HeadBlob", "GetManifest", "StartUpload", "UploadPart", "CompleteUpload", "PutManifest"}
+}
+
+// passingFaults are over when the request is made again.
+func passingFaults() map[string]registrytest.Fault {
+	return map[string]registrytest.Fault{
+		"throttled": {Status: http.StatusTooManyRequests, Code: "TOOMANYREQUESTS", Message: "Rate exceeded"},
+		"asked to wait": {
+			Status: http.StatusTooManyRequests, Code: "TOOMANYREQUESTS", Message: "Rate exceeded", Header: map[string]string{"Retry-After": "3600"},
+		},
+		"internal error":  {Status: http.StatusInternalServerError, Code: "UNKNOWN", Message: "unknown error"},
+		"unavailable":     {Status: http.StatusServiceUnavailable},
+		"bad gateway":     {Status: http.StatusBadGateway},
+		"request cut":     {CutBody: true},
+		"answer cut":      {CutAnswer: true},
+		"stalled":         {Delay: time.Minute},
+		"answer is short": {Wrong: registrytest.Truncated},
+	}
+}
+
+// lastingFaults are those, and what no second try helps against.
+func lastingFaults() map[string]registrytest.Fault {
+	faults := passingFaults()
+	faults["bad request"] = registrytest.Fault{Status: http.StatusBadRequest, Code: "MANIFEST_INVALID", Message: "no"}
+	faults["unauthorized"] = registrytest.Fault{Status: http.StatusUnauthorized, Code: "UNAUTHORIZED", Message: "no"}
+	faults["denied"] = registrytest.Fault{Status: http.StatusForbidden, Code: "DENIED", Message: "User: x is not authorized to perform: ecr:PutImage on resource: y"}
+	faults["not found"] = registrytest.Fault{Status: http.StatusNotFound}
+	faults["no such upload"] = registrytest.Fault{Status: http.StatusNotFound, Code: "BLOB_UPLOAD_UNKNOWN", Message: "no"}
+	faults["does not fit"] = registrytest.Fault{Status: http.StatusRequestedRangeNotSatisfiable, Code: "BLOB_UPLOAD_INVALID", Message: "First byte of the layer part is 0 instead of 7"}
+	faults["digest invalid"] = registrytest.Fault{Status: http.StatusBadRequest, Code: "DIGEST_INVALID", Message: "no"}
+	faults["tag invalid"] = registrytest.Fault{Status: http.StatusBadRequest, Code: "TAG_INVALID", Message: "the tag is immutable"}
+	faults["odd status"] = registrytest.Fault{Status: http.StatusNonAuthoritativeInfo}
+	faults["partial content"] = registrytest.Fault{Status: http.StatusPartialContent}
+	for _, wrong := range []registrytest.Wrong{
+		registrytest.Hollow, registrytest.OK, registrytest.OtherDigest, registrytest.Truncated, registrytest.Circle,
+		registrytest.Spoiled, registrytest.Lost, registrytest.Early, registrytest.Echo,
+	} {
+		faults["wrong: "+string(wrong)] = registrytest.Fault{Wrong: wrong}
+	}
+	return faults
+}
+
+// eachFault runs a test for each operation and each fault, in both kinds of registries.
+func eachFault(t *testing.T, faults map[string]registrytest.Fault, test func(t *testing.T, s *registrytest.Server, r func() *registry.Repository, at registrytest.Place, f registrytest.Fault)) {
+	for kind, operations := range map[string][]string{"ECR": inECR(), "other": inOther()} {
+		for _, operation := range operations {
+			for name, f := range faults {
+				t.Run(kind+"/"+operation+"/"+name, func(t *testing.T) {
+					t.Parallel()
+					s := newServer(t, registrytest.Options{User: "me", Password: "hunter2hunter2", Bearer: true})
+					at, store := orders("us-east-1"), storeOf(orders("us-east-1"))
+					if kind == "other" {
+						at = registrytest.Place{Name: "mirror/orders"}
+						store.Repository = s.Host() + "/" + at.Name
+					}
+					f.Operation = operation
+					conf := config(s)
+					conf.Keychain = keychain{"me", "hunter2hunter2"}
+					if f.Delay > 0 {
+						conf.Stall = 300 * time.Millisecond
+						conf.AWS.RetryMaxAttempts = 3
+					}
+					test(t, s, func() *registry.Repository {
+						r, err := connect(t, conf).Repository(store, registry.Told{})
+						if err != nil {
+							t.Fatal(err)
+						}
+						return r
+					}, at, f)
+				})
+			}
+		}
+	}
+}
+
+// What is over when the request is made again is survived, whichever request it hits, also in the middle of a layer.
+func TestPassingFaults(t *testing.T) {
+	eachFault(t, passingFaults(), func(t *testing.T, s *registrytest.Server, r func() *registry.Repository, at registrytest.Place, f registrytest.Fault) {
+		f.Times, f.Skip = 2, 1
+		if f.Wrong != "" {
+			return // of bodies, which are judged as they are
+		}
+		s.Fail(f)
+		img := sample()
+		for range 2 { // where an operation is made once only, it is hit in the second run
+			if err := push(t.Context(), r(), img); err != nil {
+				t.Fatal(err)
+			}
+			if missing := stored(s, at, img); missing != nil {
+				t.Errorf("believed: %q is missing", missing)
+			}
+		}
+	})
+}
+
+// Whatever goes wrong for ever: a push says that it succeeded only if all is there. It ends, no error holds a secret, and when
+// the fault is over, the next run succeeds.
+func TestLastingFaults(t *testing.T) {
+	eachFault(t, lastingFaults(), func(t *testing.T, s *registrytest.Server, r func() *registry.Repository, at registrytest.Place, f registrytest.Fault) {
+		for _, skip := range []int{0, 2} {
+			img := newImage(blobOf(pattern(byte(skip), 3*part+part/2)), blobOf(pattern(byte(skip+100), 100)))
+			f.Skip = skip
+			s.ClearFaults()
+			s.Fail(f)
+			err := push(t.Context(), r(), img)
+			missing := stored(s, at, img)
+			if err == nil && missing != nil {
+				t.Errorf("believed: %q is missing", missing)
+			}
+			noSecret(t, s, err)
+			s.ClearFaults()
+			if err := push(t.Context(), r(), img); err != nil || stored(s, at, img) != nil {
+				t.Errorf("after it was over: %v; lacks %q", err, stored(s, at, img))
+			}
+		}
+	})
+}
+
+// noSecret looks for what the registries gave and took as secrets in an error and in all that it wraps.
+func noSecret(t *testing.T, s *registrytest.Server, err error) {
+	t.Helper()
+	secrets := append(s.Secrets(), "wJalrXUtnFEMI", "hunter2hunter2")
+	var texts []string
+	var walk func(error)
+	walk = func(err error) {
+		if err == nil {
+			return
+		}
+		texts = append(texts, err.Error(), fmt.Sprintf("%+v", err))
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			walk(e.Unwrap())
+		case interface{ Unwrap() []error }:
+			for _, of := range e.Unwrap() {
+				walk(of)
+			}
+		}
+	}
+	walk(err)
+	for _, text := range texts {
+		if i := slices.IndexFunc(secrets, func(secret string) bool { return strings.Contains(text, secret) }); i >= 0 {
+			t.Errorf("the secret %s is in %q", secrets[i], text)
+		}
+	}
+}
+
+// A run that is interrupted ends at once, and ends the uploads that it has begun.
+func TestInterrupted(t *testing.T) {
+	for kind, operations := range map[string][]string{"ECR": inECR(), "other": inOther()} {
+		for _, operation := range operations {
+			t.Run(kind+"/"+operation, func(t *testing.T) {
+				t.Parallel()
+				s := newServer(t, registrytest.Options{})
+				at, store := orders("us-east-1"), storeOf(orders("us-east-1"))
+				if kind == "other" {
+					at = registrytest.Place{Name: "mirror/orders"}
+					store.Repository = s.Host() + "/" + at.Name
+				}
+				if operation == "Token" {
+					return // it is asked for in the other tests
+				}
+				r, err := connect(t, config(s)).Repository(store, registry.Told{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Fail(registrytest.Fault{Operation: operation, Delay: time.Hour})
+				ctx, cancel := context.WithCancel(t.Context())
+				go func() {
+					for operations2 := 0; operations2 == 0; time.Sleep(time.Millisecond) {
+						for _, r := range s.Requests() {
+							if r.Operation == operation {
+								operations2++
+							}
+						}
+					}
+					cancel()
+				}()
+				if err := push(ctx, r, sample()); !errors.Is(err, context.Canceled) {
+					t.Errorf("%v", err)
+				}
+				if n := s.OpenUploads(at); n > 0 && operation != "StartUpload" {
+					t.Errorf("%d uploads are open", n)
+				}
+			})
+		}
+	}
+}
