@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -76,10 +77,23 @@ func (r *Repository) check(ctx context.Context) error {
 		}
 	}
 	var e *problem.Error
-	if errors.As(first, &e) && len(refused) > 1 && e.Statement != "" {
-		e.Statement = r.statement(refused...)
+	if errors.As(first, &e) && e.Statement != "" {
+		e.Statement = r.statements(refused)
 	}
 	return first
+}
+
+// statements are the IAM statements that allow actions here, as members of a list.
+func (r *Repository) statements(actions []string) string {
+	var all []string
+	here := slices.DeleteFunc(slices.Clone(actions), func(action string) bool { return action == loginAction })
+	if len(here) < len(actions) {
+		all = append(all, r.statement(loginAction))
+	}
+	if len(here) > 0 {
+		all = append(all, r.statement(here...))
+	}
+	return strings.Join(all, ", ")
 }
 
 // A probe is a question that is allowed to whom an action is allowed.

@@ -21,8 +21,8 @@ const helperTimeout = time.Minute
 // it, and then stays open.
 type door struct {
 	place place
-	turn  chan struct{} // held by who opens it
-	way   *way          // of who holds turn; never changes once it is there
+	turn  turn
+	way   *way // guarded by turn
 }
 
 // A way is an open door.
@@ -32,24 +32,46 @@ type way struct {
 	client *http.Client
 }
 
-// enter returns the way to the repository's registry, logged in.
-func (r *Repository) enter(ctx context.Context) (*way, error) {
-	if err := take(ctx, r.door.turn); err != nil {
-		return nil, err
-	}
-	defer func() { <-r.door.turn }()
-	if r.door.way != nil {
-		return r.door.way, nil
-	}
-	open := r.shared.openOther
-	if r.door.place.ecr {
-		open = r.openECR
-	}
-	w, err := open(ctx, r.door.place)
-	if err == nil {
-		r.door.way = w
-	}
+// enter returns the way to the repository's registry, logged in. Who opens the door tries
+// as often as others try requests.
+func (r *Repository) enter(ctx context.Context) (w *way, err error) {
+	err = r.door.turn.take(ctx, func() error {
+		for failures := 0; r.door.way == nil; {
+			var err error
+			if r.door.way, err = r.open(ctx); err == nil {
+				break
+			}
+			if failures++; failures >= r.tries() || !passing(err) || ctx.Err() != nil {
+				return &loginError{err}
+			}
+			if err := r.pause(ctx, failures, err); err != nil {
+				return err
+			}
+		}
+		w = r.door.way
+		return nil
+	})
 	return w, err
+}
+
+func (r *Repository) open(ctx context.Context) (*way, error) {
+	if r.door.place.ecr {
+		return r.openECR(ctx, r.door.place)
+	}
+	ctx, cancel := context.WithTimeout(ctx, longest(0))
+	defer cancel()
+	return r.shared.openOther(ctx, r.door.place)
+}
+
+// Address is the repository's, as it stands in a packaged template before @ and a digest.
+// Where the store has a bare name, the registry of the caller's account is asked for,
+// once.
+func (r *Repository) Address(ctx context.Context) (string, error) {
+	w, err := r.enter(ctx)
+	if err != nil {
+		return "", r.explain(loginAction, "logging in to the registry of", err)
+	}
+	return w.host + "/" + r.door.place.name, nil
 }
 
 // openECR finds out whose registry a bare name means. Each request logs in by itself.
@@ -57,7 +79,7 @@ func (r *Repository) openECR(ctx context.Context, at place) (*way, error) {
 	if at.account == "" {
 		p, err := r.login.get(ctx)
 		if err != nil {
-			return nil, &loginError{err}
+			return nil, err
 		}
 		at.account = p.account
 	}

@@ -100,7 +100,7 @@ func (d *download) start() error {
 
 func (d *download) response(ctx context.Context, q ask) (*http.Response, error) {
 	for failures := 0; ; {
-		response, err := d.from.request(patiently(ctx, 1), q)
+		response, err := d.from.request(ctx, q)
 		if err == nil || ctx.Err() != nil {
 			return response, err
 		}

@@ -56,6 +56,8 @@ func (r *Repository) explain(action, doing string, err error) error {
 	switch {
 	case r.missing(err):
 		return r.absent(err)
+	case r.client != nil && status(err) == http.StatusUnauthorized:
+		e.Hint = "the registry does not take the token that ECR gave: does a proxy take the header Authorization away?"
 	case denied(err):
 		e.Hint, e.Statement = r.remedyOfDenial(action, said)
 	default:

@@ -19,7 +19,7 @@ import (
 type login struct {
 	client *ecr.Client
 	region string
-	turn   chan struct{} // held by who asks: one asks, all get it
+	turn   turn
 
 	mu   sync.Mutex
 	pass pass
@@ -33,26 +33,51 @@ type pass struct {
 }
 
 // get is the token, asked for where there is none that is good.
-func (l *login) get(ctx context.Context) (pass, error) {
-	if err := take(ctx, l.turn); err != nil {
-		return pass{}, err
+func (l *login) get(ctx context.Context) (p pass, err error) {
+	err = l.turn.take(ctx, func() error {
+		if p = l.known(); p.basic != "" && time.Now().Before(p.until) {
+			return nil
+		}
+		out, err := l.client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
+		if err != nil {
+			return &loginError{err}
+		}
+		if p, err = passOf(out, l.region); err != nil {
+			return &loginError{err}
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.pass = p
+		return nil
+	})
+	return p, err
+}
+
+// A turn has one ask what all wait for. Who waited while somebody asked in vain gets the
+// same error, and does not ask again, for as long.
+type turn struct {
+	slot   chan struct{}
+	err    error     // of the last one; guarded by slot, as what follows
+	failed time.Time // when it came
+}
+
+func newTurn() turn { return turn{slot: make(chan struct{}, 1)} }
+
+func (t *turn) take(ctx context.Context, do func() error) error {
+	came := time.Now()
+	if err := take(ctx, t.slot); err != nil {
+		return err
 	}
-	defer func() { <-l.turn }()
-	if p := l.known(); p.basic != "" && time.Now().Before(p.until) {
-		return p, nil
+	defer func() { <-t.slot }()
+	if t.err != nil && t.failed.After(came) {
+		return t.err
 	}
-	out, err := l.client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
-	if err != nil {
-		return pass{}, err
+	err := do()
+	t.err = nil
+	if ctx.Err() == nil {
+		t.err, t.failed = err, time.Now()
 	}
-	p, err := passOf(out, l.region)
-	if err != nil {
-		return pass{}, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.pass = p
-	return p, nil
+	return err
 }
 
 func (l *login) known() pass {

@@ -99,7 +99,7 @@ func (c *Connections) Repository(store Store, told Told) (*Repository, error) {
 }
 
 func (c *Connections) repository(store Store, place place, told Told) *Repository {
-	r := &Repository{Store: store, shared: c, told: told, door: &door{place: place, turn: make(chan struct{}, 1)}}
+	r := &Repository{Store: store, shared: c, told: told, door: &door{place: place, turn: newTurn()}}
 	if place.ecr {
 		r.client = c.client(place.region, told.Retrying)
 		r.login = c.loginOf(place.region)
@@ -137,7 +137,7 @@ func (c *Connections) loginOf(region string) *login {
 	defer c.mu.Unlock()
 	l := c.logins[region]
 	if l == nil {
-		l = &login{client: c.client(region, func(error, time.Duration) {}), region: region, turn: make(chan struct{}, 1)}
+		l = &login{client: c.client(region, func(error, time.Duration) {}), region: region, turn: newTurn()}
 		c.logins[region] = l
 	}
 	return l

@@ -55,11 +55,11 @@ func (r *Repository) question(ctx context.Context, q ask) (*answer, error) {
 
 // try makes a request once, in a time that its size bounds, and reads the answer.
 func (r *Repository) try(ctx context.Context, q ask) (*answer, error) {
-	long, times := longest(q.size), int64(1)
+	long := longest(q.size)
 	if q.slow {
-		long, times = 15*time.Minute, patience
+		long, ctx = 15*time.Minute, patiently(ctx, patience)
 	}
-	ctx, cancel := context.WithTimeout(patiently(ctx, times), long)
+	ctx, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
 	response, err := r.request(ctx, q)
 	if err != nil {

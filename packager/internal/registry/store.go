@@ -54,7 +54,7 @@ func (s Store) place() (place, error) {
 		return fail("an account ID has 12 digits", "%q, the expected owner of the repository, is not an account ID", s.Account)
 	}
 	host, path, address := strings.Cut(s.Repository, "/")
-	address = address && (strings.ContainsAny(host, ".:") || host == "localhost")
+	address = address && regexp.MustCompile(`^([A-Za-z0-9[].*[.:].*|localhost)$`).MatchString(host)
 	at := ecrHost(host)
 	if !address {
 		at, path = &place{ecr: true, region: s.Region, account: s.Account}, s.Repository

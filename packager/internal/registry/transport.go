@@ -71,6 +71,7 @@ func (w *wire) client(configured aws.HTTPClient, slots int, hub string) *http.Cl
 			h.Protocols.SetHTTP1(true)
 		}).GetTransport()
 	}
+	trips = patientTrip{trips}
 	if to, err := url.Parse(hub); hub != "" && err == nil {
 		trips = detour{trips, to}
 	}
@@ -174,10 +175,25 @@ func (w *wire) DialContext(ctx context.Context, network, address string) (net.Co
 	return c, nil
 }
 
+// A patienceKey is in a context how many times as long as usual a request may have to wait.
+type patienceKey struct{}
+
 // patiently has the connection that a request gets wait so many times as long as usual.
-// It serves no other request meanwhile.
 func patiently(ctx context.Context, times int64) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+	return context.WithValue(ctx, patienceKey{}, times)
+}
+
+// A patientTrip tells the connection that a request gets how long to wait. It serves no
+// other request meanwhile.
+type patientTrip struct{ http.RoundTripper }
+
+// RoundTrip sends a request.
+func (t patientTrip) RoundTrip(request *http.Request) (*http.Response, error) {
+	times, ok := request.Context().Value(patienceKey{}).(int64)
+	if !ok {
+		times = 1
+	}
+	return t.RoundTripper.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		conn := info.Conn
 		if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
 			conn = secure.NetConn()
@@ -186,7 +202,7 @@ func patiently(ctx context.Context, times int64) context.Context {
 			c.moved.Store(time.Now().UnixNano())
 			c.times.Store(times)
 		}
-	}})
+	}})))
 }
 
 func (c *connection) Write(p []byte) (int, error) {
