@@ -246,6 +246,26 @@ func (s *Server) Remove(at Place, digest string) {
 	maps.DeleteFunc(r.tags, func(_, of string) bool { return of == digest })
 }
 
+// Untag deletes all tags of a repository.
+func (s *Server) Untag(at Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.repositories[at.own()].tags)
+}
+
+// Spoil gives a blob or a manifest that is there other bytes.
+func (s *Server) Spoil(at Place, digest string, body []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repositories[at.own()]
+	if _, ok := r.blobs[digest]; ok {
+		r.blobs[digest] = blob{int64(len(body)), bytes.Clone(body)}
+	}
+	if m, ok := r.manifests[digest]; ok {
+		r.manifests[digest] = Manifest{m.MediaType, bytes.Clone(body)}
+	}
+}
+
 // RevokeTokens has ECR take none of the tokens that it has given.
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
