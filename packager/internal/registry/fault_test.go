@@ -144,6 +144,41 @@ func TestLastingFaults(t *testing.T) {
 	}, 3)
 }
 
+// What is wrong with an answer is said, with the region, the repository and the layer.
+func TestWrongAnswers(t *testing.T) {
+	const at = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/orders: "
+	for _, c := range []struct {
+		operation string
+		wrong     registrytest.Wrong
+		says      string
+	}{
+		{"StartUpload", registrytest.Hollow, " to " + at + "the answer is a success, but not a registry's: it has no Location"},
+		{"StartUpload", registrytest.OK, " to " + at + "OK, HTTP 200"},
+		{"StartUpload", registrytest.Circle, " to " + at + "redirected 4 times"},
+		{"UploadPart", registrytest.Early, " to " + at},
+		{"UploadPart", registrytest.Hollow, "it has no Location"},
+		{"CompleteUpload", registrytest.OtherDigest, "the registry answers with the digest sha256:d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa, and "},
+		{"CompleteUpload", registrytest.OK, "OK, HTTP 200"},
+		{"CompleteUpload", registrytest.Hollow, "it has no Docker-Content-Digest"},
+		{"CompleteUpload", registrytest.Spoiled, "was pushed to "},
+		{"PutManifest", registrytest.OtherDigest, "into " + at + "the registry answers with the digest "},
+		{"PutManifest", registrytest.Hollow, "into " + at + "the answer is a success, but not a registry's: it has no Docker-Content-Digest"},
+		{"PutManifest", registrytest.Lost, "its manifest, of these bytes, is not there"},
+		{"PutManifest", registrytest.Echo, "MANIFEST_INVALID (bad request with … and …, HTTP 400)"},
+		{"BatchGetImage", registrytest.Hollow, "looking for the image sha256:"},
+		{"BatchCheckLayerAvailability", registrytest.Hollow, "looking for the image sha256:"},
+	} {
+		t.Run(c.operation+"/"+string(c.wrong), func(t *testing.T) {
+			s := newServer(t, registrytest.Options{})
+			s.Fail(registrytest.Fault{Operation: c.operation, Wrong: c.wrong})
+			err := push(t.Context(), repository(t, connect(t, config(s)), orders("us-east-1"), registry.Told{}), sample())
+			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "us-east-1: ") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
 // noSecret looks for what the registries gave and took as secrets in an error and in all that it wraps.
 func noSecret(t *testing.T, s *registrytest.Server, err error) {
 	t.Helper()
@@ -155,14 +190,12 @@ func noSecret(t *testing.T, s *registrytest.Server, err error) {
 			return
 		}
 		texts = append(texts, err.Error(), fmt.Sprintf("%+v", err))
-		switch e := err.(type) {
-		case interface{ Unwrap() error }:
-			walk(e.Unwrap())
-		case interface{ Unwrap() []error }:
-			for _, of := range e.Unwrap() {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, of := range joined.Unwrap() {
 				walk(of)
 			}
 		}
+		walk(errors.Unwrap(err))
 	}
 	walk(err)
 	for _, text := range texts {

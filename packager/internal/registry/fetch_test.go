@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +80,10 @@ func TestCopy(t *testing.T) {
 						t.Errorf("%s: %v; lacks %q", region, err, stored(s, orders(region), img))
 					}
 				}
+			}
+			// What broke off is read on, not anew.
+			if f.Operation == "GetBlob" && f.CutBody && !slices.ContainsFunc(s.Requests(), func(r registrytest.Request) bool { return r.Header.Get("Range") != "" }) {
+				t.Error("no part of a layer was asked for")
 			}
 			// From ECR it is read with ECR's login.
 			if _, err := c.Fetch(t.Context(), orders("us-east-1").Host()+"/team/orders@"+img.Digest, registry.Platform{}, registry.Told{}); err != nil {

@@ -125,7 +125,8 @@ func (u *upload) finish(ctx context.Context, size int64) (done bool, err error) 
 		return false, err
 	}
 	if a.header.Get("Docker-Content-Digest") != "" {
-		return true, a.digested(u.blob.Digest)
+		err = a.digested(u.blob.Digest)
+		return err == nil, err
 	}
 	there, err := u.there(ctx, u.blob)
 	if err == nil && !there {
