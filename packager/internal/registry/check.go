@@ -35,7 +35,7 @@ func (r *Repository) Check(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	err := r.check(limited)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && !strings.Contains(err.Error(), "get credentials: ") {
 		return &problem.Error{
 			Subject: r.subject(), Err: err,
 			Message: fmt.Sprintf("the repository %s does not answer: waited %s", r.address(), checkTimeout),

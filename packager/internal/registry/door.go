@@ -1,7 +1,9 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,6 +32,7 @@ type way struct {
 	host   string
 	base   string // URL of what the protocol says of the repository
 	client *http.Client
+	forget func(header string) // has a login asked for anew that the registry does not take; nil where that is of no use
 }
 
 // enter returns the way to the repository's registry, logged in. Who opens the door tries
@@ -85,8 +88,14 @@ func (r *Repository) openECR(ctx context.Context, at place) (*way, error) {
 	}
 	w := &way{host: ecrHostOf(at.account, at.region)}
 	w.base = "https://" + w.host + "/v2/" + at.name
-	trip := ecrTrip{r.shared.http.Transport, r.login, w.host}
-	w.client = &http.Client{Transport: trip, CheckRedirect: fewRedirections}
+	w.client = &http.Client{CheckRedirect: fewRedirections, Transport: passTrip{
+		RoundTripper: r.shared.http.Transport, scheme: "https", host: w.host,
+		header: func(ctx context.Context) (string, error) {
+			p, err := r.login.get(ctx)
+			return "Basic " + p.basic, err
+		},
+	}}
+	w.forget = func(header string) { r.login.forget(strings.TrimPrefix(header, "Basic ")) }
 	return w, nil
 }
 
@@ -106,25 +115,62 @@ func (c *Connections) openOther(ctx context.Context, at place) (*way, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	token := &transport.Token{}
-	if strings.EqualFold(challenge.Scheme, "bearer") {
+	header, err := headerOf(auth)
+	if err != nil {
+		return nil, &loginError{fmt.Errorf("the Docker configuration's credentials for %s: %w", at.host, err)}
+	}
+	w := &way{host: at.host}
+	if strings.EqualFold(challenge.Scheme, "bearer") && !strings.HasPrefix(header, "Bearer ") {
 		scopes := []string{"repository:" + at.name + ":pull,push"}
-		if token, err = transport.Exchange(ctx, registry, auth, inner, scopes, challenge); err != nil {
+		token, err := transport.Exchange(ctx, registry, auth, inner, scopes, challenge)
+		if err != nil {
 			return nil, plain(err)
 		}
+		header = "Bearer " + cmp.Or(token.AccessToken, token.Token)
+		w.forget = func(string) {}
 	}
-	trip, err := transport.FromToken(registry, auth, inner, challenge, token)
-	if err != nil {
-		return nil, plain(err)
-	}
-	scheme := "https://"
+	scheme := "https"
 	if challenge.Insecure {
-		scheme = "http://"
+		scheme = "http"
 	}
-	return &way{
-		host: at.host, base: scheme + at.host + "/v2/" + at.name,
-		client: &http.Client{Transport: trip, CheckRedirect: fewRedirections},
-	}, nil
+	w.base = scheme + "://" + at.host + "/v2/" + at.name
+	w.client = &http.Client{CheckRedirect: fewRedirections, Transport: passTrip{
+		RoundTripper: c.http.Transport, scheme: scheme, host: at.host, header: func(context.Context) (string, error) { return header, nil },
+	}}
+	return w, nil
+}
+
+// headerOf is what logs in with the credentials of a Docker configuration themselves, ""
+// where there are none.
+func headerOf(auth authn.Authenticator) (string, error) {
+	of, err := auth.Authorization()
+	switch {
+	case err != nil:
+		return "", err
+	case of.RegistryToken != "":
+		return "Bearer " + of.RegistryToken, nil
+	case of.Username != "" && of.Password != "":
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(of.Username+":"+of.Password)), nil
+	case of.Auth != "":
+		return "Basic " + of.Auth, nil
+	}
+	return "", nil
+}
+
+// leave closes a door whose login the registry does not take. header is what it was shown.
+func (r *Repository) leave(ctx context.Context, w *way, header string) error {
+	w.forget(header)
+	if r.client != nil {
+		return nil // each request logs in by itself
+	}
+	if err := take(ctx, r.door.turn.slot); err != nil {
+		return err
+	}
+	defer func() { <-r.door.turn.slot }()
+	if r.door.way == w {
+		r.door.way = nil
+	}
+	return nil
 }
 
 // resolve asks the user's Docker configuration, which may ask a program.

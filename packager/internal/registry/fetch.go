@@ -57,24 +57,33 @@ type descriptor struct {
 // closed. So a Push copies it from one registry to another. Of an index it is the image
 // of the platform; Unpacked is not known.
 func (c *Connections) Fetch(ctx context.Context, address string, platform Platform, told Told) (image.Image, error) {
-	reference, err := name.ParseReference(address)
+	reference, at, err := parse(address)
 	if err != nil {
-		return image.Image{}, &problem.Error{Subject: address, Message: "this is not the address of an image", Err: err}
-	}
-	at := place{host: reference.Context().RegistryStr(), name: reference.Context().RepositoryStr()}
-	if of := ecrHost(at.host); of != nil {
-		of.name = at.name
-		at = *of
+		return image.Image{}, err
 	}
 	r := c.repository(Store{Region: at.region, Repository: address}, at, withTold(told))
-	img, err := r.fetch(ctx, reference.Identifier(), platform)
+	img, err := r.fetch(ctx, reference, platform)
 	if err != nil && ctx.Err() != nil {
 		return image.Image{}, ctx.Err()
 	}
 	if err != nil {
-		return image.Image{}, r.explain("ecr:BatchGetImage", "reading the image "+reference.Identifier()+" in", err)
+		return image.Image{}, r.explain("ecr:BatchGetImage", "reading the image "+reference+" in", err)
 	}
 	return img, nil
+}
+
+// parse takes the address of an image apart: its tag or digest, and where it is.
+func parse(address string) (reference string, at place, err error) {
+	parsed, err := name.ParseReference(address)
+	if err != nil {
+		return "", place{}, &problem.Error{Subject: address, Message: "this is not the address of an image", Err: err}
+	}
+	at = place{host: parsed.Context().RegistryStr(), name: parsed.Context().RepositoryStr()}
+	if of := ecrHost(at.host); of != nil {
+		of.name = at.name
+		at = *of
+	}
+	return parsed.Identifier(), at, nil
 }
 
 func (r *Repository) fetch(ctx context.Context, reference string, platform Platform) (image.Image, error) {

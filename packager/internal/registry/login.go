@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -123,27 +122,29 @@ func passOf(out *ecr.GetAuthorizationTokenOutput, region string) (pass, error) {
 	return pass{basic: basic, account: at.account, until: time.Now().Add(life * 9 / 10)}, nil
 }
 
-// An ecrTrip is a transport that logs in to one host, and nowhere else, over TLS.
-type ecrTrip struct {
+// A passTrip is a transport that shows a pass to one host, over one scheme, and to nobody
+// else: not where a redirection leads.
+type passTrip struct {
 	http.RoundTripper
-	login *login
-	host  string
+	scheme, host string
+	header       func(context.Context) (string, error) // "" where nobody need log in
 }
 
 // RoundTrip sends a request.
-func (t ecrTrip) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Host != t.host {
-		return t.RoundTripper.RoundTrip(request)
-	}
-	if request.URL.Scheme != "https" {
-		return nil, fmt.Errorf("%s is asked for without TLS", bare(request.URL))
-	}
-	p, err := t.login.get(request.Context())
-	if err != nil {
-		return nil, err
-	}
+func (t passTrip) RoundTrip(request *http.Request) (*http.Response, error) {
 	own := request.Clone(request.Context())
-	own.Header.Set("Authorization", "Basic "+p.basic)
+	if own.URL.Host == t.host && own.URL.Scheme == t.scheme {
+		header, err := t.header(own.Context())
+		if err != nil {
+			if own.Body != nil {
+				_ = own.Body.Close() // which a transport must
+			}
+			return nil, err
+		}
+		if header != "" {
+			own.Header.Set("Authorization", header)
+		}
+	}
 	response, err := t.RoundTripper.RoundTrip(own)
 	if response != nil {
 		response.Request = own

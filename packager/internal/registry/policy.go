@@ -1,5 +1,7 @@
 package registry
 
+import "slices"
+
 // loginAction is what a login needs. It cannot be allowed for some repositories only
 // (service authorization reference, ECR).
 const loginAction = "ecr:GetAuthorizationToken"
@@ -22,18 +24,31 @@ type Statement struct {
 }
 
 // Policy returns the statements of the least IAM policy with which all can be done that
-// this package does in these stores; none where none of them is in ECR. They are for
-// stores that [Complete] has no complaint of.
-func Policy(stores []Store) []Statement {
+// this package does: push to these stores, and fetch these images. There are none where
+// nothing of it is in ECR. Stores are such that [Complete] has no complaint of.
+func Policy(stores []Store, images []string) []Statement {
 	push := Statement{Sid: "PushAndProveImages", Effect: "Allow", Action: pushActions()}
 	for _, s := range stores {
 		if at, err := s.place(); err == nil && at.ecr {
 			push.Resource = append(push.Resource, arn(at))
 		}
 	}
-	if push.Resource == nil {
+	fetch := Statement{Sid: "ReadImages", Effect: "Allow", Action: []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}}
+	for _, address := range images {
+		if _, at, err := parse(address); err == nil && at.ecr {
+			fetch.Resource = append(fetch.Resource, arn(at))
+		}
+	}
+	var all []Statement
+	for _, s := range []Statement{push, fetch} {
+		if slices.Sort(s.Resource); s.Resource != nil {
+			s.Resource = slices.Compact(s.Resource)
+			all = append(all, s)
+		}
+	}
+	if all == nil {
 		return nil
 	}
 	login := Statement{Sid: "LogInToRegistries", Effect: "Allow", Action: []string{loginAction}, Resource: []string{"*"}}
-	return []Statement{login, push}
+	return append([]Statement{login}, all...)
 }

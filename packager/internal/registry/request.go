@@ -85,11 +85,11 @@ func longest(size int64) time.Duration {
 // request makes a request once, or where the token is no longer taken, twice. The answer
 // is one of those that are wanted; its body is the caller's to close.
 func (r *Repository) request(ctx context.Context, q ask) (*http.Response, error) {
-	w, err := r.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for again := r.login != nil; ; again = false {
+	for again := true; ; again = false {
+		w, err := r.enter(ctx)
+		if err != nil {
+			return nil, err
+		}
 		response, err := r.once(ctx, w, q)
 		if err != nil {
 			return nil, err
@@ -99,10 +99,12 @@ func (r *Repository) request(ctx context.Context, q ask) (*http.Response, error)
 		}
 		e := errorOf(response)
 		_ = response.Body.Close() // what it says is read
-		if e.status != http.StatusUnauthorized || !again {
+		if e.status != http.StatusUnauthorized || w.forget == nil || !again {
 			return nil, e
 		}
-		r.login.forget(strings.TrimPrefix(response.Request.Header.Get("Authorization"), "Basic "))
+		if err := r.leave(ctx, w, response.Request.Header.Get("Authorization")); err != nil {
+			return nil, err
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,7 +31,7 @@ type upload struct {
 	source    source
 	location  string // where the next request goes; "" before the upload is begun
 	offset    int64  // what the registry has
-	told      int64  // what it was told to have
+	reported  int64  // what the user was told that it has
 	finishing bool   // the registry was asked to put the parts together, and may have done so
 }
 
@@ -51,12 +50,12 @@ func (r *Repository) upload(ctx context.Context, b image.Blob) (err error) {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case done:
-			u.Repository.told.Sent(b.Digest, b.Size-u.told)
+			u.told.Sent(b.Digest, b.Size-u.reported)
 			return nil
 		case err == nil:
-			if u.offset > u.told {
-				u.Repository.told.Sent(b.Digest, u.offset-u.told)
-				u.told, failures = u.offset, 0
+			if u.offset > u.reported {
+				u.told.Sent(b.Digest, u.offset-u.reported)
+				u.reported, failures = u.offset, 0
 			}
 			continue
 		}
@@ -70,7 +69,7 @@ func (r *Repository) upload(ctx context.Context, b image.Blob) (err error) {
 			return err
 		}
 		if done {
-			r.told.Sent(b.Digest, b.Size-u.told)
+			u.told.Sent(b.Digest, b.Size-u.reported)
 			return nil
 		}
 	}
@@ -275,7 +274,7 @@ func (u *upload) cancel(ctx context.Context) {
 	if u.location == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(u.shared.config.Stall, cancelTimeout))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer cancel()
 	_, _ = u.try(ctx, ask{method: http.MethodDelete, path: u.location, want: []int{http.StatusNoContent}})
 }
