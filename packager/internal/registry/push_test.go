@@ -92,6 +92,34 @@ func TestPushVanishing(t *testing.T) {
 	}
 }
 
+// One request at a time is enough: nothing that has its turn waits for another one.
+func TestOneAtATime(t *testing.T) {
+	s := newServer(t, registrytest.Options{User: "me", Password: "hunter2hunter2", Bearer: true})
+	conf := config(s)
+	conf.Jobs, conf.Questions, conf.Keychain = 1, 1, keychain{"me", "hunter2hunter2"}
+	c := connect(t, conf)
+	var group sync.WaitGroup
+	var once sync.Once
+	for _, store := range []registry.Store{
+		storeOf(orders("us-east-1")), storeOf(orders("us-west-2")), {Region: "us-east-1", Repository: "team/orders"}, {Region: "us-east-1", Repository: s.Host() + "/orders"},
+	} {
+		group.Go(func() {
+			r, err := c.Repository(store, registry.Told{})
+			if err == nil {
+				err = r.Check(t.Context())
+			}
+			if err == nil {
+				once.Do(s.RevokeTokens)
+				err = push(t.Context(), r, sample())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+}
+
 // With immutable tags an image is pushed once, two runs at once both succeed, and a lost answer does no harm.
 func TestImmutable(t *testing.T) {
 	for _, name := range []string{"two at once", "lost answer", "already there", "another image under the tag"} {

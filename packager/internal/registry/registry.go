@@ -101,7 +101,7 @@ func (c *Connections) Repository(store Store, told Told) (*Repository, error) {
 func (c *Connections) repository(store Store, place place, told Told) *Repository {
 	r := &Repository{Store: store, shared: c, told: told, door: &door{place: place, turn: newTurn()}}
 	if place.ecr {
-		r.client = c.client(place.region, told.Retrying)
+		r.client = c.client(place.region, c.questions, told.Retrying)
 		r.login = c.loginOf(place.region)
 	}
 	return r
@@ -118,15 +118,15 @@ func withTold(told Told) Told {
 	return told
 }
 
-// client is the one of ECR's API in a region.
-func (c *Connections) client(region string, tell func(error, time.Duration)) *ecr.Client {
+// client is the one of ECR's API in a region. Without slots its requests wait for nobody.
+func (c *Connections) client(region string, slots chan struct{}, tell func(error, time.Duration)) *ecr.Client {
 	return ecr.NewFromConfig(c.config.AWS, func(o *ecr.Options) {
 		o.Region = region
 		if c.config.API != "" {
 			o.BaseEndpoint = aws.String(c.config.API)
 		}
 		o.Retryer = newRetryer(c.config.AWS, c.config.Backoff, tell)
-		o.APIOptions = append(o.APIOptions, limited(c.questions), bounded)
+		o.APIOptions = append(o.APIOptions, limited(slots), bounded)
 	})
 }
 
@@ -137,7 +137,8 @@ func (c *Connections) loginOf(region string) *login {
 	defer c.mu.Unlock()
 	l := c.logins[region]
 	if l == nil {
-		l = &login{client: c.client(region, func(error, time.Duration) {}), region: region, turn: newTurn()}
+		// Who logs in has a slot already, for a request that waits for the login.
+		l = &login{client: c.client(region, nil, func(error, time.Duration) {}), region: region, turn: newTurn()}
 		c.logins[region] = l
 	}
 	return l
