@@ -78,7 +78,8 @@ func Connect(config Config) *Connections {
 // Close closes what is open. All requests must be over.
 func (c *Connections) Close() { c.wire.close() }
 
-// A Repository is one store's client. It is safe for concurrent use.
+// A Repository is one store's client. It is safe for concurrent use. Where several images go
+// to a store, one client sends what they share once.
 type Repository struct {
 	Store
 	shared *Connections
@@ -86,6 +87,9 @@ type Repository struct {
 	login  *login      // likewise
 	door   *door
 	told   Told
+
+	mu      sync.Mutex
+	flights map[string]*flight // uploads under way, by digest
 }
 
 // Repository returns the client of a store, which [Complete] must have found well formed.
@@ -99,7 +103,7 @@ func (c *Connections) Repository(store Store, told Told) (*Repository, error) {
 }
 
 func (c *Connections) repository(store Store, place place, told Told) *Repository {
-	r := &Repository{Store: store, shared: c, told: told, door: &door{place: place, turn: newTurn()}}
+	r := &Repository{Store: store, shared: c, told: told, flights: make(map[string]*flight), door: &door{place: place, turn: newTurn()}}
 	if place.ecr {
 		r.client = c.client(place.region, c.questions, told.Retrying)
 		r.login = c.loginOf(place.region)
