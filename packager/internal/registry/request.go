@@ -99,13 +99,19 @@ func (r *Repository) request(ctx context.Context, q ask) (*http.Response, error)
 		}
 		e := errorOf(response)
 		_ = response.Body.Close() // what it says is read
-		if e.status != http.StatusUnauthorized || w.forget == nil || !again {
+		if !expired(e) || w.forget == nil || !again {
 			return nil, e
 		}
 		if err := r.leave(ctx, w, response.Request.Header.Get("Authorization")); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// expired tells whether a login is no longer taken: of a token that was good once, ECR says
+// so as of something that is denied.
+func expired(e *answerError) bool {
+	return e.status == http.StatusUnauthorized || strings.Contains(strings.ToLower(e.message), "authorization token has expired")
 }
 
 func (r *Repository) once(ctx context.Context, w *way, q ask) (*http.Response, error) {

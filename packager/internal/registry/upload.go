@@ -81,7 +81,7 @@ func (u *upload) step(ctx context.Context) (done bool, err error) {
 	case u.next == "":
 		a, err := u.try(ctx, ask{method: http.MethodPost, path: "/blobs/uploads/", want: []int{http.StatusAccepted}})
 		if err == nil {
-			u.next, err = u.Repository.location(a)
+			u.next, err = u.location(a)
 		}
 		return false, err
 	case u.blob.Size <= u.shared.config.Part:
@@ -99,7 +99,7 @@ func (u *upload) step(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if u.next, err = u.Repository.location(a); err != nil {
+	if u.next, err = u.location(a); err != nil {
 		return false, err
 	}
 	// What the answer says of the range that is there is not always true: ECR repeats
@@ -240,7 +240,7 @@ func (u *upload) ask(ctx context.Context) bool {
 	if end == 0 {
 		u.offset = 0
 	}
-	if location, err := u.Repository.location(a); err == nil {
+	if location, err := u.location(a); err == nil {
 		u.next = location
 	}
 	return true
