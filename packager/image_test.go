@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/registrytest"
 )

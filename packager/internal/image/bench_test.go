@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 )
 
 // BenchmarkOpen reads an image of five layers, 100 MB unpacked: what a run costs in which

@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 )
 
 // The variables that make this program an engine: what it does, and the file that it

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 )
 
 // FuzzOpen opens archives from strangers. None may make it panic, use more of the disk

@@ -15,7 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 )
 
 // Two layers, of which one is longer than what is compressed at once.

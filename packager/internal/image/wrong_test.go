@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 )
 
 // An entry is one of an archive that is made by hand.
