@@ -33,7 +33,9 @@ type containerImage struct {
 	source image.Source
 	refs   []*template.Reference
 	digest string // of its manifest, once it was read
-	view   *Image // in the plan
+	// What was read, but for the bytes of its layers: these are closed.
+	planned *image.Image
+	view    *Image // in the plan
 }
 
 type imageID struct{ path, name, architectures string }
@@ -155,9 +157,10 @@ func (c *containerImage) read(ctx context.Context) error {
 		e.Err = err
 		return e
 	}
-	c.digest = img.Digest
-	c.view = &Image{Source: c.refs[0].Local, Digest: img.Digest, Architecture: img.Architecture, Layers: len(img.Layers), Unpacked: img.Unpacked}
+	c.digest, c.planned = img.Digest, img
+	c.view = &Image{Source: c.refs[0].Local, Digest: img.Digest, Architecture: img.Architecture, Unpacked: img.Unpacked}
 	for _, l := range img.Layers {
+		c.view.Layers = append(c.view.Layers, Layer{l.Digest, l.Size})
 		c.view.Size += l.Size
 	}
 	for _, r := range c.refs {

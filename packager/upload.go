@@ -75,6 +75,9 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		for j := range p.Stores[i].Objects { // of an upload before this one
 			p.Stores[i].Objects[j].Action, p.Stores[i].Objects[j].VersionID = Planned, ""
 		}
+		for j := range p.Stores[i].Images {
+			p.Stores[i].Images[j].Action = Planned
+		}
 	}
 	look := r.keepAll
 	if !p.opts.DryRun {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -74,7 +75,7 @@ func writeStores(to io.Writer, stores []packager.Contents) {
 		all.copied += t.copied
 		all.refreshed += t.refreshed
 	}
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	w, images := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0), tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	for _, s := range stores {
 		t := tallyOf(s)
 		counts := fmt.Sprintf("%d uploaded\t", t.uploaded)
@@ -88,17 +89,39 @@ func writeStores(to io.Writer, stores []packager.Contents) {
 		fmt.Fprintf(w, "  %s\t%s\t%s sent\tlook %s\tupload %s\t%s\n", s.Region, counts, size(t.sent), seconds(s.Times.Look.Took), seconds(s.Times.Upload.Took), s.Bucket)
 	}
 	for _, s := range stores {
-		pushed := 0
-		for _, i := range s.Images {
-			if i.Action == packager.Uploaded {
-				pushed++
-			}
-		}
-		if len(s.Images) > 0 {
-			fmt.Fprintf(w, "  %s\t%s pushed\t%d reused\n", s.Region, problem.Count(pushed, "image"), len(s.Images)-pushed)
+		if pushed, there := imagesOf(s); len(s.Images) > 0 {
+			fmt.Fprintf(images, "  %s\t%s pushed\t%d reused\t%s\n", s.Region, problem.Count(pushed, "image"), there, repositoriesOf(s.Images))
 		}
 	}
-	_ = w.Flush() // it writes into memory
+	_, _ = w.Flush(), images.Flush() // they write into memory
+}
+
+// imagesOf counts the images of a store's region that were pushed, and that were there.
+func imagesOf(c packager.Contents) (pushed, there int) {
+	for _, i := range c.Images {
+		switch i.Action {
+		case packager.Uploaded:
+			pushed++
+		case packager.Reused:
+			there++
+		case packager.Planned, packager.Copied, packager.Refreshed:
+		}
+	}
+	return pushed, there
+}
+
+// repositoriesOf names the repositories of images, or says how many there are.
+func repositoriesOf(images []packager.PushedImage) string {
+	var all []string
+	for _, i := range images {
+		if !slices.Contains(all, i.Repository) {
+			all = append(all, i.Repository)
+		}
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return fmt.Sprintf("%d repositories", len(all))
 }
 
 // A tally counts what became of a store's objects.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
 )
 
 // An entry is one of an archive that is made by hand.
