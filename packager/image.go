@@ -45,6 +45,7 @@ type images struct {
 	known    map[imageID]*containerImage
 	distinct []*containerImage // as they were met
 	of       map[*template.Reference]*containerImage
+	paths    []string // of what was read
 }
 
 func newImages() images {
@@ -92,6 +93,9 @@ func (p *planner) image(r *template.Reference) []error {
 	if i == nil {
 		i = &containerImage{source: source}
 		p.images.known[id] = i
+		if source.Path != "" {
+			p.images.paths = append(p.images.paths, source.Path, filepath.Join(source.Path, "index.json"), filepath.Join(source.Path, "oci-layout"))
+		}
 		p.images.distinct = append(p.images.distinct, i)
 	}
 	i.refs = append(i.refs, r)
@@ -145,7 +149,26 @@ func (p *planner) readImages(ctx context.Context) error {
 			p.errs[t] = append(p.errs[t], errs[i])
 		}
 	}
+	p.images.merge()
 	return nil
+}
+
+// merge makes one of images that are the same, by their digests, whatever they are called.
+func (i *images) merge() {
+	first := make(map[string]*containerImage)
+	i.distinct = slices.DeleteFunc(i.distinct, func(c *containerImage) bool {
+		same := first[c.digest]
+		if same == nil || c.digest == "" {
+			first[c.digest] = c
+			return false
+		}
+		same.refs = append(same.refs, c.refs...)
+		same.view.References = append(same.view.References, c.view.References...)
+		for _, r := range c.refs {
+			i.of[r] = same
+		}
+		return true
+	})
 }
 
 // read reads an image to its end, and closes it: where it is to be pushed it is read once
@@ -153,7 +176,12 @@ func (p *planner) readImages(ctx context.Context) error {
 func (c *containerImage) read(ctx context.Context) error {
 	img, closeImage, err := image.Open(ctx, c.source)
 	if err != nil {
-		e := c.refs[0].Errorf("%q: %v", c.refs[0].Local, err)
+		// What is wrong with a file begins with its name.
+		said, found := strings.CutPrefix(err.Error(), c.refs[0].Local)
+		if !found {
+			said = ": " + said
+		}
+		e := c.refs[0].Errorf("%q%s", c.refs[0].Local, said)
 		e.Err = err
 		return e
 	}
@@ -205,6 +233,21 @@ func (p *planner) checkRepositories(stores []s3store.Store) (errs []error) {
 		}
 	}
 	return errs
+}
+
+// unusedRepositories warns of repositories for resources that have no local image.
+func (p *planner) unusedRepositories() (warnings []error) {
+	told := make(map[string]bool)
+	for r := range p.images.of {
+		told[r.LogicalID] = true
+	}
+	for _, r := range p.opts.Repositories {
+		if r.LogicalID != "" && !told[r.LogicalID] {
+			warnings = append(warnings, &problem.Error{Subject: r.LogicalID, Message: fmt.Sprintf("no resource of this logical ID has a local image that could go to %s", r.Address)})
+			told[r.LogicalID] = true
+		}
+	}
+	return warnings
 }
 
 // pushes are the images that a store's region gets, each repository once.

@@ -7,6 +7,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -130,6 +132,16 @@ func ecrRepository(ts *testscript.TestScript, neg bool, args []string) {
 func otherRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, "registry", 0)
 	registriesOf(ts)
+}
+
+// dockerLogin writes what docker login would into a folder's configuration.
+func dockerLogin(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "dockerlogin FOLDER", 1)
+	host, secret := registriesOf(ts).Host(), ts.Getenv("REGISTRY_USER")+":"+ts.Getenv("REGISTRY_PASSWORD")
+	text, err := json.Marshal(map[string]any{"auths": map[string]any{host: map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte(secret))}}})
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o700))
+	ts.Check(os.WriteFile(ts.MkAbs(filepath.Join(args[0], "config.json")), text, 0o600))
 }
 
 // pushedTags prints the tags of a repository, of ECR's, or with - of the registry on loopback.

@@ -93,6 +93,7 @@ func TestScripts(t *testing.T) {
 			"registry":     otherRegistry,
 			"registryfail": registryFails,
 			"image":        makeImages,
+			"dockerlogin":  dockerLogin,
 			"tags":         pushedTags,
 			"requests":     pushedRequests,
 		},

@@ -30,12 +30,13 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 		bytes += a.Size
 	}
 	artifacts := problem.Count(len(d.Artifacts), "artifact")
-	if shard.Count > 0 {
-		u.printf("shard %d/%d stores %d of %s; no template is written\n", shard.Index, shard.Count, len(d.Stores[0].Objects), artifacts)
-	}
-	images := ""
+	images, share := "", ""
 	if n := len(d.Images); n > 0 {
 		images = " and " + problem.Count(n, "container image")
+		share = fmt.Sprintf(" and %d of %s", len(d.shareOfImages()), problem.Count(n, "container image"))
+	}
+	if shard.Count > 0 {
+		u.printf("shard %d/%d stores %d of %s%s; no template is written\n", shard.Index, shard.Count, len(d.Stores[0].Objects), artifacts, share)
 	}
 	u.printf("%s: %s of %s (%s)%s for %s\n", d.TemplateFile, artifacts, problem.Count(files, "file"), size(bytes), images, problem.Count(len(d.Stores), "region"))
 	if dryRun {
@@ -52,6 +53,15 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 	u.printf("  plan %s, rewrite %s, look %s, archive %s, upload %s, write %s: %s in all\n",
 		seconds(d.Times.Plan.Took), seconds(d.Times.Rewrite.Took), seconds(d.Times.Look.Took), seconds(d.Times.Archive.Took),
 		seconds(d.Times.Upload.Took), seconds(d.writing), seconds(d.total))
+}
+
+// shareOfImages are the digests of the images that this run's shard pushes.
+func (d durations) shareOfImages() map[string]bool {
+	share := make(map[string]bool)
+	for _, i := range d.Stores[0].Images {
+		share[i.Digest] = true
+	}
+	return share
 }
 
 // telling is how long something must be sent for before its rate says anything.
