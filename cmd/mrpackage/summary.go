@@ -30,15 +30,19 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 		bytes += a.Size
 	}
 	artifacts := problem.Count(len(d.Artifacts), "artifact")
-	images, share := "", ""
+	packaged := fmt.Sprintf("%s of %s (%s)", artifacts, problem.Count(files, "file"), size(bytes))
+	share := ""
 	if n := len(d.Images); n > 0 {
-		images = " and " + problem.Count(n, "container image")
+		images := problem.Count(n, "container image")
+		if packaged += " and " + images; len(d.Artifacts) == 0 {
+			packaged = images
+		}
 		share = fmt.Sprintf(" and %d of %s", len(d.shareOfImages()), problem.Count(n, "container image"))
 	}
 	if shard.Count > 0 {
 		u.printf("shard %d/%d stores %d of %s%s; no template is written\n", shard.Index, shard.Count, len(d.Stores[0].Objects), artifacts, share)
 	}
-	u.printf("%s: %s of %s (%s)%s for %s\n", d.TemplateFile, artifacts, problem.Count(files, "file"), size(bytes), images, problem.Count(len(d.Stores), "region"))
+	u.printf("%s: %s for %s\n", d.TemplateFile, packaged, problem.Count(len(d.Stores), "region"))
 	if dryRun {
 		return
 	}
