@@ -175,6 +175,9 @@ func (p *planner) reads() map[string]bool {
 	for _, a := range p.distinct {
 		reads[a.path] = true
 	}
+	for _, c := range p.images.distinct {
+		reads[c.source.Path] = true
+	}
 	return reads
 }
 
