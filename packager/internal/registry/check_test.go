@@ -1,11 +1,14 @@
 package registry_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
@@ -121,6 +124,22 @@ func TestCheckExplains(t *testing.T) {
 	}
 }
 
+// Without credentials the error is the SDK's, by which s3store knows it.
+func TestWithoutCredentials(t *testing.T) {
+	s := newServer(t, registrytest.Options{})
+	conf := config(s)
+	conf.AWS.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("no EC2 IMDS role found")
+	})
+	r := repository(t, connect(t, conf), orders("us-east-1"), registry.Told{})
+	_, lerr := r.Look(t.Context(), sample())
+	for _, err := range []error{r.Check(t.Context()), lerr, r.Push(t.Context(), sample(), registry.Found{Missing: sample().Layers})} {
+		if err == nil || !strings.Contains(err.Error(), "get credentials: no EC2 IMDS role found") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // Addresses: what they mean, and what is wrong with them.
 func TestComplete(t *testing.T) {
 	for _, c := range []struct{ region, repository, account, says string }{
@@ -152,4 +171,25 @@ func TestComplete(t *testing.T) {
 			t.Errorf("%s in %s: %v, want %q", c.repository, c.region, errs, c.says)
 		}
 	}
+}
+
+// Whatever is taken for a repository can be opened, and stands in a policy as one resource.
+func FuzzComplete(f *testing.F) {
+	for _, seed := range []string{"orders", "a/b", "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders", "localhost:5000/x", "[::1]:5000/x", "../b", "a*b", "x.y/z:1"} {
+		f.Add(seed)
+	}
+	c := registry.Connect(registry.Config{})
+	f.Fuzz(func(t *testing.T, address string) {
+		store := registry.Store{Region: "us-east-1", Repository: address}
+		r, err := c.Repository(store, registry.Told{})
+		if errs := registry.Complete([]registry.Store{store}); (err != nil) != (len(errs) > 0) {
+			t.Fatalf("%v, but %v", err, errs)
+		}
+		for _, statement := range registry.Policy([]registry.Store{store}, nil) {
+			resource := strings.TrimPrefix(statement.Resource[0], "arn:aws:ecr:us-east-1:*:")
+			if r == nil || len(statement.Resource) != 1 || strings.ContainsAny(resource[1:], "*? \n") {
+				t.Errorf("%q: %q", address, statement.Resource)
+			}
+		}
+	})
 }
