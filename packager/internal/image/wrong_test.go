@@ -3,6 +3,7 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -245,6 +246,17 @@ func onlyAttestation(i imagetest.Image) []byte {
 	d := f.Attestation(f.Image(i))
 	delete(d, "annotations")
 	return f.Top(f.Index(d)).Tar()
+}
+
+// artifact has the configuration of an image, and says that it is none.
+func artifact(i imagetest.Image) []byte {
+	f := imagetest.Files{}
+	var m map[string]any
+	if err := json.Unmarshal(f[blobOf(f.Image(i))], &m); err != nil {
+		panic(err)
+	}
+	m["artifactType"] = "application/vnd.example"
+	return f.Top(f.Blob(imagetest.OCIManifest, imagetest.JSON(m))).Tar()
 }
 
 func schema1() []byte {
