@@ -184,6 +184,7 @@ func forms(base imagetest.Image) map[string]struct {
 		"OCI layout, plain layers":            {imagetest.Layout(named("app:1")), true},
 		"buildx with attestations":            {imagetest.Buildx(gz), false},
 		"layout of crane's":                   {craneLayout(gz), false},
+		"artifact beside its name":            {besideName(gz), false},
 		"artifact beside it":                  {besideArtifact(gz), false},
 		"attestation with a platform":         {attested(gz), false},
 		"one image, twice in the list":        {listedTwice(base), true},
@@ -216,6 +217,12 @@ func besideArtifact(i imagetest.Image) imagetest.Files {
 	f := imagetest.Files{}
 	signature := f.Manifest(f.Blob("application/vnd.oci.empty.v1+json", []byte("{}")), f.Blob("application/vnd.example.signature", nil))
 	return f.Top(f.Image(i), signature.With("artifactType", "application/vnd.example.signature"), signature)
+}
+
+func besideName(i imagetest.Image) imagetest.Files {
+	f := imagetest.Files{}
+	signature := f.Manifest(f.Blob("application/vnd.oci.empty.v1+json", []byte("{}")), f.Blob("application/vnd.example.signature", nil))
+	return f.Top(f.Image(i).Named("app:1"), signature.With("artifactType", "application/vnd.example.signature"))
 }
 
 func listedTwice(i imagetest.Image) imagetest.Files {

@@ -155,6 +155,7 @@ func brokenArchives(t testing.TB) map[string]struct {
 		"layer with an address":      {manifest(config, layer.With("urls", []string{"https://registry.example/layer"})), "not to be distributed"},
 		"encrypted layer":            {manifest(config, layer.With("mediaType", imagetest.OCILayer+"+gzip+encrypted")), `of media type "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"`},
 		"artifact":                   {manifest(config.With("mediaType", "application/vnd.cncf.helm.config.v1+json"), layer), `an artifact of type "application/vnd.cncf.helm.config.v1+json"`},
+		"artifact's manifest":        {artifact(gz), `an artifact of type "application/vnd.example"`},
 		"schema 1":                   {schema1(), "Docker's schema 1"},
 		"unknown manifest":           {unknownManifest(), `a manifest of media type "application/json"`},
 		"too large, unpacked":        {imagetest.Layout(inForm(long, "gzip", "")).Tar(), "is too large: its layers unpack to more than"},
