@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 )
 
 // A Config says how objects are stored, in whichever bucket.
@@ -47,24 +49,25 @@ type Told struct {
 // end with it, and how many requests may be under way at once.
 type Connections struct {
 	config             Config
-	transport          *transport
+	wire               *wire.Wire
+	link               *link
 	uploads, questions chan struct{}
 }
 
 // Connect returns the connections for so many buckets. close ends them.
 func Connect(config Config, buckets int) *Connections {
 	c := &Connections{
-		config: config, transport: newTransport(config.Stall),
+		config: config, wire: wire.New(config.Stall), link: newLink(),
 		uploads: make(chan struct{}, config.Jobs), questions: make(chan struct{}, config.Questions),
 	}
 	c.config.AWS = config.AWS.Copy()
 	c.config.AWS.Logger = logging.Nop{} // what matters comes back as an error
-	c.config.AWS.HTTPClient = c.transport.client(config.AWS.HTTPClient, config.Jobs+config.Questions, buckets)
+	c.config.AWS.HTTPClient = c.httpClient(config.AWS.HTTPClient, config.Jobs+config.Questions, buckets)
 	return c
 }
 
 // Close closes what is open. All requests must be over.
-func (c *Connections) Close() { c.transport.close() }
+func (c *Connections) Close() { c.wire.Close() }
 
 // A Bucket is one store's client. It is safe for concurrent use.
 type Bucket struct {
