@@ -33,6 +33,7 @@ type Config struct {
 	// For tests; 0 means the defaults.
 	Stall    time.Duration // how long a transfer may stand still
 	Backoff  time.Duration // how long a retry waits at most
+	Part     int64         // what is larger is sent in parts of this size
 	CopyPart int64         // what is larger is copied in parts of this size
 }
 
@@ -91,6 +92,14 @@ func (c *Connections) Bucket(store Store, told Told) *Bucket {
 		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded)
 	})
 	return &Bucket{store, c.config, client, told}
+}
+
+// part is the size of parts, and of what goes in one request at most.
+func (b *Bucket) part() int64 {
+	if b.config.Part > 0 {
+		return b.config.Part
+	}
+	return PartSize
 }
 
 // owner is the account that every request says the bucket must belong to; nil where
