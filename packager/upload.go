@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		}
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r.archiver = archive.NewArchiver(dir, s3store.PartSize)
+	r.archiver = archive.NewArchiver(dir, cmp.Or(p.opts.part, s3store.PartSize))
 
 	for i := range p.Stores {
 		p.Stores[i].Times, p.Stores[i].Took = Times{Rewrite: p.Stores[i].Times.Rewrite}, 0
