@@ -71,15 +71,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	r.archiver = archive.NewArchiver(dir, cmp.Or(p.opts.part, s3store.PartSize))
 
-	for i := range p.Stores {
-		p.Stores[i].Times, p.Stores[i].Took = Times{Rewrite: p.Stores[i].Times.Rewrite}, 0
-		for j := range p.Stores[i].Objects { // of an upload before this one
-			p.Stores[i].Objects[j].Action, p.Stores[i].Objects[j].VersionID = Planned, ""
-		}
-		for j := range p.Stores[i].Images {
-			p.Stores[i].Images[j].Action = Planned
-		}
-	}
+	p.forget()
 	look := r.keepAll
 	if !p.opts.DryRun {
 		connections, err := r.connect()
@@ -92,7 +84,28 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		}
 		look = r.look
 	}
-	uncopied, err := r.transfer(look, p.opts.Copy)
+	err = r.deliver(look)
+	return r.result, joined(ctx, append([]error{err}, r.failures...)...)
+}
+
+// forget forgets what became of the objects and images in an upload before this one.
+func (p *Plan) forget() {
+	for i := range p.Stores {
+		s := &p.Stores[i]
+		s.Times, s.Took = Times{Rewrite: s.Times.Rewrite}, 0
+		for j := range s.Objects {
+			s.Objects[j].Action, s.Objects[j].VersionID = Planned, ""
+		}
+		for j := range s.Images {
+			s.Images[j].Action = Planned
+		}
+	}
+}
+
+// deliver brings archives to the stores that want them, as a look tells, and then images
+// to the registries.
+func (r *run) deliver(look func(decide func(decision)) error) error {
+	uncopied, err := r.transfer(look, r.opts.Copy)
 	if err == nil && len(uncopied) > 0 {
 		// The stores that have these do not let them be copied.
 		_, err = r.transfer(func(decide func(decision)) error {
@@ -102,10 +115,10 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 			return nil
 		}, CopyNever)
 	}
-	if err == nil && !p.opts.DryRun {
+	if err == nil && !r.opts.DryRun {
 		err = r.push()
 	}
-	return r.result, joined(ctx, append([]error{err}, r.failures...)...)
+	return err
 }
 
 // tempVariable is the variable that names the folder for temporary files.
