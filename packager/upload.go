@@ -71,15 +71,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	r.archiver = archive.NewArchiver(dir, cmp.Or(p.opts.part, s3store.PartSize))
 
-	for i := range p.Stores {
-		p.Stores[i].Times, p.Stores[i].Took = Times{Rewrite: p.Stores[i].Times.Rewrite}, 0
-		for j := range p.Stores[i].Objects { // of an upload before this one
-			p.Stores[i].Objects[j].Action, p.Stores[i].Objects[j].VersionID = Planned, ""
-		}
-		for j := range p.Stores[i].Images {
-			p.Stores[i].Images[j].Action = Planned
-		}
-	}
+	p.forget()
 	look := r.keepAll
 	if !p.opts.DryRun {
 		connections, err := r.connect()
@@ -106,6 +98,20 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		err = r.push()
 	}
 	return r.result, joined(ctx, append([]error{err}, r.failures...)...)
+}
+
+// forget takes back what an upload before this one has told.
+func (p *Plan) forget() {
+	for i := range p.Stores {
+		s := &p.Stores[i]
+		s.Times, s.Took = Times{Rewrite: s.Times.Rewrite}, 0
+		for j := range s.Objects {
+			s.Objects[j].Action, s.Objects[j].VersionID = Planned, ""
+		}
+		for j := range s.Images {
+			s.Images[j].Action = Planned
+		}
+	}
 }
 
 // tempVariable is the variable that names the folder for temporary files.

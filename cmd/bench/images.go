@@ -126,7 +126,7 @@ func (b *bench) saveImage(seed uint64) error {
 	for i := range imageLayers {
 		of := [32]byte{byte(i + 1)}
 		if i == imageLayers-1 {
-			of[1] = byte(seed) //nolint:gosec // a few changes
+			of[1] = byte(seed)
 		}
 		name := fmt.Sprintf("layer%d/layer.tar", i)
 		id, err := addLayer(w, name, of)
