@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -37,6 +38,7 @@ func FuzzPlan(f *testing.F) {
 	for name, content := range map[string]string{
 		"src/app.js": "exports.handler = async () => 'hello'\n",
 		"one.py":     "def handler(event, context): pass\n",
+		"image.tar":  string(imagetest.DockerSave(imagetest.Image{Layers: [][]byte{imagetest.Layer("a", nil)}}).Tar()),
 		"child.yaml": "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: src}\n",
 	} {
 		path := filepath.Join(dir, name)
@@ -58,6 +60,10 @@ func FuzzPlan(f *testing.F) {
 func planAgain(t *testing.T, path string, src []byte, one bool) {
 	t.Helper()
 	opts := packager.Options{TemplateFile: path, OneTemplate: one, Stores: []packager.Store{{Region: "us-east-1", Bucket: "east"}, {Region: "cn-north-1", Bucket: "north"}}}
+	opts.ImageEngine = "no-such-engine" // which a template could have do much
+	for _, s := range opts.Stores {
+		opts.Repositories = append(opts.Repositories, packager.Repository{Region: s.Region, Address: "localhost:5000/" + s.Bucket})
+	}
 	for range 2 {
 		if err := os.WriteFile(path, src, 0o600); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@
 //	go run ./cmd/bench -network
 //	go run ./cmd/bench -copies
 //	go run ./cmd/bench -scale
+//	go run ./cmd/bench -images
 //
 // It leaves out what is not on the PATH. The application is eight functions
 // with up to 69 MB of Go's source; -app names a folder of one's own instead,
@@ -15,7 +16,8 @@
 // requests take as long to reach S3 as they do in life; with -copies, too, to
 // compare what --copy may say. With -scale, it packages
 // applications that are large in one way or another, which takes 20 GB of disk
-// and some minutes. README.md has the method and the figures.
+// and some minutes. With -images, it pushes a container image to four regions,
+// beside crane once per region. README.md has the method and the figures.
 package main
 
 import (
@@ -38,6 +40,7 @@ func main() {
 	flag.BoolVar(&o.scale, "scale", false, "measure large applications")
 	flag.BoolVar(&o.beS3, "serve", false, "be the S3 that is stored into")
 	flag.BoolVar(&o.copies, "copies", false, "measure when copies are better, over simulated networks")
+	flag.BoolVar(&o.images, "images", false, "measure an image that is pushed to four regions")
 	flag.StringVar(&o.trusted, "certificate", "", "with -serve: serve over TLS, and write the certificate to this file")
 	flag.DurationVar(&o.over.roundTrip, "round-trip", 0, "with -serve: how long a way to S3 and back takes")
 	flag.Float64Var(&o.over.link, "link", 0, "with -serve: how many megabytes a second the link carries")
@@ -61,7 +64,7 @@ type options struct {
 	runs                 int
 	app                  string
 	network, scale, beS3 bool
-	copies               bool
+	copies, images       bool
 	over                 overNetwork
 	trusted              string
 }
@@ -99,8 +102,11 @@ func run(ctx context.Context, o options) error {
 	if err := b.build(); err != nil {
 		return err
 	}
-	if o.scale {
+	switch {
+	case o.scale:
 		return b.scale()
+	case o.images:
+		return b.images()
 	}
 	if b.app == "" {
 		b.app = filepath.Join(b.dir, "app")

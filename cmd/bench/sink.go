@@ -27,6 +27,7 @@ type sink struct {
 	uploads map[string]object // multipart uploads, by ID
 	taken   int64             // bytes of all requests' bodies
 	network network
+	hub     *hub
 }
 
 type object struct {
@@ -42,7 +43,7 @@ const takenPath = "/-/taken"
 // input ends. Where trusted is the path of a file, it serves over TLS and writes its
 // certificate there.
 func serve(ctx context.Context, n network, trusted string) error {
-	s := &sink{objects: make(map[string]object), uploads: make(map[string]object), network: n}
+	s := &sink{objects: make(map[string]object), uploads: make(map[string]object), network: n, hub: newHub()}
 	server := httptest.NewUnstartedServer(s)
 	defer server.Close()
 	if trusted == "" {
@@ -77,6 +78,10 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.taken = 0
 		return
 	}
+	var first strings.Builder
+	if isHub(r) && r.Method == http.MethodPut && r.ContentLength < most && strings.Contains(r.URL.Path, "/manifests/") {
+		r.Body = io.NopCloser(io.TeeReader(r.Body, &first))
+	}
 	received, err := s.network.receive(r)
 	if err != nil {
 		return // the client is gone
@@ -88,6 +93,10 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken += received
+	if isHub(r) {
+		s.hub.serve(w, r, []byte(first.String()), received)
+		return
+	}
 	query := r.URL.Query()
 	w.Header().Set("Etag", `"0"`)
 	w.Header().Set("Content-Type", "application/xml")

@@ -220,11 +220,14 @@ func FuzzForAll(f *testing.F) {
 			return
 		}
 		stores := []Store{{Region: "us-east-1", Bucket: p.bucket}, {Region: "cn-north-1", Bucket: p.bucket + "-north"}, {Region: "us-iso-east-1", Bucket: "iso"}}
+		for i := range stores {
+			stores[i].Repository = "123456789012.dkr.ecr." + stores[i].Region + ".amazonaws.com/app"
+		}
 		if errs := p.source.CheckForAll(stores); len(errs) > 0 {
 			refused(t, src, errs)
 			return
 		}
-		body, err := p.source.RewriteForAll(t.Context(), false, stores, func(r *Reference) string { return p.locate(r).Key })
+		body, err := p.source.RewriteForAll(t.Context(), false, stores, func(r *Reference) string { return p.locate(r).Key + p.locate(r).Digest })
 		if err != nil {
 			refused(t, src, []error{err})
 			return

@@ -153,7 +153,9 @@ func (c *collector) misnamedProperty(rows, missing []Row, id string, k *syntax.N
 	}
 	var names []string
 	for _, row := range missing {
-		names = append(names, row.steps()[0])
+		if !row.form.image || len(missing) == 1 { // code, of which an image is the rarer form
+			names = append(names, row.steps()[0])
+		}
 	}
 	return c.refuse(k, subject, owner+" calls it "+strings.Join(slices.Compact(names), " or "), "%s has no property of this name", owner)
 }
@@ -235,13 +237,15 @@ func hintFor(key, name string) string {
 // refusedInGlobals reports properties that say what is packaged, and which SAM does not
 // take in an entry of Globals.
 func (c *collector) refusedInGlobals(entry, n *syntax.Node) {
+	told := make(map[string]bool)
 	for _, row := range c.table {
 		if row.section != "Resources" || row.typ != "AWS::Serverless::"+entry.Value {
 			continue
 		}
 		for _, name := range append([]string{row.path}, row.instead...) {
 			takes := func(r Row) bool { return r.section == "Globals" && r.typ == entry.Value && r.path == name }
-			if i := n.Index(name); i >= 0 && !slices.ContainsFunc(c.table, takes) {
+			if i := n.Index(name); i >= 0 && !told[name] && !slices.ContainsFunc(c.table, takes) {
+				told[name] = true
 				c.warn(n.Keys[i], "Globals."+entry.Value+"."+name, "give it to each "+row.typ, "SAM refuses %s in Globals", name)
 			}
 		}
