@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -61,7 +60,7 @@ func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	_, _ = c.sum.Write(p[:n]) // it never fails
 	c.left -= int64(n)
-	if c.left < 0 || errors.Is(err, io.EOF) && (c.left != 0 || "sha256:"+hex.EncodeToString(c.sum.Sum(nil)) != c.digest) {
+	if c.left < 0 || errors.Is(err, io.EOF) && hexDigest(c.sum) != c.digest {
 		n, err = 0, fmt.Errorf("%s is not what it was when it was first read: has its file been changed?", c.digest)
 	}
 	c.err = err

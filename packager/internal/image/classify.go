@@ -75,8 +75,12 @@ func Classify(value string, exists func(path string) bool) (Reference, error) {
 	case exists(value):
 		return Reference{Kind: InFile, Path: value}, nil
 	}
-	if at := strings.LastIndex(value, "#"); at >= 0 { // which no name of an image has
-		return Reference{Kind: InFile, Path: value[:at], Name: value[at+1:]}, nil
+	if strings.Contains(value, "#") { // which no name of an image has
+		r := inFile(value, exists)
+		if r.Path == "" {
+			return Reference{}, fmt.Errorf("%s names an image of a file, and no file before the #", shown(value))
+		}
+		return r, nil
 	}
 	switch {
 	case looksLikePath(value):
@@ -98,12 +102,31 @@ func looksLikePath(value string) bool {
 			return true
 		}
 	}
+	return value == "." || value == ".." || strings.Contains(value, `\`) || filepath.IsAbs(value) || endsLikePath(value)
+}
+
+func endsLikePath(value string) bool {
 	for _, end := range []string{".tar", ".tgz", ".gz", ".zst", ".tzst", ".xz", ".txz", ".bz2", ".zip", ".oci", "/"} {
 		if strings.HasSuffix(strings.ToLower(value), end) {
 			return true
 		}
 	}
-	return value == "." || value == ".." || strings.Contains(value, `\`) || filepath.IsAbs(value)
+	return false
+}
+
+// inFile takes apart a file and the image's name in it. Folders may have a # in their
+// names, too, so it is the last one after what exists; if nothing does, it is the last.
+func inFile(value string, exists func(string) bool) Reference {
+	for at := len(value) - 1; at >= 0; at-- {
+		if value[at] == '#' && exists(value[:at]) {
+			return Reference{Kind: InFile, Path: value[:at], Name: value[at+1:]}
+		}
+	}
+	if endsLikePath(value) {
+		return Reference{Kind: InFile, Path: value}
+	}
+	at := strings.LastIndexByte(value, '#')
+	return Reference{Kind: InFile, Path: value[:at], Name: value[at+1:]}
 }
 
 // hasHost tells whether a name begins with a registry, by Docker's rule: a first part

@@ -179,6 +179,7 @@ const (
 	errNoTar    fault = "is no tar archive"
 	errMissing  fault = "is not complete" // what a document names is not there
 	errTooLarge fault = "is too large"
+	errDisk     fault = "cannot be compressed into a temporary file"
 )
 
 // blob finds a blob, and holds its size against what its descriptor says.

@@ -104,7 +104,7 @@ func (r *reader) openTar(f *os.File) error {
 		return errors.New("is empty: " + howToMake)
 	}
 	t := &tarFile{f, map[string]entry{}}
-	if err := t.scan(info.Size(), r.entries); err != nil {
+	if err := t.scan(r.entries); err != nil {
 		return err
 	}
 	r.files = t

@@ -106,7 +106,7 @@ const longName = 1000
 
 // scan finds the files of an archive, which may be a stranger's: nothing is ever written
 // where a name says, and a name that leaves the archive is nobody's.
-func (t *tarFile) scan(size int64, most int) error {
+func (t *tarFile) scan(most int) error {
 	if _, err := t.file.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("cannot be read: %w", err)
 	}
@@ -125,14 +125,14 @@ func (t *tarFile) scan(size int64, most int) error {
 		if n == most {
 			return fmt.Errorf("holds more than %d files: that is no container image", most)
 		}
-		if err := t.add(header, size); err != nil {
+		if err := t.add(header); err != nil {
 			return err
 		}
 	}
 }
 
 // add notes where an entry is, whose content is what is read next.
-func (t *tarFile) add(header *tar.Header, size int64) (err error) {
+func (t *tarFile) add(header *tar.Header) (err error) {
 	name := path.Clean(header.Name)
 	if !fs.ValidPath(name) || len(name) > longName || len(header.Linkname) > longName {
 		return nil
@@ -147,9 +147,7 @@ func (t *tarFile) add(header *tar.Header, size int64) (err error) {
 		if e.at, err = t.file.Seek(0, io.SeekCurrent); err != nil {
 			return fmt.Errorf("cannot be read: %w", err)
 		}
-		if e.size = header.Size; e.size > size-e.at {
-			return fmt.Errorf("is damaged, or was not written to its end: %s is cut", problem.OneLine(name))
-		}
+		e.size = header.Size
 	case e.link == "":
 		return nil
 	}

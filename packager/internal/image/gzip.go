@@ -68,7 +68,7 @@ func (c *compressor) gzip(ctx context.Context, w io.Writer, r io.Reader) error {
 		defer close(queue)
 		return c.cut(ctx, r, trailer, func(b *block) {
 			queue <- b
-			group.Go(func() error { c.compress(ctx, b); return b.err })
+			group.Go(func() error { return c.compress(ctx, b) })
 		})
 	})
 	group.Go(func() error {
@@ -128,31 +128,38 @@ func (c *compressor) cut(ctx context.Context, r io.Reader, trailer []byte, pass 
 	return nil
 }
 
-// compress deflates a block. Its bytes follow from its content, what is before it, and
-// whether it is the last one.
-func (c *compressor) compress(ctx context.Context, b *block) {
-	defer close(b.ready)
+// compress deflates a block, which then is the writer's. Its bytes follow from its
+// content, what is before it, and whether it is the last one.
+func (c *compressor) compress(ctx context.Context, b *block) error {
 	var w *flate.Writer
 	select {
 	case w = <-c.workers:
 	case <-ctx.Done():
 		b.err = ctx.Err()
-		return
+		close(b.ready)
+		return ctx.Err()
 	}
-	defer func() { c.workers <- w }()
+	w, err := b.deflate(w)
+	c.workers <- w
+	b.err = err
+	close(b.ready)
+	return err
+}
+
+func (b *block) deflate(w *flate.Writer) (*flate.Writer, error) {
 	if w == nil {
-		if w, b.err = flate.NewWriter(nil, level); b.err != nil {
-			return
+		var err error
+		if w, err = flate.NewWriter(nil, level); err != nil {
+			return nil, err
 		}
 	}
 	b.packed.Reset()
 	w.ResetDict(&b.packed, b.dictionary)
-	if _, b.err = w.Write(b.data); b.err != nil {
-		return
+	if _, err := w.Write(b.data); err != nil {
+		return w, err
 	}
 	if b.last {
-		b.err = w.Close()
-	} else {
-		b.err = w.Flush() // ends on a whole byte, so that the next block can follow
+		return w, w.Close()
 	}
+	return w, w.Flush() // ends on a whole byte, so that the next block can follow
 }

@@ -60,18 +60,18 @@ func TestCompressedBytes(t *testing.T) {
 // what else they compress, or on how the layer is read. They are one gzip file, which
 // Go's own reader reads.
 func TestCompressedAlike(t *testing.T) {
-	sizes := []int{0, 10, blockSize - 1, blockSize, blockSize + 1, 2 * blockSize, 5*blockSize + 7}
+	sizes := []int{0, 10, blockSize - 1, blockSize, 3*blockSize + 7}
 	want := map[int][]byte{}
 	all := text(sizes[len(sizes)-1])
-	for _, workers := range []int{1, 3, 8} {
+	for _, workers := range []int{1, 3} {
 		c := newCompressor(workers)
-		results := make([][]byte, 4*len(sizes))
+		results := make([][]byte, 2*len(sizes))
 		var group sync.WaitGroup
 		for n := range results {
 			group.Go(func() {
 				var out bytes.Buffer
 				var in io.Reader = bytes.NewReader(all[:sizes[n%len(sizes)]])
-				if n%2 == 1 {
+				if n >= len(sizes) {
 					in = iotest.HalfReader(in)
 				}
 				if err := c.gzip(t.Context(), &out, in); err != nil {

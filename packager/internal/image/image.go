@@ -35,10 +35,10 @@ type Image struct {
 	MediaType        string // of the manifest
 	Manifest         []byte
 	Config           Blob
-	Layers           []Blob // in order; the same layer may occur twice
-	OS, Architecture string // as the configuration names them: linux, amd64
-	Names            []string
-	Unpacked         int64 // bytes of all layers, unpacked
+	Layers           []Blob   // in order; the same layer may occur twice
+	OS, Architecture string   // as the configuration names them: linux, amd64
+	Names            []string // those of its archive, as people write them: app:1
+	Unpacked         int64    // bytes of all layers, unpacked
 }
 
 // A Blob is a part of an image that is sent by itself.

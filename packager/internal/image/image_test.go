@@ -183,6 +183,8 @@ func forms(base imagetest.Image) map[string]struct {
 		"OCI layout without a name":           {imagetest.Layout(inForm(named(), "gzip", "")), false},
 		"OCI layout, plain layers":            {imagetest.Layout(named("app:1")), true},
 		"buildx with attestations":            {imagetest.Buildx(gz), false},
+		"attestation with a platform":         {attested(gz), false},
+		"one image, twice in the list":        {listedTwice(base), true},
 		"two platforms, this one":             {imagetest.Buildx(gz, inForm(named(), "gzip", "arm64")), false},
 		"platforms in the layout's own index": {platforms(base), false},
 		"crane":                               {crane(base), true},
@@ -192,6 +194,23 @@ func forms(base imagetest.Image) map[string]struct {
 func platforms(base imagetest.Image) imagetest.Files {
 	f := imagetest.Files{}
 	return f.Top(f.Image(inForm(base, "gzip", "amd64")), f.Image(inForm(base, "gzip", "arm64")))
+}
+
+// attested has an attestation that only its annotation tells from an image.
+func attested(i imagetest.Image) imagetest.Files {
+	f := imagetest.Files{}
+	d := f.Image(i).Platform("linux", "amd64")
+	return f.Top(f.Index(d, f.Attestation(d).Platform("linux", "amd64")))
+}
+
+func listedTwice(i imagetest.Image) imagetest.Files {
+	f := imagetest.DockerSave(i)
+	var list []any
+	if err := json.Unmarshal(f["manifest.json"], &list); err != nil {
+		panic(err)
+	}
+	f["manifest.json"] = imagetest.JSON(append(list, list...))
+	return f
 }
 
 // crane writes compressed layers, and a manifest.json.
@@ -343,6 +362,27 @@ func TestSameLayerTwice(t *testing.T) {
 		if len(i.Layers) != 3 || i.Layers[0].Digest != i.Layers[2].Digest {
 			t.Error(i.Layers)
 		}
+	}
+}
+
+// A temporary file is removed as soon as nothing is read from it.
+func TestSpare(t *testing.T) {
+	for content, want := range map[string]int{
+		string(imagetest.DockerSave(app("app:1")).Tar()):                 2, // the compressed layers
+		string(imagetest.Layout(inForm(app("app:1"), "gzip", "")).Tar()): 1, // the archive
+	} {
+		dir := t.TempDir()
+		_, closeImage, err := image.Open(t.Context(), image.Source{Path: write(t, imagetest.Gzip([]byte(content))), TempDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files, err := filepath.Glob(filepath.Join(dir, "*", "*")); err != nil || len(files) != want {
+			t.Errorf("%v, %v", files, err)
+		}
+		if err := closeImage(); err != nil {
+			t.Error(err)
+		}
+		empty(t, dir)
 	}
 }
 

@@ -40,7 +40,7 @@ func (r *reader) packAll(ctx context.Context, layers []layer) ([]packed, error) 
 	all := make([]packed, len(layers))
 	errs := make([]error, len(layers))
 	first := map[string]int{}
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group // one that fails does not end the others: the error is the same in every run
 	group.SetLimit(workers())
 	for i, l := range layers {
 		if _, again := first[l.key]; again {
@@ -48,14 +48,15 @@ func (r *reader) packAll(ctx context.Context, layers []layer) ([]packed, error) 
 		}
 		first[l.key] = i
 		group.Go(func() error {
-			if errs[i] = ctx.Err(); errs[i] == nil {
-				all[i], errs[i] = p.pack(ctx, l)
-			}
-			return errs[i]
+			all[i], errs[i] = p.pack(ctx, l)
+			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, firstOf(errs, err)
+	_ = group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
 	}
 	for i, l := range layers {
 		if all[i] = all[first[l.key]]; l.diffID != layers[first[l.key]].diffID {
@@ -63,17 +64,6 @@ func (r *reader) packAll(ctx context.Context, layers []layer) ([]packed, error) 
 		}
 	}
 	return all, nil
-}
-
-// firstOf is the error of the first layer that has one of its own: one that was only
-// cut short by another layer's says nothing.
-func firstOf(errs []error, otherwise error) error {
-	for _, err := range errs {
-		if err != nil && !errors.Is(err, context.Canceled) {
-			return err
-		}
-	}
-	return otherwise
 }
 
 func (p *packer) pack(ctx context.Context, l layer) (packed, error) {
@@ -132,7 +122,7 @@ func (p *packer) compress(ctx context.Context, l layer) (_ packed, err error) {
 	}
 	sum, content := sha256.New(), p.content()
 	size := &counter{}
-	err = p.compressor.gzip(ctx, io.MultiWriter(out, sum, size), io.TeeReader(contextReader{ctx, in}, content))
+	err = p.compressor.gzip(ctx, io.MultiWriter(toDisk{out}, sum, size), io.TeeReader(contextReader{ctx, in}, content))
 	if err = errors.Join(err, out.Close()); err != nil {
 		return packed{}, l.unread(err)
 	}
@@ -146,7 +136,7 @@ func (p *packer) compress(ctx context.Context, l layer) (_ packed, err error) {
 // unread is the error where a layer could not be read to its end.
 func (l layer) unread(err error) error {
 	switch {
-	case errors.Is(err, errTooLarge), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errTooLarge), errors.Is(err, errDisk), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("is damaged: its layer %d ends too early: save the image again", l.number)
@@ -191,6 +181,17 @@ func (r *reader) tooLarge() error {
 func gigabytes(n int64) string { return fmt.Sprintf("%d GB", n>>30) }
 
 func hexDigest(sum hash.Hash) string { return "sha256:" + hex.EncodeToString(sum.Sum(nil)) }
+
+// toDisk tells an error of the disk from one of the layer.
+type toDisk struct{ file *os.File }
+
+func (d toDisk) Write(p []byte) (int, error) {
+	n, err := d.file.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errDisk, err)
+	}
+	return n, err
+}
 
 type counter struct{ n int64 }
 

@@ -3,6 +3,7 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,50 +131,54 @@ func brokenArchives(t testing.TB) map[string]struct {
 		"a build's context": {imagetest.Files{"Dockerfile": nil, "app.py": nil}.Tar(), "has a Dockerfile, and is no container image yet: build it"},
 		"in a folder":       {imagetest.Files{"out/index.json": nil, "out/oci-layout": nil}.Tar(), "in folder out, instead of at the top"},
 		"Docker 1.9":        {imagetest.Files{"repositories": []byte("{}"), "ab/json": nil}.Tar(), "written by a Docker before 1.10"},
+		"size of an entry":  {lyingSize(layout), "is damaged, or was not written to its end"},
 		"cut":               {layout[:len(layout)/2], "is damaged, or was not written to its end"},
 		"many entries":      {manyEntries(), "holds more than 200 files"},
 
-		"two images":               {imagetest.DockerSave(app("a:1"), arm).Tar(), "holds 2 images: a:1, app:2; name one, as image.tar#a:1"},
-		"two images of one name":   {imagetest.Layout(app("a:1"), gz).Tar(), "holds 2 images: a:1, app:1; name one, as image.tar#a:1"},
-		"two without a name":       {imagetest.DockerSave(app(), inForm(app(), "", "arm64")).Tar(), "holds 2 images: sha256:"},
-		"two of one platform":      {imagetest.Layout(app(), gz1()).Tar(), "holds 2 images for linux/amd64: sha256:"},
-		"no image":                 {imagetest.Files{"manifest.json": []byte("[]")}.Tar(), "holds no image"},
-		"no entry":                 {imagetest.Files{}.Top().Tar(), "holds no image"},
-		"two platforms":            {imagetest.Buildx(gz, arm).Tar(), "holds images for linux/amd64, linux/arm64: say which one, by the function's Architectures"},
-		"another platform":         {imagetest.Layout(inForm(app(), "gzip", "s390x")).Tar(), "is for linux/s390x, and Lambda runs linux/amd64 and linux/arm64"},
-		"another platform, saved":  {imagetest.DockerSave(inForm(app(), "", "riscv64")).Tar(), "is for linux/riscv64, and Lambda runs"},
-		"Windows":                  {imagetest.Layout(windows).Tar(), "is for Windows, and Lambda runs Linux"},
-		"attestations alone":       {onlyAttestations(gz), "holds only what describes an image"},
-		"indexes in one another":   {deep(), "more than 4 indexes in one another"},
-		"zstd layers":              {imagetest.Layout(inForm(app(), "zstd", "")).Tar(), "is compressed with zstd, and Lambda takes gzip: build it with docker buildx build --output type=oci,dest=FILE,compression=gzip,force-compression=true"},
-		"zstd layers, saved":       {links(entry{name: "a/layer.tar", content: imagetest.Zstd(layers()[0])}), "is compressed with zstd"},
-		"foreign layer":            {manifest(config, layer.With("mediaType", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")), "not to be distributed"},
-		"layer with an address":    {manifest(config, layer.With("urls", []string{"https://registry.example/layer"})), "not to be distributed"},
-		"encrypted layer":          {manifest(config, layer.With("mediaType", imagetest.OCILayer+"+gzip+encrypted")), `of media type "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"`},
-		"artifact":                 {manifest(config.With("mediaType", "application/vnd.cncf.helm.config.v1+json"), layer), `an artifact of type "application/vnd.cncf.helm.config.v1+json"`},
-		"schema 1":                 {schema1(), "Docker's schema 1"},
-		"unknown manifest":         {unknownManifest(), `a manifest of media type "application/json"`},
-		"too large, unpacked":      {imagetest.Layout(inForm(long, "gzip", "")).Tar(), "is too large: its layers unpack to more than"},
-		"too large, plain":         {imagetest.DockerSave(long).Tar(), "is too large: its layers unpack to more than"},
-		"too large, one layer":     {tooOften(), "is too large: its layers unpack to more than"},
-		"no layers":                {imagetest.Layout(imagetest.Image{}).Tar(), "has no layers"},
-		"huge index":               {imagetest.Files{"index.json": make([]byte, 1<<20)}.Tar(), "index.json cannot be read: it has 1048576 bytes"},
-		"huge manifest":            {hugeManifest(), "its manifest cannot be read: it has"},
-		"many manifests":           {imagetest.Files{"index.json": []byte(`{"manifests":[` + strings.Repeat("{},", 2000) + `{}]}`)}.Tar(), "more than 1000 items"},
-		"index.json, no JSON":      {imagetest.Files{"index.json": []byte(`{`)}.Tar(), "index.json cannot be read: unexpected end of JSON input"},
-		"manifest.json, an object": {imagetest.Files{"manifest.json": []byte(`{}`)}.Tar(), "a list is expected"},
-		"manifest.json, null":      {imagetest.Files{"manifest.json": []byte(`[null]`)}.Tar(), "is not complete"},
+		"two images":                 {imagetest.DockerSave(app("a:1"), arm).Tar(), "holds 2 images: a:1, app:2; name one, as image.tar#a:1"},
+		"two images of one name":     {imagetest.Layout(app("a:1"), gz).Tar(), "holds 2 images: a:1, app:1; name one, as image.tar#a:1"},
+		"two without a name":         {imagetest.DockerSave(app(), inForm(app(), "", "arm64")).Tar(), "holds 2 images: sha256:"},
+		"two of one platform":        {imagetest.Layout(app(), gz1()).Tar(), "holds 2 images for linux/amd64: sha256:"},
+		"no image":                   {imagetest.Files{"manifest.json": []byte("[]")}.Tar(), "holds no image"},
+		"no entry":                   {imagetest.Files{}.Top().Tar(), "holds no image"},
+		"two platforms":              {imagetest.Buildx(gz, arm).Tar(), "holds images for linux/amd64, linux/arm64: say which one, by the function's Architectures"},
+		"another platform":           {imagetest.Layout(inForm(app(), "gzip", "s390x")).Tar(), "is for linux/s390x, and Lambda runs linux/amd64 and linux/arm64"},
+		"another platform, saved":    {imagetest.DockerSave(inForm(app(), "", "riscv64")).Tar(), "is for linux/riscv64, and Lambda runs"},
+		"Windows":                    {imagetest.Layout(windows).Tar(), "is for Windows, and Lambda runs Linux"},
+		"attestations alone":         {onlyAttestations(gz), "holds only what describes an image"},
+		"attestation, not called so": {onlyAttestation(gz), "holds only what describes an image"},
+		"indexes in one another":     {deep(), "more than 4 indexes in one another"},
+		"zstd layers":                {imagetest.Layout(inForm(app(), "zstd", "")).Tar(), "is compressed with zstd, and Lambda takes gzip: build it with docker buildx build --output type=oci,dest=FILE,compression=gzip,force-compression=true"},
+		"zstd layers, saved":         {links(entry{name: "a/layer.tar", content: imagetest.Zstd(layers()[0])}), "is compressed with zstd"},
+		"foreign layer":              {manifest(config, layer.With("mediaType", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")), "not to be distributed"},
+		"layer with an address":      {manifest(config, layer.With("urls", []string{"https://registry.example/layer"})), "not to be distributed"},
+		"encrypted layer":            {manifest(config, layer.With("mediaType", imagetest.OCILayer+"+gzip+encrypted")), `of media type "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"`},
+		"artifact":                   {manifest(config.With("mediaType", "application/vnd.cncf.helm.config.v1+json"), layer), `an artifact of type "application/vnd.cncf.helm.config.v1+json"`},
+		"schema 1":                   {schema1(), "Docker's schema 1"},
+		"unknown manifest":           {unknownManifest(), `a manifest of media type "application/json"`},
+		"too large, unpacked":        {imagetest.Layout(inForm(long, "gzip", "")).Tar(), "is too large: its layers unpack to more than"},
+		"too large, plain":           {imagetest.DockerSave(long).Tar(), "is too large: its layers unpack to more than"},
+		"too large, one layer":       {tooOften(), "is too large: its layers unpack to more than"},
+		"no layers":                  {imagetest.Layout(imagetest.Image{}).Tar(), "has no layers"},
+		"huge index":                 {imagetest.Files{"index.json": make([]byte, 1<<20)}.Tar(), "index.json cannot be read: it has 1048576 bytes"},
+		"huge manifest":              {hugeManifest(), "its manifest cannot be read: it has"},
+		"many manifests":             {imagetest.Files{"index.json": []byte(`{"manifests":[` + strings.Repeat("{},", 2000) + `{}]}`)}.Tar(), "more than 1000 items"},
+		"index.json, no JSON":        {imagetest.Files{"index.json": []byte(`{`)}.Tar(), "index.json cannot be read: unexpected end of JSON input"},
+		"manifest.json, an object":   {imagetest.Files{"manifest.json": []byte(`{}`)}.Tar(), "a list is expected"},
+		"manifest.json, null":        {imagetest.Files{"manifest.json": []byte(`[null]`)}.Tar(), "is not complete"},
 
 		"manifest is not there":    {with(imagetest.Layout(gz), func(f imagetest.Files) { delete(f, blobOf(f.Image(gz))) }), "is not complete"},
 		"config is not there":      {with(imagetest.Layout(gz), func(f imagetest.Files) { delete(f, blobOf(config)) }), "is not complete: its configuration"},
 		"layer is not there":       {with(imagetest.Layout(gz), func(f imagetest.Files) { delete(f, blobOf(layer)) }), "is not complete: its layer 2"},
 		"layer is another one":     {with(imagetest.Layout(gz), func(f imagetest.Files) { f[blobOf(layer)][100] ^= 1 }), "is damaged: its layer 2 should be " + layer["digest"].(string)},
+		"both layers are others":   {with(imagetest.Layout(gz), func(f imagetest.Files) { f[blobOf(layer)][100] ^= 1; f[blobOf(first)][50] ^= 1 }), "is damaged: its layer 1 should be"},
 		"manifest is another one":  {with(imagetest.Layout(gz), func(f imagetest.Files) { f[blobOf(f.Image(gz))] = []byte(strings.Repeat(" ", 650)) }), "is damaged: its manifest"},
 		"config is another one":    {with(imagetest.Layout(gz), func(f imagetest.Files) { f[blobOf(config)][0] = ' ' }), "is damaged: its configuration should be"},
 		"size is another one":      {manifest(config, first, layer.With("size", 7)), "bytes, and should have 7"},
 		"size is negative":         {manifest(config, first, layer.With("size", -1)), "bytes, and should have -1"},
 		"size is no number":        {manifest(config, first, layer.With("size", "large")), "its manifest cannot be read"},
 		"digest leaves the folder": {manifest(config, first, layer.With("digest", "sha256:../../etc/passwd")), "which is no SHA-256 digest"},
+		"digest in upper case":     {manifest(config, first, layer.With("digest", "sha256:"+strings.ToUpper(layer["digest"].(string)[7:]))), "which is no SHA-256 digest"},
 		"digest is no SHA-256":     {manifest(config, first, layer.With("digest", "sha512:"+strings.Repeat("0", 128))), "which is no SHA-256 digest"},
 		"fewer layers":             {manifest(config, layer), "it has 1 layer, and its configuration lists 2"},
 		"layers exchanged":         {manifest(config, layer, first), "should unpack to"},
@@ -202,6 +207,19 @@ func brokenArchives(t testing.TB) map[string]struct {
 	}
 }
 
+// lyingSize has the first entry say that it is larger than the archive.
+func lyingSize(content []byte) []byte {
+	header := bytes.Clone(content[:512])
+	copy(header[124:], "77777777777\x00")
+	copy(header[148:], "        ") // the checksum is that of a header with spaces for it
+	var sum int
+	for _, b := range header {
+		sum += int(b)
+	}
+	copy(header[148:], fmt.Sprintf("%06o\x00 ", sum))
+	return append(header, content[512:]...)
+}
+
 // gz1 has one layer of another image's two.
 func gz1() imagetest.Image {
 	i := inForm(app(), "gzip", "")
@@ -220,6 +238,13 @@ func manyEntries() []byte {
 func onlyAttestations(i imagetest.Image) []byte {
 	f := imagetest.Files{}
 	return f.Top(f.Index(f.Attestation(f.Image(i)))).Tar()
+}
+
+func onlyAttestation(i imagetest.Image) []byte {
+	f := imagetest.Files{}
+	d := f.Attestation(f.Image(i))
+	delete(d, "annotations")
+	return f.Top(f.Index(d)).Tar()
 }
 
 func schema1() []byte {
