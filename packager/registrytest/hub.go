@@ -90,6 +90,9 @@ func (s *Server) refuse(c *call) *answer {
 	realm := fmt.Sprintf("Basic realm=%q", s.http.URL)
 	switch {
 	case c.place.Region != "":
+		if s.tokens[secret] == expired {
+			return failed(http.StatusForbidden, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
+		}
 		ok = s.tokens[secret] == c.place.Region && scheme == "Basic"
 		realm = fmt.Sprintf(`Basic realm="https://%s/",service="ecr.amazonaws.com"`, c.Host)
 	case s.options.User == "":

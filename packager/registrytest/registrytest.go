@@ -266,11 +266,16 @@ func (s *Server) Spoil(at Place, digest string, body []byte) {
 	}
 }
 
-// RevokeTokens has ECR take none of the tokens that it has given.
+// expired is the region of a token that is no longer taken.
+const expired = "expired"
+
+// RevokeTokens has nobody take any of the tokens that were given.
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.tokens)
+	for token := range s.tokens {
+		s.tokens[token] = expired
+	}
 	clear(s.bearers)
 }
 

@@ -189,11 +189,11 @@ func (a *answer) write(w http.ResponseWriter, c *call) {
 	}
 }
 
-// failed is an error in the registry protocol's form.
+// failed is an error in the registry protocol's form; without a code in plain words.
 func failed(status int, code, message string) *answer {
 	body, _ := json.Marshal(map[string]any{"errors": []map[string]string{{"code": code, "message": message}}})
 	if code == "" {
-		body = nil
+		return &answer{status, map[string]string{"Content-Type": "text/plain"}, []byte(message)}
 	}
 	return &answer{status, map[string]string{"Content-Type": "application/json"}, body}
 }

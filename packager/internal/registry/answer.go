@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/smithy-go"
 )
@@ -62,8 +63,12 @@ func errorOf(response *http.Response) *answerError {
 			Message string `json:"message"`
 		} `json:"errors"`
 	}
-	if err == nil && json.Unmarshal(body, &said) == nil && len(said.Errors) > 0 {
+	switch text := string(body); {
+	case err != nil:
+	case json.Unmarshal(body, &said) == nil && len(said.Errors) > 0:
 		e.code, e.message = said.Errors[0].Code, scrub(said.Errors[0].Message, response.Request.Header)
+	case utf8.Valid(body) && !strings.HasPrefix(strings.TrimSpace(text), "<"): // ECR has some in plain words
+		e.message = scrub(text, response.Request.Header)
 	}
 	if len(e.code) > maxMessage || len(e.message) > maxMessage {
 		e.code, e.message = "", strings.ToValidUTF8(e.message[:min(len(e.message), maxMessage)], "")

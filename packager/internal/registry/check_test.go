@@ -1,11 +1,14 @@
 package registry_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
@@ -118,6 +121,22 @@ func TestCheckExplains(t *testing.T) {
 			}
 			noSecret(t, s, err)
 		})
+	}
+}
+
+// Without credentials the error is the SDK's, by which s3store knows it.
+func TestWithoutCredentials(t *testing.T) {
+	s := newServer(t, registrytest.Options{})
+	conf := config(s)
+	conf.AWS.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("no EC2 IMDS role found")
+	})
+	r := repository(t, connect(t, conf), orders("us-east-1"), registry.Told{})
+	_, lerr := r.Look(t.Context(), sample())
+	for _, err := range []error{r.Check(t.Context()), lerr, r.Push(t.Context(), sample(), registry.Found{Missing: sample().Layers})} {
+		if err == nil || !strings.Contains(err.Error(), "get credentials: no EC2 IMDS role found") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,41 +67,52 @@ func lastingFaults() map[string]registrytest.Fault {
 }
 
 // eachFault runs a test for each operation and each fault, in both kinds of registries.
-func eachFault(t *testing.T, faults map[string]registrytest.Fault, test func(t *testing.T, s *registrytest.Server, r func() *registry.Repository, at registrytest.Place, f registrytest.Fault), tries int) {
+func eachFault(t *testing.T, faults map[string]registrytest.Fault, test func(t *testing.T, s *registrytest.Server, r func(patient bool) *registry.Repository, at registrytest.Place, f registrytest.Fault), tries int) {
+	one := func(t *testing.T, kind, operation string, f registrytest.Fault) {
+		s := newServer(t, registrytest.Options{User: "me", Password: "hunter2hunter2", Bearer: true})
+		at, store := orders("us-east-1"), storeOf(orders("us-east-1"))
+		if kind == "other" {
+			at = registrytest.Place{Name: "mirror/orders"}
+			store.Repository = s.Host() + "/" + at.Name
+		}
+		f.Operation = operation
+		conf := config(s)
+		conf.Keychain = keychain{"me", "hunter2hunter2"}
+		conf.AWS.RetryMaxAttempts = tries
+		if f.Delay > 0 {
+			conf.Stall = 300 * time.Millisecond
+		}
+		test(t, s, func(patient bool) *registry.Repository {
+			conf := conf
+			if patient {
+				conf.Stall, conf.AWS.RetryMaxAttempts = 0, 0
+			}
+			r, err := connect(t, conf).Repository(store, registry.Told{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}, at, f)
+	}
+	var waiting sync.WaitGroup
 	for kind, operations := range map[string][]string{"ECR": inECR(), "other": inOther()} {
 		for _, operation := range operations {
 			for name, f := range faults {
-				t.Run(kind+"/"+operation+"/"+name, func(t *testing.T) {
-					t.Parallel()
-					s := newServer(t, registrytest.Options{User: "me", Password: "hunter2hunter2", Bearer: true})
-					at, store := orders("us-east-1"), storeOf(orders("us-east-1"))
-					if kind == "other" {
-						at = registrytest.Place{Name: "mirror/orders"}
-						store.Repository = s.Host() + "/" + at.Name
-					}
-					f.Operation = operation
-					conf := config(s)
-					conf.Keychain = keychain{"me", "hunter2hunter2"}
-					conf.AWS.RetryMaxAttempts = tries
-					if f.Delay > 0 {
-						conf.Stall = 300 * time.Millisecond
-					}
-					test(t, s, func() *registry.Repository {
-						r, err := connect(t, conf).Repository(store, registry.Told{})
-						if err != nil {
-							t.Fatal(err)
-						}
-						return r
-					}, at, f)
-				})
+				run := func(t *testing.T) { one(t, kind, operation, f) }
+				if f.Delay > 0 { // it only waits: all at once
+					waiting.Go(func() { t.Run(kind+"/"+operation+"/"+name, run) })
+					continue
+				}
+				t.Run(kind+"/"+operation+"/"+name, run)
 			}
 		}
 	}
+	waiting.Wait()
 }
 
 // What is over when the request is made again is survived, whichever request it hits, also in the middle of a layer.
 func TestPassingFaults(t *testing.T) {
-	eachFault(t, passingFaults(), func(t *testing.T, s *registrytest.Server, r func() *registry.Repository, at registrytest.Place, f registrytest.Fault) {
+	eachFault(t, passingFaults(), func(t *testing.T, s *registrytest.Server, r func(patient bool) *registry.Repository, at registrytest.Place, f registrytest.Fault) {
 		f.Times, f.Skip = 2, 1
 		if f.Wrong != "" {
 			return // of bodies, which are judged as they are
@@ -108,7 +120,7 @@ func TestPassingFaults(t *testing.T) {
 		s.Fail(f)
 		img := sample()
 		for range 2 { // where an operation is made once only, it is hit in the second run
-			if err := push(t.Context(), r(), img); err != nil {
+			if err := push(t.Context(), r(false), img); err != nil {
 				t.Fatal(err)
 			}
 			if missing := stored(s, at, img); missing != nil {
@@ -121,20 +133,20 @@ func TestPassingFaults(t *testing.T) {
 // Whatever goes wrong for ever: a push says that it succeeded only if all is there. It ends, no error holds a secret, and when
 // the fault is over, the next run succeeds.
 func TestLastingFaults(t *testing.T) {
-	eachFault(t, lastingFaults(), func(t *testing.T, s *registrytest.Server, r func() *registry.Repository, at registrytest.Place, f registrytest.Fault) {
+	eachFault(t, lastingFaults(), func(t *testing.T, s *registrytest.Server, r func(patient bool) *registry.Repository, at registrytest.Place, f registrytest.Fault) {
 		for _, skip := range []int{0, 2} {
 			img := newImage(blobOf(pattern(byte(skip), 3*part+part/2)), blobOf(pattern(byte(skip+100), 100)))
 			f.Skip = skip
 			s.ClearFaults()
 			s.Fail(f)
-			err := push(t.Context(), r(), img)
+			err := push(t.Context(), r(false), img)
 			missing := stored(s, at, img)
 			if err == nil && missing != nil {
 				t.Errorf("believed: %q is missing", missing)
 			}
 			noSecret(t, s, err)
 			s.ClearFaults()
-			if err := push(t.Context(), r(), img); err != nil || stored(s, at, img) != nil {
+			if err := push(t.Context(), r(true), img); err != nil || stored(s, at, img) != nil {
 				t.Errorf("after it was over: %v; lacks %q", err, stored(s, at, img))
 			}
 			if f.Delay > 0 {

@@ -126,7 +126,8 @@ func (r *Repository) manifest(ctx context.Context, reference string) (text []byt
 	if digest := digestOf(a.body); want != "" && digest != want {
 		return nil, "", &falseError{fmt.Sprintf("the manifest has the digest %s, and %s was asked for", digest, short(want))}
 	}
-	return a.body, a.header.Get("Content-Type"), nil
+	mediaType, _, _ = strings.Cut(a.header.Get("Content-Type"), ";")
+	return a.body, mediaType, nil
 }
 
 // choose returns the digest of a platform's image in an index. Attestations, which

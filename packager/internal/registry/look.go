@@ -62,7 +62,9 @@ func (r *Repository) Look(ctx context.Context, img image.Image) (Found, error) {
 	}
 	var err error
 	if r.client != nil {
-		err = look(r.findInECR, r.missingInECR)
+		err = look(r.findInECR, func(ctx context.Context, blobs []image.Blob) ([]image.Blob, error) {
+			return r.missingInECR(ctx, r.client, blobs)
+		})
 	} else {
 		err = look(r.find, r.missingOf)
 	}
@@ -122,14 +124,14 @@ func (r *Repository) findInECR(ctx context.Context, img image.Image) (there, tag
 }
 
 // missingInECR asks ECR's API which of the blobs are not there.
-func (r *Repository) missingInECR(ctx context.Context, blobs []image.Blob) ([]image.Blob, error) {
+func (r *Repository) missingInECR(ctx context.Context, client *ecr.Client, blobs []image.Blob) ([]image.Blob, error) {
 	sizes := make(map[string]int64)
 	for chunk := range slices.Chunk(blobs, maxLayers) {
 		digests := make([]string, len(chunk))
 		for i, b := range chunk {
 			digests[i] = b.Digest
 		}
-		out, err := r.client.BatchCheckLayerAvailability(ctx, &ecr.BatchCheckLayerAvailabilityInput{
+		out, err := client.BatchCheckLayerAvailability(ctx, &ecr.BatchCheckLayerAvailabilityInput{
 			RepositoryName: &r.door.place.name, RegistryId: r.registry(), LayerDigests: digests,
 		})
 		if err != nil {
@@ -197,8 +199,14 @@ func (r *Repository) missingOf(ctx context.Context, blobs []image.Blob) ([]image
 	return missing, nil
 }
 
-// there asks for one blob.
+// there asks for one blob, of which somebody who has a slot wants to know.
 func (r *Repository) there(ctx context.Context, b image.Blob) (bool, error) {
+	if r.client != nil {
+		missing, err := r.missingInECR(ctx, r.login.client, []image.Blob{b})
+		if err == nil || !denied(err) {
+			return err == nil && len(missing) == 0, err
+		}
+	}
 	a, err := r.send(ctx, ask{method: http.MethodHead, path: "/blobs/" + b.Digest, want: []int{http.StatusOK, http.StatusNotFound}})
 	if err != nil || a.status == http.StatusNotFound {
 		return false, err

@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	part   = 64 << 10 // of layers, in these tests
+	part   = 32 << 10 // of layers, in these tests
 	manual = "application/vnd.oci.image.manifest.v1+json"
 )
 

@@ -81,8 +81,56 @@ func (r *Repository) pushOnce(ctx context.Context, img image.Image, found Found)
 	return nil, nil
 }
 
-// sendBlob uploads a blob when there is a slot, unless it is found there.
+// sendBlob uploads a blob, once for all images that are pushed at the same time and have
+// it: often they have the same base.
 func (r *Repository) sendBlob(ctx context.Context, b image.Blob, look bool) error {
+	for {
+		f, first := r.board(b.Digest)
+		if first {
+			err := r.sendOne(ctx, b, look)
+			r.land(b.Digest, f, err)
+			return err
+		}
+		select {
+		case <-f.landed:
+			if f.err == nil {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// A flight is a blob's upload that others may wait for.
+type flight struct {
+	landed chan struct{}
+	err    error // may be read when it has landed
+}
+
+// board returns the flight of a blob, and whether the caller is the first one, who must
+// land it.
+func (r *Repository) board(digest string) (f *flight, first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f := r.flights[digest]; f != nil {
+		return f, false
+	}
+	f = &flight{landed: make(chan struct{})}
+	r.flights[digest] = f
+	return f, true
+}
+
+func (r *Repository) land(digest string, f *flight, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.flights, digest)
+	f.err = err
+	close(f.landed)
+}
+
+// sendOne uploads a blob when there is a slot, unless it is found there.
+func (r *Repository) sendOne(ctx context.Context, b image.Blob, look bool) error {
 	if err := take(ctx, r.shared.uploads); err != nil {
 		return err
 	}

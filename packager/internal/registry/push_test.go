@@ -1,10 +1,12 @@
 package registry_test
 
 import (
+	"context"
 	"maps"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/registrytest"
@@ -89,6 +91,66 @@ func TestPushVanishing(t *testing.T) {
 	img := sample()
 	if err := push(t.Context(), r, img); err != nil || stored(s, orders("us-east-1"), img) != nil {
 		t.Errorf("%v; lacks %q", err, stored(s, orders("us-east-1"), img))
+	}
+}
+
+// One request at a time is enough: nothing that has its turn waits for another one.
+func TestOneAtATime(t *testing.T) {
+	s := newServer(t, registrytest.Options{User: "me", Password: "hunter2hunter2", Bearer: true})
+	conf := config(s)
+	conf.Jobs, conf.Questions, conf.Keychain = 1, 1, keychain{"me", "hunter2hunter2"}
+	c := connect(t, conf)
+	var group sync.WaitGroup
+	var once sync.Once
+	for _, store := range []registry.Store{
+		storeOf(orders("us-east-1")), storeOf(orders("us-west-2")), {Region: "us-east-1", Repository: "team/orders"}, {Region: "us-east-1", Repository: s.Host() + "/orders"},
+	} {
+		group.Go(func() {
+			r, err := c.Repository(store, registry.Told{})
+			if err == nil {
+				err = r.Check(t.Context())
+			}
+			if err == nil {
+				once.Do(s.RevokeTokens)
+				err = push(t.Context(), r, sample())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// Images with the same base, pushed at once: the base is sent once to each region. Where the first one's upload is given up,
+// another's goes on.
+func TestSharedBase(t *testing.T) {
+	for _, interrupt := range []bool{false, true} {
+		s := newServer(t, registrytest.Options{})
+		c := connect(t, config(s))
+		base := blobOf(pattern(1, 4*part))
+		s.Fail(registrytest.Fault{Operation: "UploadPart", Delay: 50 * time.Millisecond})
+		var group sync.WaitGroup
+		for _, region := range []string{"us-east-1", "us-west-2"} {
+			r := repository(t, c, orders(region), registry.Told{})
+			for i := range byte(3) {
+				ctx, cancel := context.WithCancel(t.Context())
+				if interrupt && i == 0 {
+					time.AfterFunc(60*time.Millisecond, cancel)
+				}
+				group.Go(func() {
+					defer cancel()
+					img := newImage(base, blobOf(pattern(10+i, 100)))
+					if err := push(ctx, r, img); (err != nil || stored(s, orders(region), img) != nil) && ctx.Err() == nil {
+						t.Errorf("%v; lacks %q", err, stored(s, orders(region), img))
+					}
+				})
+			}
+		}
+		group.Wait()
+		if got := operations(s)["UploadPart"]; got != 8 && !interrupt {
+			t.Errorf("%d parts were sent", got)
+		}
 	}
 }
 

@@ -78,7 +78,8 @@ func Connect(config Config) *Connections {
 // Close closes what is open. All requests must be over.
 func (c *Connections) Close() { c.wire.close() }
 
-// A Repository is one store's client. It is safe for concurrent use.
+// A Repository is one store's client. It is safe for concurrent use. Where several images go
+// to a store, one client sends what they share once.
 type Repository struct {
 	Store
 	shared *Connections
@@ -86,6 +87,9 @@ type Repository struct {
 	login  *login      // likewise
 	door   *door
 	told   Told
+
+	mu      sync.Mutex
+	flights map[string]*flight // uploads under way, by digest
 }
 
 // Repository returns the client of a store, which [Complete] must have found well formed.
@@ -99,9 +103,9 @@ func (c *Connections) Repository(store Store, told Told) (*Repository, error) {
 }
 
 func (c *Connections) repository(store Store, place place, told Told) *Repository {
-	r := &Repository{Store: store, shared: c, told: told, door: &door{place: place, turn: newTurn()}}
+	r := &Repository{Store: store, shared: c, told: told, flights: make(map[string]*flight), door: &door{place: place, turn: newTurn()}}
 	if place.ecr {
-		r.client = c.client(place.region, told.Retrying)
+		r.client = c.client(place.region, c.questions, told.Retrying)
 		r.login = c.loginOf(place.region)
 	}
 	return r
@@ -118,15 +122,15 @@ func withTold(told Told) Told {
 	return told
 }
 
-// client is the one of ECR's API in a region.
-func (c *Connections) client(region string, tell func(error, time.Duration)) *ecr.Client {
+// client is the one of ECR's API in a region. Without slots its requests wait for nobody.
+func (c *Connections) client(region string, slots chan struct{}, tell func(error, time.Duration)) *ecr.Client {
 	return ecr.NewFromConfig(c.config.AWS, func(o *ecr.Options) {
 		o.Region = region
 		if c.config.API != "" {
 			o.BaseEndpoint = aws.String(c.config.API)
 		}
 		o.Retryer = newRetryer(c.config.AWS, c.config.Backoff, tell)
-		o.APIOptions = append(o.APIOptions, limited(c.questions), bounded)
+		o.APIOptions = append(o.APIOptions, limited(slots), bounded)
 	})
 }
 
@@ -137,7 +141,8 @@ func (c *Connections) loginOf(region string) *login {
 	defer c.mu.Unlock()
 	l := c.logins[region]
 	if l == nil {
-		l = &login{client: c.client(region, func(error, time.Duration) {}), region: region, turn: newTurn()}
+		// Who logs in has a slot already, for a request that waits for the login.
+		l = &login{client: c.client(region, nil, func(error, time.Duration) {}), region: region, turn: newTurn()}
 		c.logins[region] = l
 	}
 	return l

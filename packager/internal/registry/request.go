@@ -99,13 +99,19 @@ func (r *Repository) request(ctx context.Context, q ask) (*http.Response, error)
 		}
 		e := errorOf(response)
 		_ = response.Body.Close() // what it says is read
-		if e.status != http.StatusUnauthorized || w.forget == nil || !again {
+		if !expired(e) || w.forget == nil || !again {
 			return nil, e
 		}
 		if err := r.leave(ctx, w, response.Request.Header.Get("Authorization")); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// expired tells whether a login is no longer taken: of a token that was good once, ECR says
+// so as of something that is denied.
+func expired(e *answerError) bool {
+	return e.status == http.StatusUnauthorized || strings.Contains(strings.ToLower(e.message), "authorization token has expired")
 }
 
 func (r *Repository) once(ctx context.Context, w *way, q ask) (*http.Response, error) {
@@ -144,8 +150,9 @@ func (r *Repository) once(ctx context.Context, w *way, q ask) (*http.Response, e
 	return nil, plain(err)
 }
 
-// location is where an answer leads, which must stay on the registry's host and in TLS.
-func (a *answer) location() (string, error) {
+// location is where an answer leads. It must stay in TLS, and with ECR on the same host;
+// other registries may take layers elsewhere, where nobody logs in.
+func (r *Repository) location(a *answer) (string, error) {
 	to := a.header.Get("Location")
 	if to == "" {
 		return "", &hollowError{lacks: "Location"}
@@ -157,7 +164,7 @@ func (a *answer) location() (string, error) {
 	if u.Host == a.asked.URL.Host {
 		u.Scheme = a.asked.URL.Scheme // behind a proxy that does TLS, a registry may not know better
 	}
-	if u.Scheme != a.asked.URL.Scheme || u.Host == "" {
+	if u.Scheme != a.asked.URL.Scheme || u.Host == "" || r.client != nil && u.Host != a.asked.URL.Host {
 		return "", &falseError{"the answer leads to " + bare(u)}
 	}
 	return u.String(), nil

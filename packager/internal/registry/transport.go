@@ -118,13 +118,16 @@ func (d detour) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// limited lets as many requests of ECR's API be under way at once as there are slots.
+// limited lets as many requests of ECR's API be under way at once as there are slots; nil
+// is no limit.
 func limited(slots chan struct{}) func(*middleware.Stack) error {
 	wait := middleware.FinalizeMiddlewareFunc("WaitForSlot", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-		if err := take(ctx, slots); err != nil {
-			return middleware.FinalizeOutput{}, middleware.Metadata{}, err
+		if slots != nil {
+			if err := take(ctx, slots); err != nil {
+				return middleware.FinalizeOutput{}, middleware.Metadata{}, err
+			}
+			defer func() { <-slots }()
 		}
-		defer func() { <-slots }()
 		return next.HandleFinalize(ctx, in)
 	})
 	return func(stack *middleware.Stack) error { return stack.Finalize.Insert(wait, "Retry", middleware.After) }

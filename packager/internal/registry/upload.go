@@ -29,7 +29,7 @@ type upload struct {
 	*Repository
 	blob      image.Blob
 	source    source
-	location  string // where the next request goes; "" before the upload is begun
+	next      string // where the next request goes; "" before the upload is begun
 	offset    int64  // what the registry has
 	reported  int64  // what the user was told that it has
 	finishing bool   // the registry was asked to put the parts together, and may have done so
@@ -78,10 +78,10 @@ func (r *Repository) upload(ctx context.Context, b image.Blob) (err error) {
 // step makes the next request. done tells that the registry has it all.
 func (u *upload) step(ctx context.Context) (done bool, err error) {
 	switch {
-	case u.location == "":
+	case u.next == "":
 		a, err := u.try(ctx, ask{method: http.MethodPost, path: "/blobs/uploads/", want: []int{http.StatusAccepted}})
 		if err == nil {
-			u.location, err = a.location()
+			u.next, err = u.location(a)
 		}
 		return false, err
 	case u.blob.Size <= u.shared.config.Part:
@@ -91,7 +91,7 @@ func (u *upload) step(ctx context.Context) (done bool, err error) {
 	}
 	size := min(u.shared.config.Part, u.blob.Size-u.offset)
 	a, err := u.sendPart(ctx, ask{
-		method: http.MethodPatch, path: u.location, header: map[string]string{
+		method: http.MethodPatch, path: u.next, header: map[string]string{
 			"Content-Type":  "application/octet-stream",
 			"Content-Range": fmt.Sprintf("%d-%d", u.offset, u.offset+size-1),
 		}, size: size, want: []int{http.StatusAccepted, http.StatusCreated}, // the latter is ECR's
@@ -99,7 +99,7 @@ func (u *upload) step(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if u.location, err = a.location(); err != nil {
+	if u.next, err = u.location(a); err != nil {
 		return false, err
 	}
 	// What the answer says of the range that is there is not always true: ECR repeats
@@ -111,9 +111,9 @@ func (u *upload) step(ctx context.Context) (done bool, err error) {
 
 // finish sends the rest and has the registry put together what it has.
 func (u *upload) finish(ctx context.Context, size int64) (done bool, err error) {
-	to := u.location + "?digest=" + u.blob.Digest
-	if strings.Contains(u.location, "?") {
-		to = u.location + "&digest=" + u.blob.Digest
+	to := u.next + "?digest=" + u.blob.Digest
+	if strings.Contains(u.next, "?") {
+		to = u.next + "&digest=" + u.blob.Digest
 	}
 	u.finishing = true
 	a, err := u.sendPart(ctx, ask{
@@ -189,7 +189,7 @@ func (u *upload) mend(ctx context.Context, failure error) (done bool, err error)
 			return false, err
 		}
 	}
-	begun := u.location != "" && !u.finishing && u.blob.Size > u.shared.config.Part
+	begun := u.next != "" && !u.finishing && u.blob.Size > u.shared.config.Part
 	if at, told := expected(failure); begun && told && at <= u.blob.Size {
 		u.offset = at
 		return false, nil
@@ -203,10 +203,10 @@ func (u *upload) mend(ctx context.Context, failure error) (done bool, err error)
 	if begun && u.client != nil && passing(failure) {
 		return false, nil
 	}
-	if u.location != "" {
+	if u.next != "" {
 		u.cancel(ctx)
 	}
-	u.location, u.offset, u.finishing = "", 0, false
+	u.next, u.offset, u.finishing = "", 0, false
 	return false, nil
 }
 
@@ -226,7 +226,7 @@ func expected(failure error) (int64, bool) {
 
 // ask asks a registry where the upload is.
 func (u *upload) ask(ctx context.Context) bool {
-	a, err := u.try(ctx, ask{method: http.MethodGet, path: u.location, want: []int{http.StatusNoContent}})
+	a, err := u.try(ctx, ask{method: http.MethodGet, path: u.next, want: []int{http.StatusNoContent}})
 	if err != nil {
 		return false
 	}
@@ -240,8 +240,8 @@ func (u *upload) ask(ctx context.Context) bool {
 	if end == 0 {
 		u.offset = 0
 	}
-	if location, err := a.location(); err == nil {
-		u.location = location
+	if location, err := u.location(a); err == nil {
+		u.next = location
 	}
 	return true
 }
@@ -271,10 +271,10 @@ func (u *upload) verify(failure error) error {
 // cancel ends the upload, if the registry can be reached: it would keep the parts for
 // some time. Where ctx is over, somebody waits for the program to end.
 func (u *upload) cancel(ctx context.Context) {
-	if u.location == "" {
+	if u.next == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer cancel()
-	_, _ = u.try(ctx, ask{method: http.MethodDelete, path: u.location, want: []int{http.StatusNoContent}})
+	_, _ = u.try(ctx, ask{method: http.MethodDelete, path: u.next, want: []int{http.StatusNoContent}})
 }
