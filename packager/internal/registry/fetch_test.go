@@ -177,8 +177,8 @@ func TestFetchPlatform(t *testing.T) {
 		tag, architecture, want, says string
 	}{
 		{"both", "arm64", arm.Digest, ""}, {"both", "amd64", amd.Digest, ""}, {"nested", "amd64", amd.Digest, ""}, {"one", "", amd.Digest, ""},
-		{"both", "", "", "the index has 2 images for the platform linux/; it is of linux/arm64, linux/amd64"},
-		{"one", "arm64", "", "the index has 0 images for the platform linux/arm64; it is of linux/amd64"},
+		{"both", "", "", "the index has 2 images for linux; it is of linux/arm64, linux/amd64"},
+		{"one", "arm64", "", "the index has 0 images for linux/arm64; it is of linux/amd64"},
 		{"none", "", "", "not that of an image"}, {"gone", "", "", "MANIFEST_UNKNOWN"}, {"a b", "", "", "not the address of an image"},
 	} {
 		img, err := c.Fetch(t.Context(), s.Host()+"/library/base:"+test.tag, registry.Platform{OS: "linux", Architecture: test.architecture}, registry.Told{})
