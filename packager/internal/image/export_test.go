@@ -6,6 +6,3 @@ import "context"
 func OpenSmall(ctx context.Context, s Source) (*Image, func() error, error) {
 	return open(ctx, s, limits{unpacked: 16 << 20, overhead: 1 << 20, document: 64 << 10, entries: 200})
 }
-
-// GzipSize is how much a compressor compresses at once.
-const GzipSize = blockSize

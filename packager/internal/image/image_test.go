@@ -183,6 +183,9 @@ func forms(base imagetest.Image) map[string]struct {
 		"OCI layout without a name":           {imagetest.Layout(inForm(named(), "gzip", "")), false},
 		"OCI layout, plain layers":            {imagetest.Layout(named("app:1")), true},
 		"buildx with attestations":            {imagetest.Buildx(gz), false},
+		"layout of crane's":                   {craneLayout(gz), false},
+		"artifact beside its name":            {besideName(gz), false},
+		"artifact beside it":                  {besideArtifact(gz), false},
 		"attestation with a platform":         {attested(gz), false},
 		"one image, twice in the list":        {listedTwice(base), true},
 		"two platforms, this one":             {imagetest.Buildx(gz, inForm(named(), "gzip", "arm64")), false},
@@ -201,6 +204,25 @@ func attested(i imagetest.Image) imagetest.Files {
 	f := imagetest.Files{}
 	d := f.Image(i).Platform("linux", "amd64")
 	return f.Top(f.Index(d, f.Attestation(d).Platform("linux", "amd64")))
+}
+
+// craneLayout says of what type the image's configuration is.
+func craneLayout(i imagetest.Image) imagetest.Files {
+	f := imagetest.Files{}
+	return f.Top(f.Image(i).Platform("linux", "amd64").With("artifactType", imagetest.OCIConfig))
+}
+
+// besideArtifact has what cosign, among others, puts beside an image.
+func besideArtifact(i imagetest.Image) imagetest.Files {
+	f := imagetest.Files{}
+	signature := f.Manifest(f.Blob("application/vnd.oci.empty.v1+json", []byte("{}")), f.Blob("application/vnd.example.signature", nil))
+	return f.Top(f.Image(i), signature.With("artifactType", "application/vnd.example.signature"), signature)
+}
+
+func besideName(i imagetest.Image) imagetest.Files {
+	f := imagetest.Files{}
+	signature := f.Manifest(f.Blob("application/vnd.oci.empty.v1+json", []byte("{}")), f.Blob("application/vnd.example.signature", nil))
+	return f.Top(f.Image(i).Named("app:1"), signature.With("artifactType", "application/vnd.example.signature"))
 }
 
 func listedTwice(i imagetest.Image) imagetest.Files {

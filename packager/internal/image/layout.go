@@ -109,8 +109,14 @@ func groupsOf(entries []descriptor) []group {
 // isDescription tells whether an entry describes an image, and is none: a build
 // attestation, a signature, a bill of materials.
 func isDescription(d descriptor) bool {
-	return d.Annotations[typeAnnotation] == "attestation-manifest" || d.ArtifactType != "" ||
+	return d.Annotations[typeAnnotation] == "attestation-manifest" || isArtifact(d.ArtifactType) ||
 		d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown"
+}
+
+// isArtifact tells whether a type says that there is no image. crane gives images one,
+// too: that of their configuration.
+func isArtifact(artifactType string) bool {
+	return artifactType != "" && artifactType != ociConfig && artifactType != dockerConfig
 }
 
 // candidates are the images of a group, each once, in all its indexes.

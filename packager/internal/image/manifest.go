@@ -54,10 +54,10 @@ func (m manifest) check(mediaType string) error {
 		return fmt.Errorf("has a manifest of media type %q, and Lambda takes %s and %s", problem.OneLine(mediaType), dockerManifest, ociManifest)
 	case m.Config == nil:
 		return errors.New("is damaged: its manifest names no configuration")
-	case m.ArtifactType != "" || m.Config.MediaType != ociConfig && m.Config.MediaType != dockerConfig:
-		kind := m.ArtifactType
-		if kind == "" {
-			kind = m.Config.MediaType
+	case isArtifact(m.ArtifactType) || m.Config.MediaType != ociConfig && m.Config.MediaType != dockerConfig:
+		kind := m.Config.MediaType
+		if isArtifact(m.ArtifactType) {
+			kind = m.ArtifactType
 		}
 		return fmt.Errorf("is no container image, but an artifact of type %q", problem.OneLine(kind))
 	}

@@ -3,6 +3,7 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -154,6 +155,7 @@ func brokenArchives(t testing.TB) map[string]struct {
 		"layer with an address":      {manifest(config, layer.With("urls", []string{"https://registry.example/layer"})), "not to be distributed"},
 		"encrypted layer":            {manifest(config, layer.With("mediaType", imagetest.OCILayer+"+gzip+encrypted")), `of media type "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"`},
 		"artifact":                   {manifest(config.With("mediaType", "application/vnd.cncf.helm.config.v1+json"), layer), `an artifact of type "application/vnd.cncf.helm.config.v1+json"`},
+		"artifact's manifest":        {artifact(gz), `an artifact of type "application/vnd.example"`},
 		"schema 1":                   {schema1(), "Docker's schema 1"},
 		"unknown manifest":           {unknownManifest(), `a manifest of media type "application/json"`},
 		"too large, unpacked":        {imagetest.Layout(inForm(long, "gzip", "")).Tar(), "is too large: its layers unpack to more than"},
@@ -245,6 +247,17 @@ func onlyAttestation(i imagetest.Image) []byte {
 	d := f.Attestation(f.Image(i))
 	delete(d, "annotations")
 	return f.Top(f.Index(d)).Tar()
+}
+
+// artifact has the configuration of an image, and says that it is none.
+func artifact(i imagetest.Image) []byte {
+	f := imagetest.Files{}
+	var m map[string]any
+	if err := json.Unmarshal(f[blobOf(f.Image(i))], &m); err != nil {
+		panic(err)
+	}
+	m["artifactType"] = "application/vnd.example"
+	return f.Top(f.Blob(imagetest.OCIManifest, imagetest.JSON(m))).Tar()
 }
 
 func schema1() []byte {
