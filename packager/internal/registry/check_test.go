@@ -172,3 +172,24 @@ func TestComplete(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is taken for a repository can be opened, and stands in a policy as one resource.
+func FuzzComplete(f *testing.F) {
+	for _, seed := range []string{"orders", "a/b", "123456789012.dkr.ecr.us-east-1.amazonaws.com/orders", "localhost:5000/x", "[::1]:5000/x", "../b", "a*b", "x.y/z:1"} {
+		f.Add(seed)
+	}
+	c := registry.Connect(registry.Config{})
+	f.Fuzz(func(t *testing.T, address string) {
+		store := registry.Store{Region: "us-east-1", Repository: address}
+		r, err := c.Repository(store, registry.Told{})
+		if errs := registry.Complete([]registry.Store{store}); (err != nil) != (len(errs) > 0) {
+			t.Fatalf("%v, but %v", err, errs)
+		}
+		for _, statement := range registry.Policy([]registry.Store{store}, nil) {
+			resource := strings.TrimPrefix(statement.Resource[0], "arn:aws:ecr:us-east-1:*:")
+			if r == nil || len(statement.Resource) != 1 || strings.ContainsAny(resource[1:], "*? \n") {
+				t.Errorf("%q: %q", address, statement.Resource)
+			}
+		}
+	})
+}

@@ -25,21 +25,28 @@ const rounds = 2
 // this caller, if every answer was the right one. It may be called at the same time for
 // the same image, also by other processes.
 func (r *Repository) Push(ctx context.Context, img image.Image, found Found) error {
+	var refused error
 	for range rounds {
-		refused, err := r.pushOnce(ctx, img, found)
-		if err != nil {
+		var err error
+		if refused, err = r.pushOnce(ctx, img, found); err != nil {
 			return err
 		}
 		now, err := r.Look(ctx, img)
 		// Under an immutable tag there may be somebody else's image, or ECR may not
 		// have told of the tag: what counts is the digest.
-		if err != nil || now.Presence == Proved || now.Presence == Unknown || now.manifest && len(now.Missing) == 0 {
+		if err != nil || now.Presence == Proved || now.manifest && len(now.Missing) == 0 {
 			return err
 		}
-		if refused != nil && len(now.Missing) == 0 {
-			return r.explain("ecr:PutImage", fmt.Sprintf("another image has the tag %s in", tagOf(img)), refused)
+		if now.Presence == Unknown && !incomplete(refused) {
+			return nil
 		}
 		found = now
+	}
+	switch {
+	case immutable(refused) && len(found.Missing) == 0:
+		return r.explain("ecr:PutImage", fmt.Sprintf("another image has the tag %s in", tagOf(img)), refused)
+	case refused != nil:
+		return r.explain("ecr:PutImage", fmt.Sprintf("putting the image %s into", img.Digest), refused)
 	}
 	what := "its manifest, of these bytes,"
 	if len(found.Missing) > 0 {
@@ -52,8 +59,9 @@ func (r *Repository) Push(ctx context.Context, img image.Image, found Found) err
 	}
 }
 
-// pushOnce sends what is missing. refused is why the tag is not the image's, which the look
-// that follows may explain: another run was first, or a try of ours whose answer was lost.
+// pushOnce sends what is missing. refused is why the manifest was not taken, where the look
+// that follows may explain that: another run was first, or a try of ours whose answer was
+// lost, or a layer is no longer there.
 func (r *Repository) pushOnce(ctx context.Context, img image.Image, found Found) (refused, err error) {
 	group, sending := errgroup.WithContext(ctx)
 	for _, b := range found.Missing {
@@ -73,7 +81,7 @@ func (r *Repository) pushOnce(ctx context.Context, img image.Image, found Found)
 	}
 	err = r.putManifest(ctx, img)
 	switch {
-	case immutable(err):
+	case immutable(err), incomplete(err):
 		return err, nil
 	case err != nil:
 		return nil, r.explain("ecr:PutImage", fmt.Sprintf("putting the image %s into", img.Digest), err)
@@ -165,4 +173,14 @@ func immutable(err error) bool {
 	}
 	return e.code == "ImageTagAlreadyExistsException" || e.code == "ImageAlreadyExistsException" ||
 		e.code == "TAG_INVALID" && strings.Contains(e.message, "immutable") || e.status == http.StatusConflict
+}
+
+// incomplete tells whether a registry refused a manifest because something that it names is
+// not there: what was found there may have been deleted meanwhile.
+func incomplete(err error) bool {
+	var e *answerError
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.code == "MANIFEST_BLOB_UNKNOWN" || e.code == "BLOB_UNKNOWN" || e.code == "LayersNotFoundException" || strings.Contains(e.message, "do not exist")
 }

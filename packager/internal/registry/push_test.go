@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -151,6 +152,30 @@ func TestSharedBase(t *testing.T) {
 		if got := operations(s)["UploadPart"]; got != 8 && !interrupt {
 			t.Errorf("%d parts were sent", got)
 		}
+	}
+}
+
+// A layer that was there at the look, and is not when the manifest comes, is sent after all.
+func TestPushDeletedMeanwhile(t *testing.T) {
+	s := newServer(t, registrytest.Options{})
+	r := repository(t, connect(t, config(s)), orders("us-east-1"), registry.Told{})
+	img := sample()
+	if err := push(t.Context(), r, img); err != nil {
+		t.Fatal(err)
+	}
+	s.Remove(orders("us-east-1"), img.Digest)
+	found, err := r.Look(t.Context(), img)
+	if err != nil || len(found.Missing) > 0 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	s.Remove(orders("us-east-1"), img.Layers[0].Digest)
+	if err := r.Push(t.Context(), img, found); err != nil || stored(s, orders("us-east-1"), img) != nil {
+		t.Errorf("%v; lacks %q", err, stored(s, orders("us-east-1"), img))
+	}
+	// A registry that always says so is believed at last.
+	s.Fail(registrytest.Fault{Operation: "PutManifest", Status: http.StatusBadRequest, Code: "MANIFEST_BLOB_UNKNOWN", Message: "blob unknown"})
+	if err := push(t.Context(), r, newImage(img.Layers[:1]...)); err == nil || !strings.Contains(err.Error(), "MANIFEST_BLOB_UNKNOWN") {
+		t.Errorf("%v", err)
 	}
 }
 
