@@ -220,8 +220,8 @@ Resources:
 func isEach(t *testing.T, err error, wants ...string) (all []*problem.Error) {
 	t.Helper()
 	for i, e := range problem.Errors(err) {
-		p, ok := e.(*problem.Error)
-		if !ok || i >= len(wants) || !strings.Contains(p.Error(), wants[i]) {
+		var p *problem.Error
+		if !errors.As(e, &p) || i >= len(wants) || !strings.Contains(p.Error(), wants[i]) {
 			t.Errorf("problem %d is %v", i, e)
 			continue
 		}
@@ -319,8 +319,8 @@ func TestCopyImageWhoseLayersFail(t *testing.T) {
 				t.Errorf("%d problems", len(all))
 			}
 			for i, e := range all {
-				p, ok := e.(*problem.Error)
-				if !ok || !strings.HasPrefix(p.Error(), opts.Stores[i].Region+": uploading the layer sha256:") || !strings.Contains(p.Message, ": reading it from "+s.in(s.ecr)+": ") ||
+				var p *problem.Error
+				if !errors.As(e, &p) || !strings.HasPrefix(p.Error(), opts.Stores[i].Region+": uploading the layer sha256:") || !strings.Contains(p.Message, ": reading it from "+s.in(s.ecr)+": ") ||
 					!strings.Contains(p.Message, c.says) || !strings.Contains(p.Hint, c.hint) || !strings.Contains(p.Statement, c.statement) {
 					t.Errorf("problem %d: %v; %#v", i, e, p)
 				}

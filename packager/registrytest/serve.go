@@ -231,7 +231,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 func (s *Server) record(c *call) *Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Request{Operation: c.operation, Place: c.place, Path: c.URL.Path, Header: c.Header.Clone()}
+	r := &Request{Operation: c.operation, Place: c.place, Host: c.Host, Path: c.URL.Path, Query: c.URL.Query(), Header: c.Header.Clone()}
 	s.requests = append(s.requests, r)
 	return r
 }

@@ -158,11 +158,17 @@ func (r *Repository) manifest(ctx context.Context, reference string) (text []byt
 }
 
 // choose returns the digest of a platform's image in an index. Attestations, which
-// buildx puts beside it, are no images.
+// buildx puts beside it, are no images, and what says of no platform is likely none if
+// another one does.
 func choose(in []descriptor, platform Platform) (string, error) {
+	said := func(d descriptor) bool { return d.Platform.OS != "" && d.Platform.OS != "unknown" }
+	some := slices.ContainsFunc(in, said)
 	var digests, all []string
 	for _, d := range in {
 		of := d.Platform
+		if some && !said(d) {
+			continue
+		}
 		if d.Annotations["vnd.docker.reference.type"] == "attestation-manifest" || of.OS == "unknown" {
 			continue
 		}
