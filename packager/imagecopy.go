@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -22,6 +24,7 @@ type sources struct {
 	*registry.Connections // nil where none is asked
 	aws                   aws.Config
 	err                   error // why none can be asked
+	tell                  func(Event)
 }
 
 // openSources makes ready to ask the registries. It makes no request.
@@ -36,6 +39,14 @@ func (p *planner) openSources(ctx context.Context) (s sources) {
 			return s
 		}
 		s.Connections = registry.Connect(p.opts.registryConfig(s.aws))
+		var telling sync.Mutex
+		s.tell = func(e Event) {
+			telling.Lock()
+			defer telling.Unlock()
+			if p.opts.Progress != nil && p.ctx.Err() == nil {
+				p.opts.Progress(e)
+			}
+		}
 	}
 	return s
 }
@@ -67,7 +78,7 @@ func (c *containerImage) find(ctx context.Context, from sources) error {
 		c.planned(image.Image{Digest: c.address.Digest})
 		return nil
 	}
-	img, err := from.Fetch(ctx, c.address.String(), platformOf(c.source.Architectures), registry.Told{})
+	img, err := from.Fetch(ctx, c.address.String(), platformOf(c.source.Architectures), c.told(from.tell))
 	if err != nil {
 		return c.failed(err)
 	}
@@ -93,10 +104,17 @@ func (c *containerImage) failed(err error) error {
 	return e
 }
 
+// told has a run tell that a registry is asked again.
+func (c *containerImage) told(tell func(Event)) registry.Told {
+	return registry.Told{Retrying: func(err error, delay time.Duration) {
+		tell(Event{Kind: Retrying, Bucket: c.refs[0].Local, Err: err, Took: delay})
+	}}
+}
+
 // again is the image that was found, read by other connections: what counts is what was
 // planned, wherever its tag has moved since.
-func (c *containerImage) again(ctx context.Context, from *registry.Connections) (*image.Image, error) {
-	img, err := from.Again(ctx, c.address.String(), *c.fetched, registry.Told{})
+func (c *containerImage) again(ctx context.Context, from *registry.Connections, tell func(Event)) (*image.Image, error) {
+	img, err := from.Again(ctx, c.address.String(), *c.fetched, c.told(tell))
 	if err != nil {
 		return nil, c.failed(err)
 	}

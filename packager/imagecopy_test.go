@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -103,6 +104,15 @@ func (s sources) there(opts packager.Options, digest string) (regions []string) 
 // addresses mean.
 func TestCopyImages(t *testing.T) {
 	s, opts := copyApp(t)
+	retried := make(map[string]int)
+	opts.Progress = func(e packager.Event) {
+		if e.Kind == packager.Retrying {
+			retried[e.Region+e.Bucket]++
+		}
+	}
+	for _, operation := range []string{"GetManifest", "GetBlob"} {
+		s.Fail(registrytest.Fault{Operation: operation, Name: s.ecr.Name, Status: http.StatusServiceUnavailable, Times: 1, Skip: map[string]int{"GetBlob": 1}[operation]})
+	}
 	own := registrytest.Place{Region: "us-east-1", Name: "other"}
 	s.CreateRepository(own, false)
 	digests := map[string]string{
@@ -133,6 +143,9 @@ Resources:
 	}
 	if len(result.Images) != 7 || len(result.Images[0].References) != 2 || result.Images[0].Architecture != "amd64" || result.Images[0].Layers != 2 || result.Images[0].Size == 0 {
 		t.Errorf("images: %+v", result.Images)
+	}
+	if want := map[string]int{s.in(s.ecr) + ":v1": 2}; !maps.Equal(retried, want) {
+		t.Errorf("retried %v", retried)
 	}
 	for name, digest := range digests {
 		if regions := s.there(opts, digest); len(regions) != 3 {

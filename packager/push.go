@@ -96,7 +96,7 @@ func (r *run) push() error {
 	for _, pushes := range r.pushes {
 		for _, p := range pushes {
 			if opened[p.image] == nil {
-				opened[p.image] = &openedImage{of: p.image, from: r.registries.Connections}
+				opened[p.image] = &openedImage{of: p.image, from: r.registries.Connections, tell: r.tell}
 			}
 		}
 	}
@@ -162,6 +162,7 @@ func (r *run) pushed(store, index int, action Action, began time.Time) {
 type openedImage struct {
 	of      *containerImage
 	from    *registry.Connections // by which one is read that is copied
+	tell    func(Event)
 	once    sync.Once
 	img     *image.Image
 	release func() error
@@ -173,7 +174,7 @@ func (o *openedImage) get(ctx context.Context) (*image.Image, error) {
 	o.once.Do(func() {
 		first := o.of.refs[0]
 		if o.of.isCopied() {
-			o.img, o.err = o.of.again(ctx, o.from)
+			o.img, o.err = o.of.again(ctx, o.from, o.tell)
 			return
 		}
 		if o.img, o.release, o.err = image.Open(ctx, o.of.source); o.err != nil {
