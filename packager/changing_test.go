@@ -128,11 +128,12 @@ func TestFilesThatChangeMeanwhile(t *testing.T) {
 		"the folder of archives is new": {in("zips", os.RemoveAll), false},
 	}
 	for name, tt := range tests {
-		for _, size := range []int{1000, 17 << 20} { // which goes in parts
+		for _, size := range []int{1000, 6 << 20} { // which goes in parts
 			t.Run(fmt.Sprintf("%s/%d", name, size), func(t *testing.T) {
 				server, opts := store(t)
 				opts.Hurry(10 * time.Second)
 				opts.Copy = packager.CopyNever
+				opts.InParts(5 << 20)
 				temp, dir := t.TempDir(), filepath.Dir(opts.TemplateFile)
 				t.Setenv("TMPDIR", temp)
 				opts.ArchiveDir = filepath.Join(dir, "zips")

@@ -11,7 +11,7 @@ type EventKind int
 const (
 	Looked   EventKind = iota // a store was looked into; Objects are missing there
 	Archived                  // an archive is ready; Object.Size is its size
-	Sent                      // Bytes more of an object are on their way; less than 0: a request failed, and they are sent again
+	Sent                      // Bytes more of an object, or of the Layer of an image, are on their way; less than 0: a request failed, and they are sent again
 	Copying                   // Bytes more of a large object were copied, which S3 does in parts; less than 0: they are removed again
 	Stored                    // an object was uploaded or found, as Object.Action says
 	Replaced                  // an object under the key is not what it should be, and is uploaded again
@@ -27,6 +27,7 @@ type Event struct {
 	Bucket  string // then the image's address
 	Object  Object
 	Image   PushedImage
+	Layer   string // its digest
 	Objects int
 	Bytes   int64
 	Took    time.Duration

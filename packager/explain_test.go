@@ -84,7 +84,7 @@ func TestServerThatKeepsLess(t *testing.T) {
 		server, opts := store(t)
 		large(t, &opts)
 		opts.Copy = mode
-		opts.CopyInParts(8 << 20)
+		opts.CopyInParts(5 << 20)
 		server.Fail(s3test.Fault{Operation: "CreateMultipartUpload", Region: "us-west-2", Wrong: s3test.Bare})
 		_, err := packager.Package(t.Context(), opts)
 		var e *problem.Error

@@ -33,9 +33,11 @@ type Repository struct {
 type containerImage struct {
 	source  image.Source
 	address image.Address // of one that is copied
-	fetched *image.Image  // likewise, once its registry was asked
+	asked   bool          // and of which its registry was asked
 	refs    []*template.Reference
 	digest  string // of its manifest, once it was read
+	// What was read, but for the bytes of its layers: these are closed.
+	planned *image.Image
 	view    *Image // in the plan
 }
 
@@ -46,6 +48,7 @@ type images struct {
 	known    map[imageID]*containerImage
 	distinct []*containerImage // as they were met
 	of       map[*template.Reference]*containerImage
+	paths    []string // of what was read
 }
 
 func newImages() images {
@@ -97,6 +100,9 @@ func (p *planner) image(r *template.Reference) []error {
 	if i == nil {
 		i = &containerImage{source: source, address: named.Address}
 		p.images.known[id] = i
+		if source.Path != "" {
+			p.images.paths = append(p.images.paths, source.Path, filepath.Join(source.Path, "index.json"), filepath.Join(source.Path, "oci-layout"))
+		}
 		p.images.distinct = append(p.images.distinct, i)
 	}
 	i.refs = append(i.refs, r)
@@ -162,7 +168,26 @@ func (p *planner) readImages(ctx context.Context) (common, err error) {
 			p.errs[t] = append(p.errs[t], err)
 		}
 	}
+	p.images.merge()
 	return common, nil
+}
+
+// merge makes one of images that are the same, by their digests, whatever they are called.
+func (i *images) merge() {
+	first := make(map[string]*containerImage)
+	i.distinct = slices.DeleteFunc(i.distinct, func(c *containerImage) bool {
+		same := first[c.digest]
+		if same == nil || c.digest == "" {
+			first[c.digest] = c
+			return false
+		}
+		same.refs = append(same.refs, c.refs...)
+		same.view.References = append(same.view.References, c.view.References...)
+		for _, r := range c.refs {
+			i.of[r] = same
+		}
+		return true
+	})
 }
 
 // read reads an image to its end, and closes it: where it is to be pushed it is read once
@@ -170,19 +195,25 @@ func (p *planner) readImages(ctx context.Context) (common, err error) {
 func (c *containerImage) read(ctx context.Context) error {
 	img, closeImage, err := image.Open(ctx, c.source)
 	if err != nil {
-		e := c.refs[0].Errorf("%q: %v", c.refs[0].Local, err)
+		// What is wrong with a file begins with its name.
+		said, found := strings.CutPrefix(err.Error(), c.refs[0].Local)
+		if !found {
+			said = ": " + said
+		}
+		e := c.refs[0].Errorf("%q%s", c.refs[0].Local, said)
 		e.Err = err
 		return e
 	}
-	c.planned(*img)
+	c.found(img)
 	return closeImage()
 }
 
-// planned takes in what is known of the image.
-func (c *containerImage) planned(img image.Image) {
-	c.digest = img.Digest
-	c.view = &Image{Source: c.refs[0].Local, Digest: img.Digest, Architecture: img.Architecture, Layers: len(img.Layers), Unpacked: img.Unpacked}
+// found takes in what is known of the image.
+func (c *containerImage) found(img *image.Image) {
+	c.digest, c.planned = img.Digest, img
+	c.view = &Image{Source: c.refs[0].Local, Digest: img.Digest, Architecture: img.Architecture, Unpacked: img.Unpacked}
 	for _, l := range img.Layers {
+		c.view.Layers = append(c.view.Layers, Layer{l.Digest, l.Size})
 		c.view.Size += l.Size
 	}
 	for _, r := range c.refs {
@@ -226,6 +257,21 @@ func (p *planner) checkRepositories(stores []s3store.Store) (errs []error) {
 		}
 	}
 	return errs
+}
+
+// unusedRepositories warns of repositories for resources that have no local image.
+func (p *planner) unusedRepositories() (warnings []error) {
+	told := make(map[string]bool)
+	for r := range p.images.of {
+		told[r.LogicalID] = true
+	}
+	for _, r := range p.opts.Repositories {
+		if r.LogicalID != "" && !told[r.LogicalID] {
+			warnings = append(warnings, &problem.Error{Subject: r.LogicalID, Message: fmt.Sprintf("no resource of this logical ID has a local image that could go to %s", r.Address)})
+			told[r.LogicalID] = true
+		}
+	}
+	return warnings
 }
 
 // pushes are the images that a store's region gets, each repository once.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/registrytest"
 )
@@ -158,8 +158,8 @@ func TestImagesThatCannotBe(t *testing.T) {
 	_, err := packager.Package(t.Context(), opts)
 	wants := []string{
 		"A.ImageUri: \"gone.tar\": no such file or folder", "B.ImageUri: \"saved.tar#other:1\": ", "this image is in us-east-1, and Lambda in us-west-2",
-		"this image is in us-east-1, and Lambda in eu-west-1", "D.ImageUri: \"public.ecr.aws/lambda/python:3.14\": Lambda takes images from private", "E.ImageUri: \"empty.tar\": ",
-		"F.ImageUri: \"saved.tar\": ", "us-east-1: no repository for container images: US_EAST_1_IMAGE_REPOSITORY is not set",
+		"this image is in us-east-1, and Lambda in eu-west-1", "D.ImageUri: \"public.ecr.aws/lambda/python:3.14\": Lambda takes images from private", "E.ImageUri: \"empty.tar\" is empty",
+		"F.ImageUri: \"saved.tar\" is for linux/amd64", "us-east-1: no repository for container images: US_EAST_1_IMAGE_REPOSITORY is not set",
 	}
 	all := problem.Errors(err)
 	if len(all) != len(wants) {

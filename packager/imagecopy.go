@@ -3,7 +3,6 @@ package packager
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -75,7 +74,7 @@ func (c *containerImage) find(ctx context.Context, from sources) error {
 			e.Hint = "write the image's digest behind the address: @sha256:…"
 			return e
 		}
-		c.planned(image.Image{Digest: c.address.Digest})
+		c.found(&image.Image{Digest: c.address.Digest})
 		return nil
 	}
 	img, err := from.Fetch(ctx, c.address.String(), platformOf(c.source.Architectures), c.told(from.tell))
@@ -83,10 +82,12 @@ func (c *containerImage) find(ctx context.Context, from sources) error {
 		return c.failed(err)
 	}
 	if err := image.Judge(img, c.source.Architectures); err != nil {
-		return c.failed(fmt.Errorf("the image %w", err))
+		e := first.Errorf("%q %v", first.Local, err)
+		e.Err = err
+		return e
 	}
-	c.fetched = &img
-	c.planned(img)
+	c.asked = true
+	c.found(&img)
 	return nil
 }
 
@@ -114,7 +115,7 @@ func (c *containerImage) told(tell func(Event)) registry.Told {
 // again is the image that was found, read by other connections: what counts is what was
 // planned, wherever its tag has moved since.
 func (c *containerImage) again(ctx context.Context, from *registry.Connections, tell func(Event)) (*image.Image, error) {
-	img, err := from.Again(ctx, c.address.String(), *c.fetched, c.told(tell))
+	img, err := from.Again(ctx, c.address.String(), *c.planned, c.told(tell))
 	if err != nil {
 		return nil, c.failed(err)
 	}
@@ -133,7 +134,7 @@ func platformOf(architectures []string) registry.Platform {
 // unasked warns of images whose digest a dry run does not know for sure.
 func (p *planner) unasked(t *template.Template) (warnings []error) {
 	for _, c := range p.images.distinct {
-		if first := c.refs[0]; c.isCopied() && c.fetched == nil && first.Template == t {
+		if first := c.refs[0]; c.isCopied() && !c.asked && first.Template == t {
 			warnings = append(warnings, first.Errorf("%q: a dry run asks no registry: if the digest is that of an index of several platforms, a run writes the digest of the function's one", first.Local))
 		}
 	}

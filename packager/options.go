@@ -90,6 +90,7 @@ type Options struct {
 	// defaults.
 	stall    time.Duration // how long a transfer may stand still
 	backoff  time.Duration // how long a retry waits at most
+	part     int64         // what is larger is sent in parts of this size
 	copyPart int64         // what is larger is copied in parts of this size
 	ecr      string        // in the place of Amazon ECR: of its API and of its registries
 }
@@ -147,7 +148,7 @@ func (o Options) storeConfig() s3store.Config {
 	config := s3store.Config{
 		Metadata: o.Metadata, Provenance: o.Provenance, Tags: o.Tags, SSE: s3store.SSE(o.SSE), RefreshAfter: o.RefreshAfter,
 		Jobs: o.jobs(), Questions: o.questions(), EndpointURL: o.EndpointURL,
-		Stall: o.stall, Backoff: o.backoff, CopyPart: o.copyPart,
+		Stall: o.stall, Backoff: o.backoff, Part: o.part, CopyPart: o.copyPart,
 	}
 	if o.AWS != nil {
 		config.AWS = *o.AWS

@@ -6,17 +6,19 @@
 // once, stores the archives in every region's bucket concurrently, and returns
 // one packaged template per region, in which S3 locations stand in the place
 // of local paths; or, with Options.OneTemplate, one for all regions, which finds
-// its bucket by the region that a stack is made in. [NewPlan] is its first half:
-// it decides everything and sends nothing.
+// its bucket by the region that a stack is made in. Container images go to a
+// repository of each region in the same way. [NewPlan] is its first half: it decides
+// everything and sends nothing.
 //
 // # Promises
 //
 // Same code everywhere: in every region the same artifact is the same bytes
-// under the same key.
+// under the same key, and the same image has the same digest.
 //
 // Same input, same bytes, same key: paths, contents and the executable bit
 // decide, and nothing else; not modification times, umask, the order of a
-// folder, time zone, checkout folder, number of processors, or who runs it.
+// folder, time zone, checkout folder, number of processors, or who runs it. An
+// image's digest follows from its layers and its configuration.
 //
 // The template is yours: only the rewritten values change, every other byte
 // stays. Three more changes are made where a template needs them: aliases and
@@ -31,16 +33,18 @@
 // first byte is sent, and a packaged template is returned only when every
 // region has succeeded.
 //
-// Idempotent: a second run uploads nothing and archives nothing. An
+// Idempotent: a second run uploads nothing, archives nothing and pushes nothing. An
 // interrupted run is finished by running again.
 //
 // A hit is proved: a stored object counts as present only if its size, recorded
-// digest and recorded SHA-256 match. Only 404 means absent.
+// digest and recorded SHA-256 match, and an image only if its manifest and all its
+// layers are in the repository. Only 404 means absent.
 //
 // It goes where you said: every request names its region and, where one is
 // expected, the bucket's owner; both are checked before anything is sent. Until
 // then only questions go out: whether a bucket is there, and a key in it.
-// Buckets are never created or deleted, objects never deleted.
+// Buckets and repositories are never created or deleted, objects and images never
+// deleted. A login to a registry is shown to that registry alone.
 //
 // It never packages itself: outputs of this run or an earlier one, and .git,
 // never enter an archive. Outputs are known by their default names, from

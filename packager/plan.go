@@ -180,6 +180,9 @@ func (p *planner) reads() map[string]bool {
 	for _, a := range p.distinct {
 		reads[a.path] = true
 	}
+	for _, path := range p.images.paths {
+		reads[path] = true
+	}
 	return reads
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,9 +23,15 @@ type Image struct {
 	References   []Reference
 	Digest       string // of the manifest, "sha256:…"
 	Architecture string // as Docker calls it: amd64, arm64
-	Layers       int
+	Layers       []Layer
 	Size         int64 // bytes of the layers, as they are stored
 	Unpacked     int64 // bytes of the layers, unpacked
+}
+
+// A Layer is one of an image, as it is stored.
+type Layer struct {
+	Digest string // "sha256:…"
+	Size   int64  // bytes
 }
 
 // A PushedImage is an image in a store's region.
@@ -72,7 +79,13 @@ func (r *run) openRepositories(cfg aws.Config) error {
 				r.registries.Connections = registry.Connect(r.opts.registryConfig(cfg))
 			}
 			event.Bucket = p.repository
+			event := event
 			to, err := r.registries.Repository(registry.Store{Region: event.Region, Repository: p.repository}, registry.Told{
+				Sent: func(digest string, bytes int64) {
+					e := event
+					e.Kind, e.Layer, e.Bytes = Sent, digest, bytes
+					r.tell(e)
+				},
 				Retrying: func(err error, delay time.Duration) {
 					e := event
 					e.Kind, e.Err, e.Took = Retrying, err, delay
@@ -89,8 +102,8 @@ func (r *run) openRepositories(cfg aws.Config) error {
 	return nil
 }
 
-// push brings the images to all regions, at the same time. It looks for each first, and an
-// image is read when the first region lacks it.
+// push brings the images to all regions, at the same time. It looks for each first, by what
+// the plan knows of it, and an image is read once more when the first region lacks it.
 func (r *run) push() error {
 	opened := make(map[*containerImage]*openedImage)
 	for _, pushes := range r.pushes {
@@ -124,22 +137,32 @@ func (r *run) pushTo(store, index int, o *openedImage) {
 	if r.failed(store) || r.ctx.Err() != nil {
 		return
 	}
-	img, err := o.get(r.ctx)
-	if err != nil {
-		r.fail(store, err)
-		return
-	}
 	action := Reused
-	found, err := to.Look(r.ctx, *img)
+	found, err := to.Look(r.ctx, *p.image.planned)
 	if err == nil && found.Presence != registry.Proved {
 		action = Uploaded
-		err = to.Push(r.ctx, *img, found)
+		err = r.send(to, o, found)
 	}
 	if err != nil {
 		r.fail(store, err)
 		return
 	}
 	r.pushed(store, index, action, began)
+}
+
+// send pushes an image, which is read for it. What a look found missing of the one that was
+// planned has no bytes any more: it is taken from the one that is open now.
+func (r *run) send(to *registry.Repository, o *openedImage, found registry.Found) error {
+	img, err := o.get(r.ctx)
+	if err != nil {
+		return err
+	}
+	blobs := append(slices.Clone(img.Layers), img.Config)
+	for i, missing := range found.Missing {
+		j := slices.IndexFunc(blobs, func(b image.Blob) bool { return b.Digest == missing.Digest })
+		found.Missing[i] = blobs[j] // the digest of the whole is the same
+	}
+	return to.Push(r.ctx, *img, found)
 }
 
 // pushed records what became of an image, and tells of it.

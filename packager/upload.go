@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,12 +69,15 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 		}
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r.archiver = archive.NewArchiver(dir, s3store.PartSize)
+	r.archiver = archive.NewArchiver(dir, cmp.Or(p.opts.part, s3store.PartSize))
 
 	for i := range p.Stores {
 		p.Stores[i].Times, p.Stores[i].Took = Times{Rewrite: p.Stores[i].Times.Rewrite}, 0
 		for j := range p.Stores[i].Objects { // of an upload before this one
 			p.Stores[i].Objects[j].Action, p.Stores[i].Objects[j].VersionID = Planned, ""
+		}
+		for j := range p.Stores[i].Images {
+			p.Stores[i].Images[j].Action = Planned
 		}
 	}
 	look := r.keepAll

@@ -55,7 +55,7 @@ func underFault(t *testing.T, fault s3test.Fault, isLarge, blind bool) error {
 		opts.Copy = packager.CopyAlways
 	}
 	if operation == "UploadPartCopy" {
-		opts.CopyInParts(8 << 20)
+		opts.CopyInParts(5 << 20)
 	}
 	fault.Region = "us-west-2"
 	server.Fail(fault)

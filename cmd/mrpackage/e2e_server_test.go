@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -460,29 +461,36 @@ func buildProgram(t *testing.T) string {
 // installServer returns the path of versitygw, which stays installed for the next run.
 func installServer(t *testing.T) string {
 	t.Helper()
+	return install(t, "github.com/versity/versitygw/cmd/versitygw", serverVersion, "--version")
+}
+
+// install has Go build a program of others', once, and returns where it is. asked is what it answers without doing
+// anything.
+func install(t *testing.T, name, version, asked string) string {
+	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = t.TempDir()
 	}
-	dir := filepath.Join(cache, "mrpackage-e2e", "versitygw-"+serverVersion)
-	server := filepath.Join(dir, "versitygw")
-	if exec.CommandContext(t.Context(), server, "--version").Run() == nil {
-		return server
+	dir := filepath.Join(cache, "mrpackage-e2e", path.Base(name)+"-"+version)
+	program := filepath.Join(dir, path.Base(name))
+	if exec.CommandContext(t.Context(), program, asked).Run() == nil {
+		return program
 	}
-	install := exec.CommandContext(t.Context(), "go", "install", "github.com/versity/versitygw/cmd/versitygw@"+serverVersion)
+	install := exec.CommandContext(t.Context(), "go", "install", name+"@"+version)
 	install.Dir = t.TempDir() // outside of this module, whose flags are not for it either
 	install.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=")
 	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("installing versitygw: %v\n%s", err, out)
+		t.Fatalf("installing %s: %v\n%s", name, err, out)
 	}
-	return server
+	return program
 }
 
 // environment is this process's without what would configure the programs under test.
 func environment() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "VGW_") || strings.HasSuffix(name, "_ARTIFACT_BUCKET")
+		return strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "VGW_") || strings.HasSuffix(name, "_ARTIFACT_BUCKET") || strings.HasSuffix(name, "_IMAGE_REPOSITORY")
 	})
 }
 

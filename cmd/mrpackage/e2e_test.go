@@ -23,7 +23,8 @@ import (
 )
 
 const (
-	serverVersion = "v1.8.0"
+	serverVersion   = "v1.8.0"
+	registryVersion = "v3.0.0"
 
 	east  = "us-east-1"
 	west  = "us-west-2"
@@ -61,6 +62,7 @@ func TestE2E(t *testing.T) {
 	t.Run("WriteOnly", e.testWriteOnly)
 	t.Run("ChecksumRefused", e.testChecksumRefused)
 	t.Run("InterruptAborts", e.testInterruptAborts)
+	t.Run("Images", e.testImages)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mrpackage": main})
+	testscript.Main(m, map[string]func(){"mrpackage": main, "docker": fakeEngine, "podman": fakeEngine})
 }
 
 // TestScripts runs the scenarios of testdata/script: each one is a user's
@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			server := s3test.New()
 			env.Defer(server.Close)
 			env.Values["s3"] = server
+			env.Values["registries"] = &map[string]*registries{}
 			app, err := filepath.Abs("../../testdata/app")
 			if err != nil {
 				return err
@@ -87,6 +88,14 @@ func TestScripts(t *testing.T) {
 			"topics":      topics,
 			"diff":        diff,
 			"envfile":     envfile,
+
+			"repository":   ecrRepository,
+			"registry":     otherRegistry,
+			"registryfail": registryFails,
+			"image":        makeImages,
+			"dockerlogin":  dockerLogin,
+			"tags":         pushedTags,
+			"requests":     pushedRequests,
 		},
 	})
 }

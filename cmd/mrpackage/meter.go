@@ -11,6 +11,9 @@ import (
 // how fast these go, and how long the rest takes. Bars are drawn by goroutines of their
 // own, so it is safe for concurrent use.
 //
+// Images are counted beside objects, and their layers' bytes beside those of objects: each
+// layer once in a repository, however many images have it.
+//
 // Bytes count as done when they are sent, or copied, or were there already. The rate is
 // that of the link: of what is sent alone.
 type meter struct {
@@ -37,19 +40,28 @@ type meter struct {
 
 // A storeMeter is how far one region is.
 type storeMeter struct {
-	region        string
-	objects, done int
-	nested, bytes int64 // of the nested templates, which no other region has; of all that is done
-	failed        bool
+	region string
+	images []packager.PushedImage
+	// How many S3 objects there are; how many of them and of the images are done; and how
+	// many of the images were there already.
+	objects, done, there int
+	own, bytes           int64 // of nested templates and images, which another region may lack; of all that is done
+	failed               bool
 }
 
+// An objectID is the key of an object, or the repository and the digest of a layer.
 type objectID struct{ region, key string }
 
-// An objectMeter is how far one object of one region is.
+func layerID(region, repository, digest string) objectID {
+	return objectID{region, repository + "@" + digest}
+}
+
+// An objectMeter is how far one object, or one layer, of one region is.
 type objectMeter struct {
 	content *contentMeter
 	pending int64 // bytes that are on their way
 	begun   bool  // it is sent
+	done    bool  // of a layer: it is there
 }
 
 // A contentMeter is what objects of one or several regions hold.
@@ -75,15 +87,37 @@ func newMeter(plan *packager.Plan) *meter {
 		for _, o := range s.Objects {
 			content := &contentMeter{size: o.Size, known: true}
 			if o.Artifact == nil {
-				region.nested += o.Size
+				region.own += o.Size
 			} else {
 				content = m.artifact(o.Artifact)
 			}
 			content.absent++
 			m.objects[objectID{s.Region, o.Key}] = &objectMeter{content: content}
 		}
+		region.images = s.Images
+		for _, i := range s.Images {
+			m.addLayers(region, i)
+		}
 	}
 	return m
+}
+
+// addLayers takes in the layers of an image, each once.
+func (m *meter) addLayers(s *storeMeter, i packager.PushedImage) {
+	for _, l := range i.Layers {
+		id := layerID(s.region, i.Repository, l.Digest)
+		if m.objects[id] != nil {
+			continue
+		}
+		c := m.artifacts[l.Digest]
+		if c == nil {
+			c = &contentMeter{size: l.Size, known: true}
+			m.artifacts[l.Digest] = c
+		}
+		c.absent++
+		s.own += l.Size
+		m.objects[id] = &objectMeter{content: c}
+	}
 }
 
 // artifact is the content that an artifact becomes, which all regions share.
@@ -107,10 +141,16 @@ func (m *meter) event(e packager.Event, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, o := m.store[e.Region], m.objects[objectID{e.Region, e.Object.Key}]
+	if e.Layer != "" {
+		o = m.objects[layerID(e.Region, e.Bucket, e.Layer)]
+	}
 	switch e.Kind {
 	case packager.Archived:
 		m.learn(e.Object)
 	case packager.Sent:
+		if o == nil { // the configuration of an image, which is next to nothing
+			return
+		}
 		m.touch(o.content)
 		m.begin(o)
 		o.pending += e.Bytes
@@ -130,6 +170,8 @@ func (m *meter) event(e packager.Event, now time.Time) {
 		s.bytes += e.Object.Size - o.pending
 		s.done++
 		m.stored(o, e.Object, now)
+	case packager.Pushed:
+		m.pushed(s, e, now)
 	case packager.Failed:
 		s.failed = true
 	case packager.Looked, packager.Replaced, packager.Retrying:
@@ -159,6 +201,27 @@ func (m *meter) stored(o *objectMeter, stored packager.Object, now time.Time) {
 	case packager.Planned:
 	}
 	o.pending = 0
+}
+
+// pushed takes in that an image is there, with all its layers.
+func (m *meter) pushed(s *storeMeter, e packager.Event, now time.Time) {
+	s.done++
+	if e.Image.Action == packager.Reused {
+		s.there++
+	}
+	for _, l := range e.Image.Layers {
+		o := m.objects[layerID(e.Region, e.Bucket, l.Digest)]
+		if o.done {
+			continue
+		}
+		o.done = true
+		s.bytes += l.Size - o.pending
+		action := packager.Reused
+		if o.begun {
+			action = packager.Uploaded
+		}
+		m.stored(o, packager.Object{Size: l.Size, Action: action}, now)
+	}
 }
 
 // touch takes in that some of a content is sent or copied.
@@ -203,6 +266,7 @@ func (m *meter) total() int64 {
 type state struct {
 	name          string
 	objects, done int
+	what          string // one of them is called; "" for an object
 	bytes, total  int64
 	about         bool // total is an estimate
 	failed        bool
@@ -218,8 +282,19 @@ func (m *meter) region(i int) state {
 }
 
 func (m *meter) of(s *storeMeter) state {
-	total := max(m.total()+s.nested, s.bytes)
-	return state{name: s.region, objects: s.objects, done: s.done, bytes: s.bytes, total: total, about: m.unknown > 0, failed: s.failed}
+	total := max(m.total()+s.own, s.bytes)
+	return state{name: s.region, objects: s.objects + len(s.images), done: s.done, what: s.what(), bytes: s.bytes, total: total, about: m.unknown > 0, failed: s.failed}
+}
+
+// what is the name of what a region gets, without an s.
+func (s *storeMeter) what() string {
+	switch {
+	case len(s.images) == 0:
+		return "object"
+	case s.objects == 0:
+		return "image"
+	}
+	return "objects and image"
 }
 
 // all is how far all regions are together. What a region that has failed lacks will not
@@ -239,6 +314,7 @@ func (m *meter) all(now time.Time) state {
 			failed++
 		}
 		all.objects += s.objects
+		all.what = s.what
 		all.done += s.done
 		all.bytes += s.bytes
 		all.total += s.total
@@ -272,6 +348,16 @@ func (m *meter) left(all state, now time.Time) time.Duration {
 		return 0
 	}
 	return time.Duration(seconds * float64(time.Second))
+}
+
+// pushedBefore are a region's images, where all of them were there already.
+func (m *meter) pushedBefore(region string) []packager.PushedImage {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.store[region]; s.there == len(s.images) {
+		return s.images
+	}
+	return nil
 }
 
 // A traffic is what went over the link in a run.

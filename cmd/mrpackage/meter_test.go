@@ -282,3 +282,46 @@ func TestTraffic(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// The layers of images count as objects' bytes do, each once in a repository; what was there is done at once.
+func TestMeterOfImages(t *testing.T) {
+	base, one, two := packager.Layer{Digest: "sha256:b", Size: 800_000}, packager.Layer{Digest: "sha256:1", Size: 100_000}, packager.Layer{Digest: "sha256:2", Size: 300_000}
+	first := packager.PushedImage{Image: &packager.Image{Layers: []packager.Layer{base, one, base}}, Repository: "r"}
+	second := packager.PushedImage{Image: &packager.Image{Layers: []packager.Layer{base, two}}, Repository: "r"}
+	plan := &packager.Plan{}
+	for _, region := range []string{"east", "west"} {
+		plan.Stores = append(plan.Stores, packager.Contents{Store: packager.Store{Region: region}, Images: []packager.PushedImage{first, second}})
+	}
+	m, now := newMeter(plan), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	sent := func(layer packager.Layer, bytes int64) {
+		m.event(packager.Event{Kind: packager.Sent, Region: "east", Bucket: "r", Layer: layer.Digest, Bytes: bytes}, now)
+	}
+	pushed := func(region string, i packager.PushedImage, action packager.Action) {
+		i.Action = action
+		m.event(packager.Event{Kind: packager.Pushed, Region: region, Bucket: "r", Image: i}, now)
+	}
+	for i, step := range []struct {
+		tell func()
+		want string
+	}{
+		{func() {}, "0.0 of 2.4 MB, 0%, 0 of 4 images"},
+		{func() { sent(base, 500_000) }, "0.5 of 2.4 MB, 20%, 0 of 4 images"},
+		{func() { sent(packager.Layer{Digest: "sha256:configuration"}, 700) }, "0.5 of 2.4 MB, 20%, 0 of 4 images"},
+		{func() { sent(base, 300_000); pushed("east", first, packager.Uploaded) }, "0.9 of 2.4 MB, 37%, 1 of 4 images"},
+		{func() { pushed("east", second, packager.Uploaded) }, "1.2 of 2.4 MB, 50%, 2 of 4 images"},
+		{func() { pushed("west", first, packager.Reused) }, "2.1 of 2.4 MB, 87%, 3 of 4 images"},
+		{func() { pushed("west", second, packager.Reused) }, "2.4 of 2.4 MB, 100%, 4 of 4 images"},
+	} {
+		step.tell()
+		s := m.all(now)
+		if got := s.amount() + ", " + s.percent() + ", " + s.count(); got != step.want {
+			t.Errorf("step %d: %s, want %s", i, got, step.want)
+		}
+	}
+	if len(m.pushedBefore("east")) != 0 || len(m.pushedBefore("west")) != 2 {
+		t.Error("what was there before is not told")
+	}
+	if got := m.traffic(); got.bytes != 800_000 {
+		t.Errorf("%d bytes were sent", got.bytes)
+	}
+}

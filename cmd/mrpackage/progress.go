@@ -94,6 +94,7 @@ func (p *progress) event(e packager.Event) {
 	case packager.Pushed:
 		if !p.live {
 			p.ui.pushed(e)
+			p.ui.pushedBefore(e.Region, p.meter.pushedBefore(e.Region))
 		}
 	case packager.Replaced:
 		p.ui.replaced(e)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func (s state) speed() (speed [2]string) {
 
 // count is how many objects of how many are done.
 func (s state) count() string {
-	return fmt.Sprintf("%d of %s", s.done, problem.Count(s.objects, "object"))
+	return fmt.Sprintf("%d of %s", s.done, problem.Count(s.objects, cmp.Or(s.what, "object")))
 }
 
 // tail is what of the rest there is room for: the time that is left first of all.

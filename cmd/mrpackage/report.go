@@ -104,7 +104,7 @@ func reportOf(templates templatePaths, d *packager.Result, total time.Duration, 
 		r.Artifacts = append(r.Artifacts, view)
 	}
 	for _, i := range d.Images {
-		view := imageReport{i.Source, nil, i.Digest, i.Architecture, i.Layers, i.Size, i.Unpacked}
+		view := imageReport{i.Source, nil, i.Digest, i.Architecture, len(i.Layers), i.Size, i.Unpacked}
 		for _, ref := range i.References {
 			view.References = append(view.References, referenceReport(ref))
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -29,14 +30,19 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 		bytes += a.Size
 	}
 	artifacts := problem.Count(len(d.Artifacts), "artifact")
-	if shard.Count > 0 {
-		u.printf("shard %d/%d stores %d of %s; no template is written\n", shard.Index, shard.Count, len(d.Stores[0].Objects), artifacts)
-	}
-	images := ""
+	packaged := fmt.Sprintf("%s of %s (%s)", artifacts, problem.Count(files, "file"), size(bytes))
+	share := ""
 	if n := len(d.Images); n > 0 {
-		images = " and " + problem.Count(n, "container image")
+		images := problem.Count(n, "container image")
+		if packaged += " and " + images; len(d.Artifacts) == 0 {
+			packaged = images
+		}
+		share = fmt.Sprintf(" and %d of %s", len(d.shareOfImages()), problem.Count(n, "container image"))
 	}
-	u.printf("%s: %s of %s (%s)%s for %s\n", d.TemplateFile, artifacts, problem.Count(files, "file"), size(bytes), images, problem.Count(len(d.Stores), "region"))
+	if shard.Count > 0 {
+		u.printf("shard %d/%d stores %d of %s%s; no template is written\n", shard.Index, shard.Count, len(d.Stores[0].Objects), artifacts, share)
+	}
+	u.printf("%s: %s for %s\n", d.TemplateFile, packaged, problem.Count(len(d.Stores), "region"))
 	if dryRun {
 		return
 	}
@@ -51,6 +57,15 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 	u.printf("  plan %s, rewrite %s, look %s, archive %s, upload %s, write %s: %s in all\n",
 		seconds(d.Times.Plan.Took), seconds(d.Times.Rewrite.Took), seconds(d.Times.Look.Took), seconds(d.Times.Archive.Took),
 		seconds(d.Times.Upload.Took), seconds(d.writing), seconds(d.total))
+}
+
+// shareOfImages are the digests of the images that this run's shard pushes.
+func (d durations) shareOfImages() map[string]bool {
+	share := make(map[string]bool)
+	for _, i := range d.Stores[0].Images {
+		share[i.Digest] = true
+	}
+	return share
 }
 
 // telling is how long something must be sent for before its rate says anything.
@@ -74,7 +89,7 @@ func writeStores(to io.Writer, stores []packager.Contents) {
 		all.copied += t.copied
 		all.refreshed += t.refreshed
 	}
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	w, images := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0), tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	for _, s := range stores {
 		t := tallyOf(s)
 		counts := fmt.Sprintf("%d uploaded\t", t.uploaded)
@@ -88,17 +103,39 @@ func writeStores(to io.Writer, stores []packager.Contents) {
 		fmt.Fprintf(w, "  %s\t%s\t%s sent\tlook %s\tupload %s\t%s\n", s.Region, counts, size(t.sent), seconds(s.Times.Look.Took), seconds(s.Times.Upload.Took), s.Bucket)
 	}
 	for _, s := range stores {
-		pushed := 0
-		for _, i := range s.Images {
-			if i.Action == packager.Uploaded {
-				pushed++
-			}
-		}
-		if len(s.Images) > 0 {
-			fmt.Fprintf(w, "  %s\t%s pushed\t%d reused\n", s.Region, problem.Count(pushed, "image"), len(s.Images)-pushed)
+		if pushed, there := imagesOf(s); len(s.Images) > 0 {
+			fmt.Fprintf(images, "  %s\t%s pushed\t%d reused\t%s\n", s.Region, problem.Count(pushed, "image"), there, repositoriesOf(s.Images))
 		}
 	}
-	_ = w.Flush() // it writes into memory
+	_, _ = w.Flush(), images.Flush() // they write into memory
+}
+
+// imagesOf counts the images of a store's region that were pushed, and that were there.
+func imagesOf(c packager.Contents) (pushed, there int) {
+	for _, i := range c.Images {
+		switch i.Action {
+		case packager.Uploaded:
+			pushed++
+		case packager.Reused:
+			there++
+		case packager.Planned, packager.Copied, packager.Refreshed:
+		}
+	}
+	return pushed, there
+}
+
+// repositoriesOf names the repositories of images, or says how many there are.
+func repositoriesOf(images []packager.PushedImage) string {
+	var all []string
+	for _, i := range images {
+		if !slices.Contains(all, i.Repository) {
+			all = append(all, i.Repository)
+		}
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return fmt.Sprintf("%d repositories", len(all))
 }
 
 // A tally counts what became of a store's objects.

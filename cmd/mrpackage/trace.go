@@ -63,6 +63,9 @@ func (t *trace) event(e packager.Event) {
 	case packager.Stored:
 		t.spans = append(t.spans, traceSpan{e.Region, "request", true, string(e.Object.Action) + " " + source(e.Object), now.Add(-e.Took), now,
 			map[string]any{"key": e.Object.Key, "bytes": e.Object.Size}})
+	case packager.Pushed:
+		t.spans = append(t.spans, traceSpan{e.Region, "image", true, pushWord(e.Image.Action) + " " + imageSource(e.Image), now.Add(-e.Took), now,
+			map[string]any{"repository": e.Bucket, "digest": e.Image.Digest, "bytes": e.Image.Size}})
 	case packager.Looked:
 		t.moment(e.Region, "looked: "+problem.Count(e.Objects, "object")+" missing", now)
 	case packager.Replaced:

@@ -144,6 +144,9 @@ func (u *ui) unfinished(r *packager.Result) {
 		if stored := t.uploaded + t.copied + t.reused + t.refreshed; stored > 0 {
 			u.line("%s: %d of %s %s stored in %s and will not be sent again", s.Region, stored, problem.Count(len(s.Objects), "object"), are(stored), s.Bucket)
 		}
+		if pushed, there := imagesOf(s); pushed+there > 0 {
+			u.line("%s: %d of %s %s pushed and will not be sent again", s.Region, pushed+there, problem.Count(len(s.Images), "image"), are(pushed+there))
+		}
 	}
 }
 
@@ -229,6 +232,17 @@ func (u *ui) pushed(e packager.Event) {
 		return
 	}
 	u.line("%s: %s %s@%s %s in %s (%s)", e.Region, pushWord(e.Image.Action), e.Bucket, shortDigest(e.Image.Digest), size(e.Image.Size), seconds(e.Took), imageSource(e.Image))
+}
+
+// pushedBefore says that all images of a region were there, which may be none.
+func (u *ui) pushedBefore(region string, all []packager.PushedImage) {
+	switch len(all) {
+	case 0:
+	case 1:
+		u.line("%s: the only image is in %s already", region, repositoriesOf(all))
+	default:
+		u.line("%s: all %d images are in %s already", region, len(all), repositoriesOf(all))
+	}
 }
 
 // pushWord is what is done with an image that is uploaded.

@@ -60,6 +60,7 @@ func (c *checker) checkBuild(ctx context.Context, a codepipeline.Action) {
 		})
 	}
 	b.checkVariables()
+	b.checkRepositories()
 	if b.build == nil {
 		return
 	}
@@ -91,6 +92,7 @@ func (b *buildCheck) checkOutcome() {
 	b.checkReads()
 	b.checkArguments()
 	b.checkPackagings()
+	b.checkImages()
 	b.checkDeploys()
 }
 

@@ -113,7 +113,8 @@ func stackSets() string {
 }
 
 // Strangers' files, small enough to be read, must not keep check for ever or exhaust
-// its memory.
+// its memory. What grows with the square of a file, or worse, takes hours here; a busy
+// machine with the race detector takes a minute.
 func TestRunIsBounded(t *testing.T) {
 	const head = "Resources:\n  P:\n    Type: AWS::CodePipeline::Pipeline\n    Properties:\n"
 	build := func(commands string) string {
@@ -149,14 +150,14 @@ func TestRunIsBounded(t *testing.T) {
 			writeAll(t, map[string]string{"pipeline.yaml": file.pipeline, "buildspec.yaml": file.buildspec, "a.sh": file.script})
 			begun := time.Now()
 			problems, warnings := check.Run(t.Context(), check.Options{Pipeline: "pipeline.yaml", Buildspec: "buildspec.yaml", Parse: parse})
-			if took := time.Since(begun); took > 20*time.Second {
+			if took := time.Since(begun); took > 4*time.Minute {
 				t.Errorf("%d problems and %d warnings took %v", len(problems), len(warnings), took)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			defer cancel()
 			begun = time.Now()
 			check.Run(ctx, check.Options{Pipeline: "pipeline.yaml", Buildspec: "buildspec.yaml", Parse: parse})
-			if took := time.Since(begun); took > 2*time.Second {
+			if took := time.Since(begun); took > time.Minute {
 				t.Errorf("a signal ended it after %v", took)
 			}
 		})

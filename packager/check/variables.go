@@ -85,8 +85,7 @@ func (b *buildCheck) readsVariables() bool {
 // checkName finds a bucket variable that mrpackage does not read, as it is
 // misspelled.
 func (b *buildCheck) checkName(v codepipeline.Variable) {
-	mentions := func(f *document.File) bool { return strings.Contains(f.Text(), v.Name) }
-	if !b.readsVariables() || !region.MeantAsVariable(v.Name) || slices.ContainsFunc(b.build.Files, mentions) {
+	if !b.readsVariables() || !region.MeantAsVariable(v.Name) || b.mentions(v.Name) {
 		return // the build has a use for it, or none for any
 	}
 	hint := "eu-west-1's variable is " + region.BucketVariable("eu-west-1")
@@ -159,7 +158,7 @@ const maxArguments = 100
 // isKnown tells whether a variable that a command reads may be set: by the project, by
 // CodeBuild, by a command. A bucket's is told of by a rule of its own.
 func (b *buildCheck) isKnown(name string) bool {
-	if _, set := b.build.Environ[name]; set || region.NamesBucket(name) || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "CODEBUILD_") {
+	if _, set := b.build.Environ[name]; set || region.NamesBucket(name) || region.NamesRepository(name) || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "CODEBUILD_") {
 		return true
 	}
 	elsewhere := regexp.MustCompile(`\b` + name + `=|\b(?:for|read|getopts|mapfile|readarray)\s.*\b` + name + `\b`)

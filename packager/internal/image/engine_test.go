@@ -15,8 +15,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
 )
 
 // The variables that make this program an engine: what it does, and the file that it

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
 )
 
 // FuzzOpen opens archives from strangers. None may make it panic, use more of the disk

@@ -14,8 +14,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
 )
 
 // Two layers, of which one is longer than what is compressed at once.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image/imagetest"
 )
 
 // An entry is one of an archive that is made by hand.

@@ -19,6 +19,9 @@ func Valid(name string) bool { return regexp.MustCompile("^" + Pattern + "$").Ma
 // bucket.
 const bucketSuffix = "_ARTIFACT_BUCKET"
 
+// repositorySuffix ends that of the variable that holds a region's repository.
+const repositorySuffix = "_IMAGE_REPOSITORY"
+
 // BucketVariable is the name of the environment variable that holds a region's
 // bucket: US_EAST_1_ARTIFACT_BUCKET for us-east-1.
 func BucketVariable(region string) string {
@@ -28,7 +31,18 @@ func BucketVariable(region string) string {
 // RepositoryVariable is the name of the environment variable that holds the address of a
 // region's repository for container images: US_EAST_1_IMAGE_REPOSITORY for us-east-1.
 func RepositoryVariable(region string) string {
-	return strings.TrimSuffix(BucketVariable(region), bucketSuffix) + "_IMAGE_REPOSITORY"
+	return strings.TrimSuffix(BucketVariable(region), bucketSuffix) + repositorySuffix
+}
+
+// OfRepositoryVariable returns the region whose variable [RepositoryVariable] names so; ""
+// where there is none.
+func OfRepositoryVariable(variable string) string {
+	name, ok := strings.CutSuffix(variable, repositorySuffix)
+	regions := OfVariables([]string{name + bucketSuffix})
+	if !ok || len(regions) == 0 || RepositoryVariable(regions[0]) != variable {
+		return ""
+	}
+	return regions[0]
 }
 
 // OfVariables returns the regions, sorted, whose bucket variable is set in environ,

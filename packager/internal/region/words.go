@@ -55,8 +55,14 @@ func NamesBucket(variable string) bool {
 	return strings.HasSuffix(strings.ToUpper(variable), bucketSuffix)
 }
 
+// NamesRepository tells whether a variable's name ends as those of [RepositoryVariable]
+// do, in any case.
+func NamesRepository(variable string) bool {
+	return strings.HasSuffix(strings.ToUpper(variable), repositorySuffix)
+}
+
 // MeantAsVariable tells whether a variable's name looks as if it were meant for a
-// region's bucket, right or misspelled: US_WEST2_ARTIFACT_BUCKET.
+// region's bucket or repository, right or misspelled: US_WEST2_ARTIFACT_BUCKET.
 func MeantAsVariable(variable string) bool {
 	name := strings.TrimSuffix(strings.ToUpper(variable), bucketSuffix)
 	for _, area := range []string{"US", "EU", "AP", "SA", "CA", "ME", "AF", "IL", "MX", "CN"} {

@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/smithy-go/logging"
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 )
 
 // A Config says how requests are made, to whichever registry.
@@ -47,7 +49,7 @@ type Told struct {
 // end with it, how many requests may be under way at once, and one login for each region.
 type Connections struct {
 	config             Config
-	wire               *wire
+	wire               *wire.Wire
 	http               *http.Client
 	uploads, questions chan struct{}
 
@@ -65,10 +67,10 @@ func Connect(config Config) *Connections {
 		config.Keychain = authn.DefaultKeychain
 	}
 	c := &Connections{
-		config: config, wire: newWire(config.Stall), logins: make(map[string]*login),
+		config: config, wire: wire.New(config.Stall), logins: make(map[string]*login),
 		uploads: make(chan struct{}, config.Jobs), questions: make(chan struct{}, config.Questions),
 	}
-	c.http = c.wire.client(config.AWS.HTTPClient, config.Jobs+config.Questions, config.Hub)
+	c.http = httpClient(c.wire, config.AWS.HTTPClient, config.Jobs+config.Questions, config.Hub)
 	c.config.AWS = config.AWS.Copy()
 	c.config.AWS.Logger = logging.Nop{} // what matters comes back as an error
 	c.config.AWS.HTTPClient = c.http
@@ -76,7 +78,7 @@ func Connect(config Config) *Connections {
 }
 
 // Close closes what is open. All requests must be over.
-func (c *Connections) Close() { c.wire.close() }
+func (c *Connections) Close() { c.wire.Close() }
 
 // A Repository is one store's client. It is safe for concurrent use. Where several images go
 // to a store, one client sends what they share once.

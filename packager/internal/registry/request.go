@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 )
 
 // maxAnswer is the largest manifest or configuration that is read: ECR takes manifests
@@ -57,7 +59,7 @@ func (r *Repository) question(ctx context.Context, q ask) (*answer, error) {
 func (r *Repository) try(ctx context.Context, q ask) (*answer, error) {
 	long := longest(q.size)
 	if q.slow {
-		long, ctx = 15*time.Minute, patiently(ctx, patience)
+		long, ctx = 15*time.Minute, wire.Patiently(ctx, patience)
 	}
 	ctx, cancel := context.WithTimeout(ctx, long)
 	defer cancel()

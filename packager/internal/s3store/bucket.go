@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 )
 
 // A Config says how objects are stored, in whichever bucket.
@@ -31,6 +33,7 @@ type Config struct {
 	// For tests; 0 means the defaults.
 	Stall    time.Duration // how long a transfer may stand still
 	Backoff  time.Duration // how long a retry waits at most
+	Part     int64         // what is larger is sent in parts of this size
 	CopyPart int64         // what is larger is copied in parts of this size
 }
 
@@ -47,24 +50,25 @@ type Told struct {
 // end with it, and how many requests may be under way at once.
 type Connections struct {
 	config             Config
-	transport          *transport
+	wire               *wire.Wire
+	link               *link
 	uploads, questions chan struct{}
 }
 
 // Connect returns the connections for so many buckets. close ends them.
 func Connect(config Config, buckets int) *Connections {
 	c := &Connections{
-		config: config, transport: newTransport(config.Stall),
+		config: config, wire: wire.New(config.Stall), link: newLink(),
 		uploads: make(chan struct{}, config.Jobs), questions: make(chan struct{}, config.Questions),
 	}
 	c.config.AWS = config.AWS.Copy()
 	c.config.AWS.Logger = logging.Nop{} // what matters comes back as an error
-	c.config.AWS.HTTPClient = c.transport.client(config.AWS.HTTPClient, config.Jobs+config.Questions, buckets)
+	c.config.AWS.HTTPClient = c.httpClient(config.AWS.HTTPClient, config.Jobs+config.Questions, buckets)
 	return c
 }
 
 // Close closes what is open. All requests must be over.
-func (c *Connections) Close() { c.transport.close() }
+func (c *Connections) Close() { c.wire.Close() }
 
 // A Bucket is one store's client. It is safe for concurrent use.
 type Bucket struct {
@@ -88,6 +92,14 @@ func (c *Connections) Bucket(store Store, told Told) *Bucket {
 		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded)
 	})
 	return &Bucket{store, c.config, client, told}
+}
+
+// part is the size of parts, and of what goes in one request at most.
+func (b *Bucket) part() int64 {
+	if b.config.Part > 0 {
+		return b.config.Part
+	}
+	return PartSize
 }
 
 // owner is the account that every request says the bucket must belong to; nil where

@@ -17,6 +17,8 @@ type link struct {
 	sent  []sending
 }
 
+func newLink() *link { return &link{trips: make(map[string]time.Duration)} }
+
 // A sending is a body that has arrived.
 type sending struct {
 	host       string
@@ -110,4 +112,4 @@ func (l *link) rate() float64 {
 
 // Rate returns how many bytes a second this machine sends to S3, as far as the run's
 // uploads have shown; 0 where none has.
-func (c *Connections) Rate() float64 { return c.transport.link.rate() }
+func (c *Connections) Rate() float64 { return c.link.rate() }

@@ -68,7 +68,7 @@ func TestRate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := &link{trips: make(map[string]time.Duration)}
+				l := newLink()
 				var all sync.WaitGroup
 				for _, q := range tt.requests {
 					all.Go(func() { q.send(l) })
@@ -85,7 +85,7 @@ func TestRate(t *testing.T) {
 // It goes by the last bodies, and keeps no more of them.
 func TestRateOfLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &link{trips: make(map[string]time.Duration)}
+		l := newLink()
 		for range 2 * remembered {
 			request{at: 1, body: 1e6, answered: 1000}.send(l)
 		}

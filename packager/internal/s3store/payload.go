@@ -22,10 +22,10 @@ type Payload struct {
 	parts  [][]byte // SHA-256 of each part of a multipart upload, as they were written
 }
 
-// FilePayload is the content of a file, whose pieces of PartSize have the sums parts.
+// FilePayload is the content of a file, whose pieces of the size of a part have the sums parts.
 func FilePayload(digest, path string, size int64, sum []byte, parts [][]byte) Payload {
 	p := Payload{Digest: digest, Size: size, SHA256: sum, Path: path}
-	if size > PartSize {
+	if len(parts) > 1 {
 		p.parts = parts
 	}
 	return p

@@ -93,10 +93,10 @@ func (b *Bucket) Put(ctx context.Context, key string, p Payload, ifAbsent bool) 
 func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bool) (version string, err error) {
 	sent := &outgoing{tell: func(bytes int64) { b.told.Sent(key, bytes) }}
 	defer func() { sent.done(p.Size, err) }()
-	if p.Size > maxParts*PartSize {
+	if p.Size > maxParts*b.part() {
 		return "", &problem.Error{
 			Subject: b.Region,
-			Message: fmt.Sprintf("s3://%s/%s has %d bytes, and %d go in the %d parts that S3 takes", b.Bucket, key, p.Size, int64(maxParts*PartSize), maxParts),
+			Message: fmt.Sprintf("s3://%s/%s has %d bytes, and %d go in the %d parts that S3 takes", b.Bucket, key, p.Size, maxParts*b.part(), maxParts),
 			Hint:    "leave out what is not needed, with --exclude or .mrpackageignore",
 		}
 	}
@@ -117,7 +117,7 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	if ifAbsent {
 		input.IfNoneMatch = aws.String("*")
 	}
-	if p.Size <= PartSize {
+	if p.Size <= b.part() {
 		// S3 refuses the body if its checksum is another.
 		input.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(p.SHA256))
 		out, err := b.client.PutObject(sent.counted(ctx), input, s3.WithAPIOptions(signedBody(p.SHA256)))
@@ -131,7 +131,7 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	grace, done := graceOf(ctx)
 	defer done()
 	uploader := manager.NewUploader(multipartClient{b.client, b, sent, p.parts, grace}, func(u *manager.Uploader) {
-		u.PartSize, u.Concurrency = PartSize, b.config.Jobs // which the client bounds for all objects together
+		u.PartSize, u.Concurrency = b.part(), b.config.Jobs // which the client bounds for all objects together
 	})
 	out, err := uploader.Upload(ctx, input)
 	if err != nil {

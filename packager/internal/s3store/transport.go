@@ -5,13 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net"
 	"net/http"
-	"os"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,12 +16,6 @@ import (
 )
 
 const (
-	// dialTimeout: a region that cannot be reached, as from a VPC whose gateway
-	// endpoint serves its own region only, must not hang for long.
-	dialTimeout = 5 * time.Second
-	// defaultStall is how long a transfer may stand still before it is cut and
-	// tried again; how long it takes as a whole does not matter.
-	defaultStall = 30 * time.Second
 	// maxRedirections is how often a request is redirected at most, and maxHeader what
 	// the headers of an answer, and of the "100 Continue" before it, may hold: S3's have
 	// some hundred bytes, and 2 KB of metadata.
@@ -35,26 +23,9 @@ const (
 	maxHeader       = 64 << 10
 )
 
-// A transport opens connections and remembers them, so that none, with its
-// goroutines, outlives the run: the SDK gives no way to close idle ones.
-type transport struct {
-	net.Dialer
-	link  link
-	stall time.Duration
-	mu    sync.Mutex
-	open  map[*connection]bool
-}
-
-func newTransport(stall time.Duration) *transport {
-	if stall == 0 {
-		stall = defaultStall
-	}
-	return &transport{Dialer: net.Dialer{Timeout: dialTimeout}, link: link{trips: make(map[string]time.Duration)}, stall: stall, open: make(map[*connection]bool)}
-}
-
-// client makes the configuration's HTTP client ours; one that is not the SDK's
+// httpClient makes the configuration's HTTP client ours; one that is not the SDK's
 // own keeps its connections.
-func (t *transport) client(configured aws.HTTPClient, jobs, stores int) aws.HTTPClient {
+func (c *Connections) httpClient(configured aws.HTTPClient, jobs, stores int) aws.HTTPClient {
 	client, ok := configured.(*awshttp.BuildableClient)
 	if configured == nil {
 		client, ok = awshttp.NewBuildableClient(), true
@@ -64,13 +35,13 @@ func (t *transport) client(configured aws.HTTPClient, jobs, stores int) aws.HTTP
 		configured = &http.Client{
 			Timeout: client.GetTimeout(), CheckRedirect: fewRedirections,
 			Transport: client.WithTransportOptions(func(h *http.Transport) {
-				h.DialContext = t.DialContext
+				h.DialContext = c.wire.DialContext
 				h.MaxIdleConns, h.MaxIdleConnsPerHost = max(jobs, 4*stores), jobs // of all regions together, and of one
 				h.MaxResponseHeaderBytes = maxHeader
 			}).GetTransport(),
 		}
 	}
-	return httpClient{configured, t}
+	return httpClient{configured, c}
 }
 
 // fewRedirections follows the redirections that S3 makes, of status 307, a few times. One
@@ -90,7 +61,7 @@ func fewRedirections(request *http.Request, before []*http.Request) error {
 
 type httpClient struct {
 	aws.HTTPClient
-	transport *transport
+	connections *Connections
 }
 
 // Do sends a request. It waits with the body until the server has said that it
@@ -99,7 +70,7 @@ type httpClient struct {
 // connection that breaks while the body is sent.
 func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/1.1", 1, 1
-	request, answered := c.transport.link.traced(request)
+	request, answered := c.connections.link.traced(request)
 	sent := count(request)
 	response, err := c.HTTPClient.Do(request)
 	if sent != nil && (err != nil || response.StatusCode >= http.StatusMultipleChoices) {
@@ -110,7 +81,7 @@ func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 	}
 	answered(response.StatusCode)
 	if response.Body != nil {
-		response.Body = &watched{ReadCloser: response.Body, stall: c.transport.stall}
+		response.Body = &watched{ReadCloser: response.Body, stall: c.connections.wire.Stall()}
 	}
 	return response, nil
 }
@@ -178,76 +149,4 @@ func (w *watched) Read(p []byte) (int, error) {
 		err = fmt.Errorf("no data for %s: %w", w.stall, err)
 	}
 	return n, err
-}
-
-// A connection is cut when nothing moves on it for too long, neither way. What
-// was written counts as moving for as long as the system still sends it: on a
-// slow link, a body that is all in the system's hands takes minutes to leave.
-type connection struct {
-	net.Conn
-	transport *transport
-	moved     atomic.Int64 // when something last did, in nanoseconds
-}
-
-// DialContext opens a connection.
-func (t *transport) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := t.Dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	c := &connection{Conn: conn, transport: t}
-	c.moved.Store(time.Now().UnixNano())
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.open[c] = true
-	return c, nil
-}
-
-func (c *connection) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.moved.Store(time.Now().UnixNano())
-	return n, err
-}
-
-// Read gives up when nothing has moved for too long. The HTTP client always
-// reads, also while it writes, and closes the connection then.
-func (c *connection) Read(p []byte) (int, error) {
-	queued := unsent(c.Conn)
-	for {
-		if err := c.SetReadDeadline(time.Now().Add(c.transport.stall / 8)); err != nil {
-			return 0, err
-		}
-		n, err := c.Conn.Read(p)
-		now := time.Now()
-		left := unsent(c.Conn)
-		if n > 0 || left != queued {
-			c.moved.Store(now.UnixNano())
-		}
-		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return n, err
-		}
-		if now.Sub(time.Unix(0, c.moved.Load())) >= c.transport.stall {
-			return 0, fmt.Errorf("nothing moved for %s: %w", c.transport.stall, err)
-		}
-		queued = left
-	}
-}
-
-// Close closes the connection; the transport forgets it.
-func (c *connection) Close() error {
-	c.transport.mu.Lock()
-	delete(c.transport.open, c)
-	c.transport.mu.Unlock()
-	return c.Conn.Close()
-}
-
-// close closes what is open still. All requests are over by then, so an error
-// tells nothing.
-func (t *transport) close() {
-	t.mu.Lock()
-	open := slices.Collect(maps.Keys(t.open))
-	t.mu.Unlock()
-	for _, c := range open {
-		_ = c.Close()
-	}
 }

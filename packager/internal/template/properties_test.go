@@ -63,10 +63,17 @@ func TestPackagedProperties(t *testing.T) {
 		{"Metadata", "AWS::ServerlessRepo::Application", "ReadmeUrl", "a.js", s3raw, ""},
 		{"Metadata", "AWS::ServerlessRepo::Application", "LicenseUrl", "a.js", s3raw, ""},
 	}
+	page, err := os.ReadFile("../../PROPERTIES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range template.Table() {
 		section, typ, name := row.Property()
 		if strings.HasSuffix(name, "ImageUri") {
-			continue // container images have tests of their own
+			if !documented(string(page), section, typ, name) {
+				t.Errorf("PROPERTIES.md does not name %s.%s", typ, name)
+			}
+			continue // what it becomes has tests of its own
 		}
 		path := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(name), `\*\*`, `.+`) + "$")
 		tested := false
@@ -76,10 +83,6 @@ func TestPackagedProperties(t *testing.T) {
 		if !tested {
 			t.Errorf("the row %s, %s.%s has no case here", section, typ, name)
 		}
-	}
-	page, err := os.ReadFile("../../PROPERTIES.md")
-	if err != nil {
-		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	write := func(name, content string) {

@@ -24,6 +24,7 @@ type Build struct {
 	Packagings []Packaging
 	Opaque     *Opaque // the first of what cannot be looked into; nil where all can
 	Brings     *Opaque // the first of what may bring in files of unknown names; nil where nothing does
+	Images     *Opaque // the first that needs Docker, to build container images; nil where none does
 	Moves      bool    // it changes its working folder
 	Relocates  bool    // it may put files of the repository into other folders
 	SetsMore   bool    // it may set variables whose names are not known

@@ -123,6 +123,9 @@ func (r *reader) calls(s script) {
 		}
 		c.Words = unwrapped(c.Words)
 		one := call{c, s}
+		if name := r.imageBuild(c); name != "" && r.Images == nil {
+			r.Images = &Opaque{name, one.place()}
+		}
 		e := r.effects(one)
 		e.brings = e.brings || r.Brings == nil && (brings(c) || r.takesUnknown(c))
 		r.Relocates = r.Relocates || relocates(c)

@@ -13,9 +13,11 @@ type Project struct {
 	LogicalID string
 	At        document.Value
 	BuildSpec document.Value
-	Source    string // the type of its source
-	Windows   bool
-	Used      int // the build actions that run it
+	// Privileged is whether it may use Docker.
+	Privileged document.Value
+	Source     string // the type of its source
+	Windows    bool
+	Used       int // the build actions that run it
 
 	name      document.Value // absent where CloudFormation makes one
 	variables []Variable
@@ -31,6 +33,7 @@ type Variable struct {
 func readProject(key, properties document.Value) *Project {
 	pr := &Project{LogicalID: key.Text(), At: key, name: properties.Get("Name"), BuildSpec: properties.Get("Source", "BuildSpec")}
 	pr.Source = properties.Get("Source", "Type").Text()
+	pr.Privileged = properties.Get("Environment", "PrivilegedMode")
 	pr.Windows = strings.HasPrefix(properties.Get("Environment", "Type").Text(), "WINDOWS")
 	for _, v := range first(items(properties.Get("Environment", "EnvironmentVariables")).items, maxItems) {
 		one := Variable{Name: v.Get("Name").Text(), At: v.Get("Name"), ValueAt: v.Get("Value")}

@@ -1,4 +1,4 @@
-package registry
+package wire
 
 import (
 	"net"
@@ -12,7 +12,7 @@ import (
 func unsent(conn net.Conn) (n int) {
 	if socket, ok := conn.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) { n, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NWRITE) }) // 0 where it fails
+			_ = raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }) // 0 where it fails
 		}
 	}
 	return n

@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package s3store
+package wire
 
 import "net"
 

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"maps"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/imagetest"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/registrytest"
+)
+
+// registries are the registries of a script: all of Amazon ECR's, with its API, behind a proxy, and one on loopback.
+//
+// The program finds ECR as it does behind a company's proxy that looks into TLS: HTTPS_PROXY names the proxy, and
+// AWS_CA_BUNDLE the certificate of its authority. Nothing in the program knows of tests.
+type registries struct {
+	*registrytest.Server
+	proxy     *httptest.Server
+	authority []byte
+}
+
+func startRegistries(options registrytest.Options) (*registries, error) {
+	r := &registries{Server: registrytest.New(options)}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	authority := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a company"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, authority, authority, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	r.authority = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	secure := &tls.Config{NextProtos: []string{"http/1.1"}, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		leaf := &x509.Certificate{
+			SerialNumber: big.NewInt(time.Now().UnixNano()), DNSNames: []string{hello.ServerName}, NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
+		}
+		der, err := x509.CreateCertificate(rand.Reader, leaf, authority, &key.PublicKey, key)
+		return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+	}}
+	r.proxy = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		host, _, _ := strings.Cut(request.Host, ":")
+		if request.Method != http.MethodConnect || !strings.Contains(host, ".ecr.") {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		near, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer near.Close()
+		far, err := net.Dial("tcp", r.Host())
+		if err != nil {
+			return
+		}
+		defer far.Close()
+		fmt.Fprint(near, "HTTP/1.1 200 OK\r\n\r\n")
+		inside := tls.Server(near, secure)
+		go func() {
+			_, _ = io.Copy(far, inside)
+			_ = far.Close()
+		}()
+		_, _ = io.Copy(inside, far)
+	}))
+	return r, nil
+}
+
+func (r *registries) stop() {
+	r.proxy.CloseClientConnections()
+	r.proxy.Close()
+	r.Close()
+}
+
+// registriesOf are the script's registries, which the first command that needs them starts.
+func registriesOf(ts *testscript.TestScript) *registries {
+	all := ts.Value("registries").(*map[string]*registries)
+	if r := (*all)["it"]; r != nil {
+		return r
+	}
+	options := registrytest.Options{}
+	if user := ts.Getenv("REGISTRY_USER"); user != "" {
+		options.User, options.Password, options.Bearer = user, ts.Getenv("REGISTRY_PASSWORD"), true
+	}
+	r, err := startRegistries(options)
+	ts.Check(err)
+	ts.Defer(r.stop)
+	(*all)["it"] = r
+	bundle := ts.MkAbs(".authority.pem")
+	ts.Check(os.WriteFile(bundle, r.authority, 0o600))
+	ts.Setenv("AWS_CA_BUNDLE", bundle)
+	ts.Setenv("HTTPS_PROXY", r.proxy.URL)
+	ts.Setenv("REGISTRY", r.Host())
+	return r
+}
+
+// ecrRepository makes a repository of ECR's.
+func ecrRepository(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "repository REGION NAME [immutable | ACCOUNT]", 2)
+	at := registrytest.Place{Region: args[0], Name: args[1]}
+	immutable := len(args) > 2 && args[2] == "immutable"
+	if len(args) > 2 && !immutable {
+		at.Account = args[2]
+	}
+	registriesOf(ts).CreateRepository(at, immutable)
+}
+
+// otherRegistry starts the registry on loopback, and says in $REGISTRY where it is.
+func otherRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "registry", 0)
+	registriesOf(ts)
+}
+
+// dockerLogin writes what docker login would into a folder's configuration.
+func dockerLogin(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "dockerlogin FOLDER", 1)
+	host, secret := registriesOf(ts).Host(), ts.Getenv("REGISTRY_USER")+":"+ts.Getenv("REGISTRY_PASSWORD")
+	text, err := json.Marshal(map[string]any{"auths": map[string]any{host: map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte(secret))}}})
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o700))
+	ts.Check(os.WriteFile(ts.MkAbs(filepath.Join(args[0], "config.json")), text, 0o600))
+}
+
+// pushedTags prints the tags of a repository, of ECR's, or with - of the registry on loopback.
+func pushedTags(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "tags REGION NAME", 2)
+	tags := registriesOf(ts).Tags(registrytest.Place{Region: strings.Trim(args[0], "-"), Name: args[1]})
+	out := ts.Stdout()
+	for _, tag := range slices.Sorted(maps.Keys(tags)) {
+		fmt.Fprintf(out, "%s %s\n", tag, tags[tag])
+	}
+}
+
+// pushedRequests prints how often each operation was asked for since the last time.
+func pushedRequests(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "requests", 0)
+	r, n := registriesOf(ts), make(map[string]int)
+	for _, request := range r.Requests() {
+		n[strings.TrimRight(fmt.Sprintf("%s %s %s", request.Operation, request.Place.Region, request.Place.Name), " ")]++
+	}
+	r.ResetRequests()
+	out := ts.Stdout()
+	for _, line := range slices.Sorted(maps.Keys(n)) {
+		fmt.Fprintf(out, "%d %s\n", n[line], line)
+	}
+}
+
+func registryFails(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "registryfail OPERATION REGION STATUS CODE [MESSAGE [TIMES]]; without any, nothing fails any more", 0)
+	r := registriesOf(ts)
+	if len(args) == 0 {
+		r.ClearFaults()
+		return
+	}
+	need(ts, neg, args, "registryfail OPERATION REGION STATUS CODE [MESSAGE [TIMES]]", 4)
+	f := registrytest.Fault{Operation: args[0], Region: args[1], Code: args[3]}
+	var err error
+	f.Status, err = strconv.Atoi(args[2])
+	ts.Check(err)
+	if len(args) > 4 {
+		f.Message = args[4]
+	}
+	if len(args) > 5 {
+		f.Times, err = strconv.Atoi(args[5])
+		ts.Check(err)
+	}
+	r.Fail(f)
+}
+
+// makeImages writes container images into a file or a folder. Each word says one thing of the image; + begins the next
+// one.
+func makeImages(ts *testscript.TestScript, neg bool, args []string) {
+	const usage = "image FORM FILE [name=NAME] [layer=TEXT | megabytes=N] [arch=...] [os=...] [compression=...] [+ ...]; FORM is save, save25, layout or buildx"
+	need(ts, neg, args, usage, 2)
+	images := []imagetest.Image{{}}
+	for i, word := range args[2:] {
+		image := &images[len(images)-1]
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "+":
+			images = append(images, imagetest.Image{})
+		case "name":
+			image.Names = append(image.Names, value)
+		case "layer":
+			image.Layers = append(image.Layers, imagetest.Layer(fmt.Sprintf("var/task/%d", len(image.Layers)), []byte(value)))
+		case "megabytes":
+			n, err := strconv.Atoi(value)
+			ts.Check(err)
+			image.Layers = append(image.Layers, imagetest.Layer("opt/noise", noise(n<<20, uint64(i)+1)))
+		case "arch":
+			image.Architecture = value
+		case "os":
+			image.OS = value
+		case "compression":
+			image.Compression = value
+		default:
+			ts.Fatalf("usage: %s", usage)
+		}
+	}
+	form, ok := map[string]func(...imagetest.Image) imagetest.Files{
+		"save": imagetest.DockerSave, "save25": imagetest.DockerSave25, "layout": imagetest.Layout, "buildx": imagetest.Buildx,
+	}[args[0]]
+	if !ok {
+		ts.Fatalf("usage: %s", usage)
+	}
+	files, path := form(images...), ts.MkAbs(args[1])
+	switch ts.Check(os.MkdirAll(filepath.Dir(path), 0o700)); {
+	case strings.HasSuffix(path, ".tar"):
+		ts.Check(os.WriteFile(path, files.Tar(), 0o600))
+	case strings.HasSuffix(path, ".gz"):
+		ts.Check(os.WriteFile(path, imagetest.Gzip(files.Tar()), 0o600))
+	case strings.HasSuffix(path, ".zst"):
+		ts.Check(os.WriteFile(path, imagetest.Zstd(files.Tar()), 0o600))
+	default:
+		ts.Check(files.Write(path))
+	}
+}
+
+// noise does not compress.
+func noise(n int, seed uint64) []byte {
+	b := make([]byte, 0, n+8)
+	for x := 88172645463325252 ^ seed<<32; len(b) < n; {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		b = append(b, byte(x), byte(x>>8), byte(x>>16), byte(x>>24), byte(x>>32))
+	}
+	return b[:n]
+}
+
+// fakeEngine is a container engine's program, as far as the program uses one: it saves the images that lie as archives in
+// the folder $ENGINE_IMAGES, and writes down what it was asked for.
+func fakeEngine() {
+	name := os.Args[len(os.Args)-1]
+	program := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	log, err := os.OpenFile(filepath.Join(os.Getenv("ENGINE_IMAGES"), "asked"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = fmt.Fprintln(log, program, strings.Join(os.Args[1:], " "))
+	}
+	var image []byte
+	if err == nil {
+		image, err = os.ReadFile(filepath.Join(os.Getenv("ENGINE_IMAGES"), strings.NewReplacer("/", "_", ":", "_").Replace(name)+".tar"))
+	}
+	if err == nil {
+		_, err = os.Stdout.Write(image)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "Error response from daemon: reference does not exist")
+		os.Exit(1)
+	}
+}
