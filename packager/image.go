@@ -124,6 +124,7 @@ func (p *planner) imageAddress(r *template.Reference, a image.Address) (errs []e
 	}
 	if a.FIPS {
 		e := r.Errorf("%q: Lambda takes no FIPS endpoint", r.Local)
+		e.Hint = hint
 		return []error{e}
 	}
 	for _, s := range p.opts.Stores {
