@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -200,11 +201,13 @@ func TestAgain(t *testing.T) {
 	img, other := newImage(blobOf(pattern(1, 3*part))), newImage(blobOf(pattern(2, 3*part)))
 	put(t, s, source, img, "v1")
 	address := s.Host() + "/library/base:v1"
-	got, err := first.Fetch(t.Context(), address, registry.Platform{}, registry.Told{})
+	ctx, cancel := context.WithCancel(t.Context())
+	got, err := first.Fetch(ctx, address, registry.Platform{}, registry.Told{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	first.Close()
+	cancel()
 	put(t, s, source, other, "v1")
 	s.ResetRequests()
 	c := connect(t, config(s))
