@@ -23,8 +23,8 @@ const (
 // An Event is one step of a run.
 type Event struct {
 	Kind    EventKind
-	Region  string // "" for Archived
-	Bucket  string
+	Region  string // "" for Archived, and where a registry is asked that an image is copied from
+	Bucket  string // then the image's address
 	Object  Object
 	Image   PushedImage
 	Layer   string // its digest

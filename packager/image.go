@@ -28,17 +28,20 @@ type Repository struct {
 	Address string
 }
 
-// A containerImage is one image that a template names, by a path or a name.
+// A containerImage is one image that a template names, by a path or a name, or if it is
+// to be copied, by an address.
 type containerImage struct {
-	source image.Source
-	refs   []*template.Reference
-	digest string // of its manifest, once it was read
+	source  image.Source
+	address image.Address // of one that is copied
+	asked   bool          // and of which its registry was asked
+	refs    []*template.Reference
+	digest  string // of its manifest, once it was read
 	// What was read, but for the bytes of its layers: these are closed.
 	planned *image.Image
 	view    *Image // in the plan
 }
 
-type imageID struct{ path, name, architectures string }
+type imageID struct{ path, name, address, architectures string }
 
 // images are the container images of the input.
 type images struct {
@@ -75,9 +78,13 @@ func (p *planner) image(r *template.Reference) []error {
 		return fail("", "%v", err)
 	}
 	source := image.Source{Name: named.Name, Architectures: r.Architectures()}
+	id := imageID{architectures: strings.Join(source.Architectures, ",")}
 	switch named.Kind {
 	case image.InRegistry:
-		return p.imageAddress(r, named.Address)
+		if !p.opts.CopyImages {
+			return p.imageAddress(r, named.Address)
+		}
+		id.address = named.Address.String()
 	case image.InFile:
 		path := in(named.Path)
 		if _, err := os.Stat(path); err != nil {
@@ -88,10 +95,10 @@ func (p *planner) image(r *template.Reference) []error {
 	case image.InEngine:
 		source.Engine = p.opts.ImageEngine
 	}
-	id := imageID{source.Path, source.Name, strings.Join(source.Architectures, ",")}
+	id.path, id.name = source.Path, source.Name
 	i := p.images.known[id]
 	if i == nil {
-		i = &containerImage{source: source}
+		i = &containerImage{source: source, address: named.Address}
 		p.images.known[id] = i
 		if source.Path != "" {
 			p.images.paths = append(p.images.paths, source.Path, filepath.Join(source.Path, "index.json"), filepath.Join(source.Path, "oci-layout"))
@@ -109,7 +116,7 @@ func (p *planner) imageAddress(r *template.Reference, a image.Address) (errs []e
 	if !r.IsFunction() || a.Loopback() {
 		return nil
 	}
-	const hint = "name the image by a file, or by the name that it has on this machine: then it is pushed to each region's repository"
+	const hint = "give --copy-images, with which it is copied to each region's repository; or name the image by a file, or by the name that it has on this machine"
 	if !a.ECR() {
 		e := r.Errorf("%q: Lambda takes images from private repositories of Amazon ECR alone", r.Local)
 		e.Hint = hint
@@ -117,6 +124,7 @@ func (p *planner) imageAddress(r *template.Reference, a image.Address) (errs []e
 	}
 	if a.FIPS {
 		e := r.Errorf("%q: Lambda takes no FIPS endpoint", r.Local)
+		e.Hint = hint
 		return []error{e}
 	}
 	for _, s := range p.opts.Stores {
@@ -129,28 +137,40 @@ func (p *planner) imageAddress(r *template.Reference, a image.Address) (errs []e
 	return errs
 }
 
-// readImages reads the images, and gives them their digests.
-func (p *planner) readImages(ctx context.Context) error {
+// readImages reads the images, and gives them their digests. common is what is not one
+// image's fault.
+func (p *planner) readImages(ctx context.Context) (common, err error) {
+	sources := p.openSources(ctx)
+	common = sources.err
+	defer sources.close()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	errs := make([]error, len(p.images.distinct))
 	for i, c := range p.images.distinct {
 		group.Go(func() error {
-			errs[i] = c.read(ctx)
+			switch {
+			case !c.isCopied():
+				errs[i] = c.read(ctx)
+			case sources.err == nil:
+				errs[i] = c.find(ctx, sources)
+			}
 			return ctx.Err()
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return nil, err
 	}
 	for i, c := range p.images.distinct {
-		if errs[i] != nil {
-			t := c.refs[0].Template
-			p.errs[t] = append(p.errs[t], errs[i])
+		switch err, t := errs[i], c.refs[0].Template; {
+		case err == nil:
+		case sources.withoutCredentials(err) != nil:
+			common = sources.withoutCredentials(err)
+		default:
+			p.errs[t] = append(p.errs[t], err)
 		}
 	}
 	p.images.merge()
-	return nil
+	return common, nil
 }
 
 // merge makes one of images that are the same, by their digests, whatever they are called.
@@ -185,6 +205,12 @@ func (c *containerImage) read(ctx context.Context) error {
 		e.Err = err
 		return e
 	}
+	c.found(img)
+	return closeImage()
+}
+
+// found takes in what is known of the image.
+func (c *containerImage) found(img *image.Image) {
 	c.digest, c.planned = img.Digest, img
 	c.view = &Image{Source: c.refs[0].Local, Digest: img.Digest, Architecture: img.Architecture, Unpacked: img.Unpacked}
 	for _, l := range img.Layers {
@@ -194,7 +220,6 @@ func (c *containerImage) read(ctx context.Context) error {
 	for _, r := range c.refs {
 		c.view.References = append(c.view.References, referenceOf(r))
 	}
-	return closeImage()
 }
 
 // repositoryOf is the repository of a resource in a region; "" where nobody has said one.

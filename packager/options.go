@@ -22,6 +22,13 @@ type Options struct {
 	// ImageEngine is the program that has the images which the template names by their
 	// names: docker, podman, finch or nerdctl. Empty means docker.
 	ImageEngine string
+	// CopyImages copies the images that the template names by the address of a registry,
+	// as those of local files are pushed: to the repository of every region, by digest,
+	// also where a region could read the address. To learn the digests, NewPlan asks the
+	// registries: Amazon ECR with AWS's credentials, others with what the user's Docker
+	// configuration has for them, or as anybody. With DryRun it asks nobody, and an
+	// address without a digest is an error.
+	CopyImages bool
 	// Exclude holds patterns in .dockerignore's syntax. A matching file of a
 	// folder stays out of its archive. They follow those in the folder's
 	// .mrpackageignore, so a later "!pattern" takes a file in again.
@@ -72,7 +79,8 @@ type Options struct {
 	// EndpointURL replaces S3's own endpoints, for a server of one's own.
 	EndpointURL string
 	// AWS is the configuration of the AWS SDK; each store's region replaces
-	// its own. Nil means the SDK's default chain. It is used only by Upload.
+	// its own. Nil means the SDK's default chain. It is used only by Upload, and with
+	// CopyImages by NewPlan.
 	AWS *aws.Config
 	// Progress, if not nil, is told what happens. It is called by one
 	// goroutine at a time and should return soon.

@@ -99,7 +99,8 @@ func Package(ctx context.Context, opts Options) (*Result, error) {
 
 // Policy returns, as JSON, the least IAM policy with which a run with these
 // options can do all that it does: store, prove what is stored, refresh it, and
-// clean up after an interrupted upload.
+// clean up after an interrupted upload. The template is read only with
+// Options.CopyImages, for the repositories that it copies images from.
 func Policy(opts Options) ([]byte, error) {
 	stores, errs := opts.stores()
 	if len(errs) > 0 {
@@ -118,7 +119,14 @@ func Policy(opts Options) ([]byte, error) {
 	if errs := registry.Complete(repositories); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return s3store.Policy(stores, len(opts.Tags) > 0, registry.Policy(repositories, nil))
+	var sources []string
+	if opts.CopyImages {
+		var err error
+		if sources, err = addresses(opts); err != nil {
+			return nil, err
+		}
+	}
+	return s3store.Policy(stores, len(opts.Tags) > 0, registry.Policy(repositories, sources))
 }
 
 // joined joins errors; a context's end hides what it brought about. What several stores

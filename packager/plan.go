@@ -48,7 +48,7 @@ func newPlanner(ctx context.Context, opts Options) (*planner, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := table(opts.Properties)
+	table, err := table(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,8 @@ func newPlanner(ctx context.Context, opts Options) (*planner, error) {
 
 // NewPlan reads the template and everything that it refers to, and decides
 // what must be stored where: keys come from content. Nothing is sent and
-// nothing written. Every problem of the input is found; the error joins them
+// nothing written. No request is made, but with Options.CopyImages: then each registry is
+// asked what the addresses in the template mean. Every problem of the input is found; the error joins them
 // in the order of the template, see [problem.Errors]. When ctx ends, so does NewPlan, with
 // ctx's error.
 func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
@@ -105,8 +106,12 @@ func newPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err := p.digest(ctx, buildFolders(path)); err != nil {
 		return nil, err
 	}
-	if err := p.readImages(ctx); err != nil {
+	common, err := p.readImages(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if common != nil {
+		storeErrs = append(storeErrs, common)
 	}
 	storeErrs = append(storeErrs, p.checkRepositories(stores)...)
 	p.checkForAll(stores, root)

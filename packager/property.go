@@ -24,14 +24,18 @@ const (
 )
 
 // table returns the table of packaged properties, with more of the user's.
-func table(more []Property) ([]template.Row, error) {
+func table(opts Options) ([]template.Row, error) {
 	var rows []template.Row
-	for _, p := range more {
+	for _, p := range opts.Properties {
 		row, err := template.NewRow(p.Type, p.Path, string(p.Form), p.Zip)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, row)
 	}
-	return template.TableWith(rows), nil
+	all := template.TableWith(rows)
+	if opts.CopyImages {
+		all = template.Copying(all)
+	}
+	return all, nil
 }

@@ -15,7 +15,9 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 )
 
-// An Image is one container image that the template names by a path or by a name.
+// An Image is one container image that the template names by a path or by a name, or with
+// Options.CopyImages by an address. Of one that is copied Unpacked is 0, and in a dry run
+// nothing is known but the digest.
 type Image struct {
 	Source       string // the path or the name, as the template has it
 	References   []Reference
@@ -59,10 +61,13 @@ type registries struct {
 	of  map[string]*registry.Repository // by address
 }
 
+func (o Options) registryConfig(cfg aws.Config) registry.Config {
+	return registry.Config{AWS: cfg, Jobs: o.jobs(), Questions: o.questions(), Stall: o.stall, Backoff: o.backoff, API: o.ecr, Hub: o.ecr}
+}
+
 // openRepositories opens the repositories that the plan's images go to. Where there are
 // none, nothing is opened.
 func (r *run) openRepositories(cfg aws.Config) error {
-	config := registry.Config{AWS: cfg, Jobs: r.opts.jobs(), Questions: r.opts.questions(), Stall: r.opts.stall, Backoff: r.opts.backoff, API: r.opts.ecr, Hub: r.opts.ecr}
 	r.registries.of = make(map[string]*registry.Repository)
 	for i, pushes := range r.pushes {
 		event := Event{Region: r.Stores[i].Region}
@@ -71,7 +76,7 @@ func (r *run) openRepositories(cfg aws.Config) error {
 				continue
 			}
 			if r.registries.Connections == nil {
-				r.registries.Connections = registry.Connect(config)
+				r.registries.Connections = registry.Connect(r.opts.registryConfig(cfg))
 			}
 			event.Bucket = p.repository
 			event := event
@@ -104,7 +109,7 @@ func (r *run) push() error {
 	for _, pushes := range r.pushes {
 		for _, p := range pushes {
 			if opened[p.image] == nil {
-				opened[p.image] = &openedImage{of: p.image}
+				opened[p.image] = &openedImage{of: p.image, from: r.registries.Connections, tell: r.tell}
 			}
 		}
 	}
@@ -179,6 +184,8 @@ func (r *run) pushed(store, index int, action Action, began time.Time) {
 // An openedImage is read once for all regions.
 type openedImage struct {
 	of      *containerImage
+	from    *registry.Connections // by which one is read that is copied
+	tell    func(Event)
 	once    sync.Once
 	img     *image.Image
 	release func() error
@@ -189,6 +196,10 @@ type openedImage struct {
 func (o *openedImage) get(ctx context.Context) (*image.Image, error) {
 	o.once.Do(func() {
 		first := o.of.refs[0]
+		if o.of.isCopied() {
+			o.img, o.err = o.of.again(ctx, o.from, o.tell)
+			return
+		}
 		if o.img, o.release, o.err = image.Open(ctx, o.of.source); o.err != nil {
 			if ctx.Err() == nil {
 				o.err = first.Errorf("%q: %v", first.Local, o.err)

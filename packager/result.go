@@ -13,7 +13,8 @@ import (
 )
 
 // A Plan is what a run will store and the templates that it leads to. All of
-// it follows from the input alone.
+// it follows from the input alone, and with Options.CopyImages from what the addresses of
+// images mean when it is made.
 type Plan struct {
 	TemplateFile string
 	Artifacts    []Artifact // each distinct local artifact, in the template's order

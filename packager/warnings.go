@@ -39,7 +39,7 @@ func (p *planner) warnings(plan *Plan) []error {
 		if p.ctx.Err() != nil {
 			return nil
 		}
-		of := slices.Concat(t.Warnings, p.wholeFolders(t), p.unzipped(t), t.LeftPaths(p.ctx), p.foreign(t))
+		of := slices.Concat(t.Warnings, p.wholeFolders(t), p.unzipped(t), p.unasked(t), t.LeftPaths(p.ctx), p.foreign(t))
 		for _, a := range artifacts[t] {
 			of = append(of, a.buildFolder()...)
 		}

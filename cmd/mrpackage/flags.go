@@ -32,6 +32,7 @@ type flags struct {
 	copy              packager.Copy
 	repositories      repositories
 	imageEngine       string
+	copyImages        bool
 	shard             packager.Shard
 	jobs              int
 	refreshAfter      time.Duration
@@ -78,6 +79,7 @@ func (f *flags) whereFrom(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.templateFile, "template-file", "t", "", "`FILE` the template. Default: the first of template.yaml, template.yml and template.json")
 	fs.Func("property", "`TYPE=PATH:FORM` also package this property of a resource type that mrpackage does not know; repeatable. FORM is how it names what is stored: s3 (s3://bucket/key), url (https://...), lambda ({S3Bucket, S3Key}), bucket ({Bucket, Key}) or image (a container image, by its address). With :zip after it, a single file is archived as a folder is. Default: none", f.properties.add)
 	fs.StringVar(&f.imageEngine, "image-engine", "", "`PROGRAM` what has the images that the template names by name: docker, podman, finch or nerdctl. It is asked for an archive of them. Default: docker")
+	fs.BoolVar(&f.copyImages, "copy-images", false, "copy the images that the template names by a registry's address to each region's repository, too, and name them by digest. Default: an address stays")
 	fs.Func("exclude", "`PATTERN` keep what matches out of archives, in .dockerignore's syntax; repeatable. It follows the patterns of the .mrpackageignore in an artifact's folder, so !PATTERN takes in again what those leave out. Default: none", f.exclude.add)
 }
 

@@ -176,6 +176,34 @@ func (e *e2e) testImages(t *testing.T) {
 			t.Errorf("%s is not in the template for all regions:\n%s", region, text)
 		}
 	}
+	e.testCopies(t, program, dir, buckets, digests)
+}
+
+// testCopies packages the packaged template of one region for others whose registries have nothing yet: its images are
+// copied there from its own registry. After that nothing is sent.
+func (e *e2e) testCopies(t *testing.T, program, dir string, buckets map[string]string, digests []string) {
+	hubs, args := map[string]*hub{}, append(flags(buckets), "--copy-images", "--template-file", output(dir, third))
+	for region := range buckets {
+		hubs[region] = startHub(t, program)
+		args = append(args, "--image-repository", region+"="+hubs[region].host+"/team/shop")
+	}
+	other := t.TempDir()
+	for run := range 2 {
+		e.mrpackage(t, other, nil, args...).wantExit(t, 0)
+		for region, h := range hubs {
+			text, err := os.ReadFile(output(other, region))
+			check(t, err)
+			for _, digest := range digests {
+				h.getImage(t, digest)
+				if !strings.Contains(string(text), h.host+"/team/shop@"+digest) {
+					t.Errorf("%s: the template does not name %s:\n%s", region, digest, text)
+				}
+			}
+			if n := h.changed(); (n > 0) != (run == 0) {
+				t.Errorf("%s: run %d makes %d requests that change something", region, run, n)
+			}
+		}
+	}
 }
 
 // getImage reads an image as whoever pulls it does.

@@ -22,7 +22,7 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 		SSE: f.sse, Metadata: f.metadata, Provenance: provenance(), Tags: f.tags,
 		OneTemplate: f.oneTemplate, UseJSON: f.useJSON, ArchiveDir: f.archiveDir,
 		Copy: f.copy, Shard: f.shard, Jobs: f.jobs, RefreshAfter: f.refreshAfter,
-		ImageEngine: f.imageEngine, ForceUpload: f.forceUpload, EndpointURL: f.endpoint, DryRun: f.dryRun,
+		ImageEngine: f.imageEngine, CopyImages: f.copyImages, ForceUpload: f.forceUpload, EndpointURL: f.endpoint, DryRun: f.dryRun,
 	}
 	regions := f.regions
 	if len(regions) == 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -70,7 +71,7 @@ func (t *trace) event(e packager.Event) {
 	case packager.Replaced:
 		t.moment(e.Region, "not what it should be: "+e.Object.Key, now)
 	case packager.Retrying:
-		t.moment(e.Region, "trying again: "+e.Err.Error(), now)
+		t.moment(cmp.Or(e.Region, workersGroup), "trying again: "+e.Err.Error(), now)
 	case packager.Failed:
 		t.moment(e.Region, "failed: "+e.Err.Error(), now)
 	case packager.Sent, packager.Copying:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -283,6 +284,6 @@ func (u *ui) retrying(e packager.Event) {
 		if i := strings.LastIndex(reason, ", "); i >= 0 {
 			reason = reason[i+2:]
 		}
-		u.line("%s: %s; trying again in %s", e.Region, reason, seconds(e.Took))
+		u.line("%s: %s; trying again in %s", cmp.Or(e.Region, e.Bucket), reason, seconds(e.Took))
 	}
 }

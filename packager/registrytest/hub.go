@@ -48,7 +48,11 @@ func (s *Server) hub(c *call) *answer {
 	defer s.mu.Unlock()
 	r := s.repositories[c.place]
 	if r == nil {
-		if c.place.Region != "" {
+		switch {
+		case c.place.Region == "":
+		case c.operation == "GetManifest":
+			return failed(http.StatusNotFound, "NAME_UNKNOWN", "The repository with name '"+c.place.Name+"' does not exist in the registry with id '"+c.place.Account+"'")
+		default:
 			return nil
 		}
 		r = s.create(c.place)

@@ -22,6 +22,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -57,7 +58,9 @@ type Request struct {
 	// CompleteUpload, CancelUpload, HeadBlob, GetBlob, GetManifest, PutManifest; the method where it is none of these.
 	Operation string
 	Place     Place
+	Host      string
 	Path      string
+	Query     url.Values
 	Status    int // 0 as long as there is no answer, and where the connection was dropped instead
 	BodyBytes int64
 	Header    http.Header

@@ -77,7 +77,7 @@ func (s *Server) newCall(r *http.Request) *call {
 		}
 		return c
 	}
-	if m := regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.`).FindStringSubmatch(r.Host); m != nil {
+	if m := regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.`).FindStringSubmatch(r.Host); m != nil {
 		c.place.Account, c.place.Region = m[1], m[2]
 	}
 	switch m := regexp.MustCompile(`^/v2/(.+)/(blobs/uploads|blobs|manifests)/([^/]*)$`).FindStringSubmatch(r.URL.Path); {
@@ -231,7 +231,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 func (s *Server) record(c *call) *Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Request{Operation: c.operation, Place: c.place, Path: c.URL.Path, Header: c.Header.Clone()}
+	r := &Request{Operation: c.operation, Place: c.place, Host: c.Host, Path: c.URL.Path, Query: c.URL.Query(), Header: c.Header.Clone()}
 	s.requests = append(s.requests, r)
 	return r
 }

@@ -23,6 +23,7 @@ const helperTimeout = time.Minute
 // it, and then stays open.
 type door struct {
 	place place
+	scope string // what one wants to do there, in a registry's words
 	turn  turn
 	way   *way // guarded by turn
 }
@@ -63,7 +64,7 @@ func (r *Repository) open(ctx context.Context) (*way, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, longest(0))
 	defer cancel()
-	return r.shared.openOther(ctx, r.door.place)
+	return r.shared.openOther(ctx, r.door.place, r.door.scope)
 }
 
 // Address is the repository's, as it stands in a packaged template before @ and a digest.
@@ -86,7 +87,7 @@ func (r *Repository) openECR(ctx context.Context, at place) (*way, error) {
 		}
 		at.account = p.account
 	}
-	w := &way{host: ecrHostOf(at.account, at.region)}
+	w := &way{host: cmp.Or(at.host, ecrHostOf(at.account, at.region))}
 	w.base = "https://" + w.host + "/v2/" + at.name
 	w.client = &http.Client{CheckRedirect: fewRedirections, Transport: passTrip{
 		RoundTripper: r.shared.http.Transport, scheme: "https", host: w.host,
@@ -101,7 +102,7 @@ func (r *Repository) openECR(ctx context.Context, at place) (*way, error) {
 
 // openOther asks a registry how it wants its users to log in, and does so with what the
 // user's Docker configuration has for it.
-func (c *Connections) openOther(ctx context.Context, at place) (*way, error) {
+func (c *Connections) openOther(ctx context.Context, at place, scope string) (*way, error) {
 	registry, err := name.NewRegistry(at.host)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (c *Connections) openOther(ctx context.Context, at place) (*way, error) {
 	}
 	w := &way{host: at.host}
 	if strings.EqualFold(challenge.Scheme, "bearer") && !strings.HasPrefix(header, "Bearer ") {
-		scopes := []string{"repository:" + at.name + ":pull,push"}
+		scopes := []string{"repository:" + at.name + ":" + scope}
 		token, err := transport.Exchange(ctx, registry, auth, inner, scopes, challenge)
 		if err != nil {
 			return nil, plain(err)

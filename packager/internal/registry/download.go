@@ -25,8 +25,16 @@ type download struct {
 	sum    hash.Hash // nil where it is not read from its beginning
 }
 
+// download returns what opens a blob that is here.
+func (r *Repository) download(ctx context.Context, b image.Blob) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return &download{ctx: ctx, from: r, blob: b}, nil }
+}
+
 // A downloadError is why a blob could not be read from a registry.
-type downloadError struct{ err error }
+type downloadError struct {
+	from *Repository
+	err  error
+}
 
 func (e *downloadError) Error() string { return e.err.Error() }
 
@@ -46,7 +54,7 @@ func (d *download) Seek(offset int64, whence int) (int64, error) {
 func (d *download) Read(p []byte) (int, error) {
 	if d.body == nil {
 		if err := d.start(); err != nil {
-			return 0, &downloadError{err}
+			return 0, &downloadError{d.from, err}
 		}
 	}
 	n, err := d.body.Read(p)
@@ -56,15 +64,15 @@ func (d *download) Read(p []byte) (int, error) {
 	}
 	switch {
 	case d.at > d.blob.Size:
-		return 0, &downloadError{&falseError{fmt.Sprintf("%s has more than %d bytes", d.blob.Digest, d.blob.Size)}}
+		return 0, &downloadError{d.from, &falseError{fmt.Sprintf("%s has more than %d bytes", d.blob.Digest, d.blob.Size)}}
 	case err == nil && d.at < d.blob.Size:
 		return n, nil
 	case err != nil && !errors.Is(err, io.EOF):
-		return n, &downloadError{err}
+		return n, &downloadError{d.from, err}
 	case d.at < d.blob.Size:
-		return n, &downloadError{io.ErrUnexpectedEOF}
+		return n, &downloadError{d.from, io.ErrUnexpectedEOF}
 	case d.sum != nil && "sha256:"+hex.EncodeToString(d.sum.Sum(nil)) != d.blob.Digest:
-		return 0, &downloadError{&falseError{d.blob.Digest + " has other bytes than its digest's"}}
+		return 0, &downloadError{d.from, &falseError{d.blob.Digest + " has other bytes than its digest's"}}
 	}
 	return n, io.EOF
 }

@@ -30,7 +30,7 @@ func (r *Repository) subject() string {
 func (r *Repository) address() string {
 	at := r.door.place
 	switch {
-	case !at.ecr:
+	case at.host != "":
 		return at.host + "/" + at.name
 	case at.account == "":
 		return at.name
@@ -45,6 +45,11 @@ func (r *Repository) explain(action, doing string, err error) error {
 	var explained *problem.Error
 	if errors.As(err, &explained) {
 		return explained
+	}
+	var unread *downloadError
+	if errors.As(err, &unread) {
+		of := unread.from.unread("reading it", unread.err)
+		return &problem.Error{Subject: r.subject(), Message: fmt.Sprintf("%s %s: %s", doing, r.address(), of.Message), Err: err, Hint: of.Hint, Statement: of.Statement}
 	}
 	e := &problem.Error{Subject: r.subject(), Err: err}
 	said := err.Error()
@@ -62,6 +67,27 @@ func (r *Repository) explain(action, doing string, err error) error {
 		e.Hint, e.Statement = r.remedyOfDenial(action, said)
 	default:
 		e.Hint = r.remedy(err)
+	}
+	return e
+}
+
+// unread explains why an image, or a layer of one, cannot be read from here.
+func (r *Repository) unread(doing string, err error) *problem.Error {
+	var download *downloadError
+	if errors.As(err, &download) {
+		err = download.err
+	}
+	e := &problem.Error{Subject: r.subject(), Message: fmt.Sprintf("%s from %s: %s", doing, r.address(), err), Err: err}
+	if explained := r.explain(fetchActions()[0], doing+" from", err); !errors.As(explained, &e) {
+		return e
+	}
+	switch {
+	case r.missing(err), code(err) == "MANIFEST_UNKNOWN", code(err) == "NAME_UNKNOWN":
+		e.Hint = "has it been pushed? correct the address"
+	case r.client == nil && denied(err): // which some registries also say of what they do not have
+		e.Hint = "correct the address; or " + e.Hint
+	case e.Statement != "" && !strings.Contains(e.Statement, loginAction):
+		e.Statement = r.statement(fetchActions()...)
 	}
 	return e
 }
@@ -138,6 +164,7 @@ func (r *Repository) remedy(err error) string {
 	var hollow *hollowError
 	var wrong *falseError
 	var redirects *redirectError
+	var choice *choiceError
 	var untrusted *tls.CertificateVerificationError
 	var network net.Error
 	switch code(err) {
@@ -151,6 +178,8 @@ func (r *Repository) remedy(err error) string {
 	switch {
 	case errors.As(err, &hollow), errors.As(err, &wrong), errors.As(err, &redirects):
 		return "does a proxy answer in the registry's place? see HTTPS_PROXY"
+	case errors.As(err, &choice):
+		return "name the image of the index that is meant by its own digest, if it is there"
 	case errors.As(err, &untrusted):
 		return "the server's certificate is not trusted here: where a proxy looks into TLS, let AWS_CA_BUNDLE name the file with its certificate"
 	case strings.Contains(err.Error(), "proxyconnect "):

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,19 +58,44 @@ type descriptor struct {
 // closed. So a Push copies it from one registry to another. Of an index it is the image
 // of the platform; Unpacked is not known.
 func (c *Connections) Fetch(ctx context.Context, address string, platform Platform, told Told) (image.Image, error) {
-	reference, at, err := parse(address)
+	r, reference, err := c.source(address, told)
 	if err != nil {
 		return image.Image{}, err
 	}
-	r := c.repository(Store{Region: at.region, Repository: address}, at, withTold(told))
 	img, err := r.fetch(ctx, reference, platform)
 	if err != nil && ctx.Err() != nil {
 		return image.Image{}, ctx.Err()
 	}
 	if err != nil {
-		return image.Image{}, r.explain("ecr:BatchGetImage", "reading the image "+reference+" in", err)
+		return image.Image{}, r.unread("reading the image "+reference, err)
 	}
 	return img, nil
+}
+
+// Again returns an image that was fetched from the address by other connections, which are
+// closed now: its layers are read by these, as long as ctx lasts. It makes no request, and
+// what the tag of the address means now does not matter.
+func (c *Connections) Again(ctx context.Context, address string, img image.Image, told Told) (image.Image, error) {
+	r, _, err := c.source(address, told)
+	if err != nil {
+		return image.Image{}, err
+	}
+	img.Layers = slices.Clone(img.Layers)
+	for i := range img.Layers {
+		img.Layers[i].Open = r.download(ctx, img.Layers[i])
+	}
+	return img, nil
+}
+
+// source is where the image of an address is, and the address's tag or digest.
+func (c *Connections) source(address string, told Told) (r *Repository, reference string, err error) {
+	reference, at, err := parse(address)
+	if err != nil {
+		return nil, "", err
+	}
+	r = c.repository(Store{Region: at.region, Repository: address}, at, withTold(told))
+	r.door.scope = "pull"
+	return r, reference, nil
 }
 
 // parse takes the address of an image apart: its tag or digest, and where it is.
@@ -79,8 +105,9 @@ func parse(address string) (reference string, at place, err error) {
 		return "", place{}, &problem.Error{Subject: address, Message: "this is not the address of an image", Err: err}
 	}
 	at = place{host: parsed.Context().RegistryStr(), name: parsed.Context().RepositoryStr()}
-	if of := ecrHost(at.host); of != nil {
-		of.name = at.name
+	// The names of both IP versions are ECR's, too (Amazon ECR user guide, "Making requests over IPv6").
+	if of := ecrHost(strings.Replace(at.host, ".dkr-ecr.", ".dkr.ecr.", 1)); of != nil {
+		of.host, of.name = at.host, at.name
 		at = *of
 	}
 	return parsed.Identifier(), at, nil
@@ -131,11 +158,17 @@ func (r *Repository) manifest(ctx context.Context, reference string) (text []byt
 }
 
 // choose returns the digest of a platform's image in an index. Attestations, which
-// buildx puts beside it, are no images.
+// buildx puts beside it, are no images, and what says of no platform is likely none if
+// another one does.
 func choose(in []descriptor, platform Platform) (string, error) {
+	said := func(d descriptor) bool { return d.Platform.OS != "" && d.Platform.OS != "unknown" }
+	some := slices.ContainsFunc(in, said)
 	var digests, all []string
 	for _, d := range in {
 		of := d.Platform
+		if some && !said(d) {
+			continue
+		}
 		if d.Annotations["vnd.docker.reference.type"] == "attestation-manifest" || of.OS == "unknown" {
 			continue
 		}
@@ -148,11 +181,19 @@ func choose(in []descriptor, platform Platform) (string, error) {
 	slices.Sort(digests)
 	digests = slices.Compact(digests)
 	if len(digests) != 1 || !isDigest(digests[0]) {
-		return "", &falseError{fmt.Sprintf("the index has %s for the platform %s/%s; it is of %s",
-			problem.Count(len(digests), "image"), platform.OS, platform.Architecture, short(strings.Join(all, ", ")))}
+		wanted := platform.OS
+		if platform.Architecture != "" {
+			wanted += "/" + platform.Architecture
+		}
+		return "", &choiceError{fmt.Sprintf("the index has %s for %s; it is of %s", problem.Count(len(digests), "image"), wanted, short(strings.Join(all, ", ")))}
 	}
 	return digests[0], nil
 }
+
+// A choiceError is why no image of an index is the one that is meant.
+type choiceError struct{ how string }
+
+func (e *choiceError) Error() string { return e.how }
 
 func isDigest(s string) bool { return regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(s) }
 
@@ -169,7 +210,7 @@ func (r *Repository) assemble(ctx context.Context, text []byte, mediaType string
 			return image.Image{}, &falseError{"the manifest is not that of an image: it has no configuration, or a layer without a digest"}
 		}
 		b := image.Blob{Digest: d.Digest, MediaType: d.MediaType, Size: d.Size}
-		b.Open = func() (io.ReadCloser, error) { return &download{ctx: ctx, from: r, blob: b}, nil }
+		b.Open = r.download(ctx, b)
 		img.Layers = append(img.Layers, b)
 	}
 	img.Config, img.Layers = img.Layers[0], img.Layers[1:]
@@ -185,6 +226,7 @@ func (r *Repository) assemble(ctx context.Context, text []byte, mediaType string
 	if err != nil {
 		return image.Image{}, err
 	}
+	img.Config.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(read)), nil }
 	var of Platform
 	if err := json.Unmarshal(read, &of); err != nil {
 		return image.Image{}, &falseError{"the configuration is not JSON: " + err.Error()}

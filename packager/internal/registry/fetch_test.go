@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -173,17 +174,88 @@ func TestFetchPlatform(t *testing.T) {
 		entry(amd.Digest, "linux/amd64", "") + "," + entry(arm.Config.Digest, "unknown/unknown", attestation) + `]}`)}, "one")
 	s.PutManifest(source, registrytest.Manifest{MediaType: index, Body: []byte(`{"manifests": [{"mediaType": "` + index + `", "digest": "` + both + `"}]}`)}, "nested")
 	s.PutManifest(source, registrytest.Manifest{MediaType: index, Body: []byte(`{"manifests": []}`)}, "none")
+	s.PutManifest(source, registrytest.Manifest{MediaType: index, Body: []byte(`{"manifests": [` + entry(amd.Digest, "linux/amd64", "") +
+		`, {"mediaType": "` + manual + `", "digest": "` + arm.Config.Digest + `", "artifactType": "application/vnd.example.signature"}]}`)}, "signed")
 	for _, test := range []struct {
 		tag, architecture, want, says string
 	}{
-		{"both", "arm64", arm.Digest, ""}, {"both", "amd64", amd.Digest, ""}, {"nested", "amd64", amd.Digest, ""}, {"one", "", amd.Digest, ""},
-		{"both", "", "", "the index has 2 images for the platform linux/; it is of linux/arm64, linux/amd64"},
-		{"one", "arm64", "", "the index has 0 images for the platform linux/arm64; it is of linux/amd64"},
+		{"both", "arm64", arm.Digest, ""}, {"both", "amd64", amd.Digest, ""}, {"nested", "amd64", amd.Digest, ""}, {"one", "", amd.Digest, ""}, {"signed", "amd64", amd.Digest, ""},
+		{"both", "", "", "the index has 2 images for linux; it is of linux/arm64, linux/amd64"},
+		{"one", "arm64", "", "the index has 0 images for linux/arm64; it is of linux/amd64"},
 		{"none", "", "", "not that of an image"}, {"gone", "", "", "MANIFEST_UNKNOWN"}, {"a b", "", "", "not the address of an image"},
 	} {
 		img, err := c.Fetch(t.Context(), s.Host()+"/library/base:"+test.tag, registry.Platform{OS: "linux", Architecture: test.architecture}, registry.Told{})
 		if img.Digest != test.want || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) || test.says == "" && err != nil {
 			t.Errorf("%s for %s: %s, %v", test.tag, test.architecture, img.Digest, err)
+		}
+	}
+}
+
+// What was fetched can be read again by other connections, without a question: where its tag
+// has moved since does not matter.
+func TestAgain(t *testing.T) {
+	s := newServer(t, registrytest.Options{})
+	first := connect(t, config(s))
+	source := registrytest.Place{Name: "library/base"}
+	s.CreateRepository(source, false)
+	img, other := newImage(blobOf(pattern(1, 3*part))), newImage(blobOf(pattern(2, 3*part)))
+	put(t, s, source, img, "v1")
+	address := s.Host() + "/library/base:v1"
+	ctx, cancel := context.WithCancel(t.Context())
+	got, err := first.Fetch(ctx, address, registry.Platform{}, registry.Told{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	cancel()
+	put(t, s, source, other, "v1")
+	s.ResetRequests()
+	c := connect(t, config(s))
+	again, err := c.Again(t.Context(), address, got, registry.Told{})
+	if err != nil || len(s.Requests()) > 0 {
+		t.Fatalf("%v, %d requests", err, len(s.Requests()))
+	}
+	if digest := digestOfReader(t, again.Layers[0]); digest != img.Layers[0].Digest || again.Digest != img.Digest {
+		t.Errorf("%s of %s", digest, again.Digest)
+	}
+	if digest := digestOfReader(t, again.Config); digest != img.Config.Digest {
+		t.Errorf("configuration %s", digest)
+	}
+	for _, r := range s.Requests() {
+		if r.Operation == "GetManifest" || r.Operation == "GetBlob" && strings.HasSuffix(r.Path, img.Config.Digest) {
+			t.Errorf("%s %s", r.Operation, r.Path)
+		}
+	}
+}
+
+// An image is read from the host that its address names, and asks to read, not to push.
+func TestFetchAsks(t *testing.T) {
+	s := newServer(t, registrytest.Options{User: "user", Password: "password", Bearer: true})
+	cfg := config(s)
+	cfg.Keychain = keychain{"user", "password"}
+	c := connect(t, cfg)
+	source, fips := registrytest.Place{Name: "library/base"}, registrytest.Place{Region: "us-east-1", Account: "111111111111", Name: "base"}
+	img := sample()
+	for _, at := range []registrytest.Place{source, fips} {
+		s.CreateRepository(at, false)
+		put(t, s, at, img, "v1")
+	}
+	for address, host := range map[string]string{
+		s.Host() + "/library/base:v1":                                     s.Host(),
+		"111111111111.dkr.ecr-fips.us-east-1.amazonaws.com/base:v1":       "111111111111.dkr.ecr-fips.us-east-1.amazonaws.com",
+		"111111111111.dkr.ecr.us-east-1.amazonaws.com/base@" + img.Digest: "111111111111.dkr.ecr.us-east-1.amazonaws.com",
+	} {
+		s.ResetRequests()
+		if _, err := c.Fetch(t.Context(), address, registry.Platform{}, registry.Told{}); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+		for _, r := range s.Requests() {
+			if r.Host != host && !strings.HasPrefix(r.Operation, "GetAuthorization") {
+				t.Errorf("%s: %s is asked for %s", address, r.Host, r.Operation)
+			}
+			if r.Operation == "Token" && r.Query.Get("scope") != "repository:library/base:pull" {
+				t.Errorf("scope %q", r.Query.Get("scope"))
+			}
 		}
 	}
 }

@@ -15,6 +15,9 @@ func pushActions() []string {
 	}
 }
 
+// fetchActions are what it takes to read an image from a repository.
+func fetchActions() []string { return []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"} }
+
 // A Statement is one of an IAM policy.
 type Statement struct {
 	Sid      string
@@ -33,7 +36,7 @@ func Policy(stores []Store, images []string) []Statement {
 			push.Resource = append(push.Resource, arn(at))
 		}
 	}
-	fetch := Statement{Sid: "ReadImages", Effect: "Allow", Action: []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}}
+	fetch := Statement{Sid: "ReadImages", Effect: "Allow", Action: fetchActions()}
 	for _, address := range images {
 		if _, at, err := parse(address); err == nil && at.ecr {
 			fetch.Resource = append(fetch.Resource, arn(at))

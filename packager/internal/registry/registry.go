@@ -105,7 +105,7 @@ func (c *Connections) Repository(store Store, told Told) (*Repository, error) {
 }
 
 func (c *Connections) repository(store Store, place place, told Told) *Repository {
-	r := &Repository{Store: store, shared: c, told: told, flights: make(map[string]*flight), door: &door{place: place, turn: newTurn()}}
+	r := &Repository{Store: store, shared: c, told: told, flights: make(map[string]*flight), door: &door{place: place, scope: "pull,push", turn: newTurn()}}
 	if place.ecr {
 		r.client = c.client(place.region, c.questions, told.Retrying)
 		r.login = c.loginOf(place.region)

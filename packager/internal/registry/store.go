@@ -26,7 +26,7 @@ type Store struct {
 type place struct {
 	ecr             bool
 	region, account string // of ECR; the account may be "", which is the caller's
-	host            string // of another registry
+	host            string // of another registry; of ECR where it is not the usual one
 	name            string
 }
 

@@ -41,7 +41,7 @@ func (c *collector) image(r *Reference) {
 		c.refuseValue(r, "write the name of the image, a path, or its address in a registry, which begins with the host", "%q: this property takes nothing that begins with %s", text, m)
 		return
 	}
-	isAddress := c.isAddress(text)
+	isAddress := c.isAddress(text) && !r.row.copied
 	switch {
 	case isAddress && c.inLoops(text):
 	case isAddress:

@@ -40,6 +40,7 @@ type Row struct {
 
 	instead []string // other properties of the type that say what this one says
 	own     bool     // it is the user's: nobody knows the type's other properties
+	copied  bool     // an image's address in a registry is packaged, too
 }
 
 // steps are the keys that lead to the property.
@@ -133,6 +134,16 @@ func NewRow(typ, path, form string, zip bool) (Row, error) {
 		return row, fmt.Errorf("the property %q of %q: a type and a path are needed", path, typ)
 	}
 	return row, nil
+}
+
+// Copying returns the table with which an image's address in a registry is a reference
+// like a path: the image is copied.
+func Copying(table []Row) []Row {
+	table = slices.Clone(table)
+	for i := range table {
+		table[i].copied = table[i].form.image
+	}
+	return table
 }
 
 // TableWith returns the table with more rows; of a type and path that it has,
