@@ -37,7 +37,7 @@ func (c *collector) image(r *Reference) {
 	}
 	r.architectures = c.architectures(r.row)
 	text := o.text()
-	if m := regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]+:/|arn:)`).FindString(text); m != "" {
+	if m := regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]+://?|arn:)`).FindString(text); m != "" {
 		c.refuseValue(r, "write the name of the image, a path, or its address in a registry, which begins with the host", "%q: this property takes nothing that begins with %s", text, m)
 		return
 	}
