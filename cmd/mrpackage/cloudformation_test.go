@@ -208,6 +208,8 @@ func (s *stack) holds(condition any) bool {
 			return fmt.Sprint(s.value(arguments[0])) == fmt.Sprint(s.value(arguments[1]))
 		case "Fn::Not":
 			return !s.holds(arguments[0])
+		case "Fn::And":
+			return !slices.ContainsFunc(arguments, func(c any) bool { return !s.holds(c) })
 		}
 	}
 	s.t.Fatalf("there is no condition %v", condition)
