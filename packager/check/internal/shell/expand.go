@@ -172,6 +172,12 @@ func (s scope) parameter(p *syntax.ParamExp) Text {
 				value, _ = s.word(p.Exp.Word.Parts)
 				return value
 			}
+		case syntax.AlternateUnset, syntax.AlternateUnsetOrNull: // ${NAME:+--flag=$NAME}
+			if !known || value.pattern == "" || value == Unknown() || p.Exp.Word == nil {
+				return Unknown()
+			}
+			value, _ = s.word(p.Exp.Word.Parts)
+			return value
 		case syntax.ErrorUnset, syntax.ErrorUnsetOrNull:
 		default:
 			return Unknown()

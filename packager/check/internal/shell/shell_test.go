@@ -20,6 +20,7 @@ func TestCalls(t *testing.T) {
 		{"one that is not known", `a "x-$Y.yaml"`, []string{"a x-*.yaml"}},
 		{"one that may be two", "X=1; X=2; a $X $X", []string{"a 1 1 ?", "a 2 2 ?"}},
 		{"a default", "a ${Y:-1} ${REGION:-2}", []string{"a 1 us-east-1"}},
+		{"a flag where there is a value for it", `a ${REGION:+"--in=$REGION"} ${Y:+1}`, []string{"a --in=us-east-1 *"}},
 		{"what a program prints", "a $(date)", []string{"a *", "date"}},
 		{"a loop", `for r in x y; do a "$r"; done`, []string{"a x", "a y"}},
 		{"a list of words", `L="x y"; for r in $L; do a $r; done`, []string{"a x", "a y"}},
