@@ -26,6 +26,8 @@ const (
 	OtherDigest Wrong = "other digest"
 	// Truncated does what was asked, and answers with half a body.
 	Truncated Wrong = "truncated"
+	// Broken does what was asked, and drops the connection in the middle of the answer's body.
+	Broken Wrong = "broken"
 	// Circle is a redirection to the request's own URL. Nothing is done.
 	Circle Wrong = "circle"
 	// Spoiled stores half of what it should, and answers as if that were right.
@@ -179,7 +181,7 @@ func (a *answer) write(w http.ResponseWriter, c *call) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(a.status)
-	if c.cut {
+	if c.cut || c.wrong == Broken && len(body) > 0 && c.Method != http.MethodHead {
 		_, _ = w.Write(body[:len(body)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)

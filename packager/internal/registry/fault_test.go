@@ -39,6 +39,7 @@ func passingFaults() map[string]registrytest.Fault {
 		"bad gateway":     {Status: http.StatusBadGateway},
 		"request cut":     {CutBody: true},
 		"answer cut":      {CutAnswer: true},
+		"answer broken":   {Wrong: registrytest.Broken},
 		"stalled":         {Delay: time.Minute},
 		"answer is short": {Wrong: registrytest.Truncated},
 	}
