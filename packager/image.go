@@ -15,18 +15,7 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
-
-// A Repository is where container images go in a region: a repository of a registry.
-type Repository struct {
-	Region string
-	// LogicalID is the resource whose image goes there. Empty means all that have no
-	// repository of their own.
-	LogicalID string
-	// Address is the repository's, 123456789012.dkr.ecr.us-east-1.amazonaws.com/orders.
-	Address string
-}
 
 // A containerImage is one image that a template names, by a path or a name, or if it is
 // to be copied, by an address.
@@ -222,59 +211,6 @@ func (c *containerImage) found(img *image.Image) {
 	}
 }
 
-// repositoryOf is the repository of a resource in a region; "" where nobody has said one.
-func (o Options) repositoryOf(region, logicalID string) string {
-	all := ""
-	for _, r := range o.Repositories {
-		switch {
-		case r.Region != region:
-		case r.LogicalID == logicalID && logicalID != "":
-			return r.Address
-		case r.LogicalID == "":
-			all = r.Address
-		}
-	}
-	if all == "" {
-		all = os.Getenv(RepositoryVariable(region))
-	}
-	return all
-}
-
-// checkRepositories finds what is amiss with the repositories that the images go to.
-func (p *planner) checkRepositories(stores []s3store.Store) (errs []error) {
-	for _, s := range stores {
-		told := make(map[string]bool)
-		for _, c := range p.images.distinct {
-			for _, r := range c.refs {
-				address := p.opts.repositoryOf(s.Region, r.LogicalID)
-				if told[address] {
-					continue
-				}
-				told[address] = true
-				if err := checkRepository(s.Region, address); err != nil {
-					errs = append(errs, err)
-				}
-			}
-		}
-	}
-	return errs
-}
-
-// unusedRepositories warns of repositories for resources that have no local image.
-func (p *planner) unusedRepositories() (warnings []error) {
-	told := make(map[string]bool)
-	for r := range p.images.of {
-		told[r.LogicalID] = true
-	}
-	for _, r := range p.opts.Repositories {
-		if r.LogicalID != "" && !told[r.LogicalID] {
-			warnings = append(warnings, &problem.Error{Subject: r.LogicalID, Message: fmt.Sprintf("no resource of this logical ID has a local image that could go to %s", r.Address)})
-			told[r.LogicalID] = true
-		}
-	}
-	return warnings
-}
-
 // pushes are the images that a store's region gets, each repository once.
 func (p *planner) pushes(s s3store.Store) (all []push) {
 	for _, c := range p.images.distinct {
@@ -305,11 +241,4 @@ func (p *planner) digestOf(r *template.Reference) string {
 		return c.digest
 	}
 	return ""
-}
-
-func noRepository(region string) error {
-	return &problem.Error{
-		Subject: region, Message: "no repository for container images: " + RepositoryVariable(region) + " is not set",
-		Hint: "set it to the address of the region's repository, or give --image-repository",
-	}
 }

@@ -47,13 +47,6 @@ type push struct {
 	repository string
 }
 
-func checkRepository(region, address string) error {
-	if address == "" {
-		return noRepository(region)
-	}
-	return errors.Join(registry.Complete([]registry.Store{{Region: region, Repository: address}})...)
-}
-
 // registries are the repositories of a run.
 type registries struct {
 	*registry.Connections

@@ -131,7 +131,7 @@ func (c *Connections) client(region string, slots chan struct{}, tell func(error
 		if c.config.API != "" {
 			o.BaseEndpoint = aws.String(c.config.API)
 		}
-		o.Retryer = newRetryer(c.config.AWS, c.config.Backoff, tell)
+		o.Retryer = wire.NewRetryer(c.config.AWS, c.config.Backoff, tell)
 		o.APIOptions = append(o.APIOptions, limited(slots), bounded)
 	})
 }

@@ -6,71 +6,21 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 )
 
-const (
-	// attempts is how often a request is tried, unless the configuration says
-	// otherwise (AWS_MAX_ATTEMPTS).
-	attempts = 6
-	// longestWait is how long a retry waits at most, also where the registry asks for
-	// more.
-	longestWait = 20 * time.Second
-)
-
-// A retryer is the SDK's, with jitter, and tells of every retry.
-type retryer struct {
-	aws.RetryerV2
-	tell func(err error, delay time.Duration)
-}
-
-func newRetryer(cfg aws.Config, longest time.Duration, tell func(error, time.Duration)) aws.Retryer {
-	return retryer{retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = attempts
-		if cfg.RetryMaxAttempts > 0 {
-			o.MaxAttempts = cfg.RetryMaxAttempts
-		}
-		if longest > 0 {
-			o.MaxBackoff = longest
-		}
-		// The SDK's quota is made for a client that sends one request at a time.
-		o.RateLimiter = ratelimit.None
-		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-			return renew(cfg.Credentials, err)
-		}))
-	}), tell}
-}
-
-// RetryDelay returns how long to wait before the next try.
-func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
-	delay, derr := r.RetryerV2.RetryDelay(attempt, err)
-	if derr == nil {
-		r.tell(err, delay)
-	}
-	return delay, derr
-}
-
-// renew has credentials fetched again that AWS no longer takes.
-func renew(provider aws.CredentialsProvider, err error) aws.Ternary {
-	cache, ok := provider.(*aws.CredentialsCache)
-	if !ok || !slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "RequestExpired"}, code(err)) {
-		return aws.UnknownTernary
-	}
-	cache.Invalidate()
-	return aws.TrueTernary
-}
+// longestWait is how long a retry waits at most, also where the registry asks for
+// more.
+const longestWait = 20 * time.Second
 
 // tries is how often a request is made.
 func (r *Repository) tries() int {
 	if n := r.shared.config.AWS.RetryMaxAttempts; n > 0 {
 		return n
 	}
-	return attempts
+	return wire.Attempts
 }
 
 // pause waits before a request that failed for so many times is made again.

@@ -87,7 +87,7 @@ func (c *Connections) Bucket(store Store, told Told) *Bucket {
 		}
 		// Servers other than S3 rarely have a DNS name per bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil
-		o.Retryer = newRetryer(c.config.AWS, c.config.Backoff, told.Retrying)
+		o.Retryer = wire.NewRetryer(c.config.AWS, c.config.Backoff, told.Retrying)
 		o.DisableLogOutputChecksumValidationSkipped = true
 		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded)
 	})

@@ -1,6 +1,6 @@
-// Package wire opens the connections of a run: those on which nothing moves are cut, and
-// none outlives the run. Whoever sends over them, to S3 or to a registry, gives them to
-// the SDK's HTTP client.
+// Package wire is what requests to S3 and to registries have in common: it opens the
+// connections of a run, cuts those on which nothing moves, and lets none outlive the run;
+// and it decides which requests of the SDK are sent again.
 package wire
 
 import (

@@ -1,18 +1,20 @@
-package s3store
+package wire
 
 import (
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
 )
 
-// attempts is how often a request is tried, unless the configuration says
-// otherwise (AWS_MAX_ATTEMPTS).
-const attempts = 6
+// Attempts is how often a request is tried, unless the configuration says otherwise
+// (AWS_MAX_ATTEMPTS).
+const Attempts = 6
 
 // A retryer is the SDK's, with jitter, and tells of every retry. Each region
 // has its own.
@@ -21,9 +23,11 @@ type retryer struct {
 	tell func(err error, delay time.Duration)
 }
 
-func newRetryer(cfg aws.Config, longest time.Duration, tell func(error, time.Duration)) aws.Retryer {
+// NewRetryer returns what decides whether a request of the SDK is sent again, and when: at
+// the latest after longest, where that is not 0. tell is told of each time.
+func NewRetryer(cfg aws.Config, longest time.Duration, tell func(error, time.Duration)) aws.Retryer {
 	return retryer{retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = attempts
+		o.MaxAttempts = Attempts
 		if cfg.RetryMaxAttempts > 0 {
 			o.MaxAttempts = cfg.RetryMaxAttempts
 		}
@@ -59,7 +63,8 @@ func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
 // have newer ones before the old ones' time is over.
 func renew(provider aws.CredentialsProvider, err error) aws.Ternary {
 	cache, ok := provider.(*aws.CredentialsCache)
-	if c := code(err); !ok || c != "ExpiredToken" && c != "ExpiredTokenException" && c != "RequestExpired" {
+	var answer smithy.APIError
+	if !ok || !errors.As(err, &answer) || !slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "RequestExpired"}, answer.ErrorCode()) {
 		return aws.UnknownTernary
 	}
 	cache.Invalidate()
