@@ -9,6 +9,9 @@ import (
 const (
 	// unmeasured is how many bytes a run sends more than once before it knows its link.
 	unmeasured = 512 << 10
+	// doubtful is how many times as long a copy is taken to last before any was made: what a
+	// first one costs that takes long, nothing makes good.
+	doubtful = 2
 	// smallestCopy is below what it is not worth to ask S3 for a copy of, where a
 	// request's header is most of it.
 	smallestCopy = 64 << 10
@@ -145,7 +148,11 @@ func (r *router) isForAll(d *delivery, rate float64) bool {
 // link, as far as is known now.
 func (r *router) linkIsBetter(size int64, rate float64) bool {
 	toAll, toOne := r.ends(rate, r.undecided, 0)
-	return size < smallestCopy || r.refused && r.made == 0 || toAll <= toOne+r.copyTime(size)
+	copyTime := r.copyTime(size)
+	if r.made == 0 {
+		copyTime *= doubtful
+	}
+	return size < smallestCopy || r.refused && r.made == 0 || toAll <= toOne+copyTime
 }
 
 // send takes in that the link gets to carry an archive to the other stores.
