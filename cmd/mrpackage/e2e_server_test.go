@@ -80,31 +80,42 @@ func (e *e2e) start(t *testing.T) {
 	e.endpoint = proxy.URL
 }
 
-// startServer starts the server of one region, which ends with the test, and waits until it answers.
-func (e *e2e) startServer(t *testing.T, region, users, data string) *url.URL {
+// freeAddress is one of loopback at which nothing listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
-	addr := free.Addr().String()
-	check(t, free.Close())
+	defer func() { check(t, free.Close()) }()
+	return free.Addr().String()
+}
 
+// startUntilEnd starts a server that the test's end kills. log may be read when it has ended.
+func startUntilEnd(t *testing.T, server *exec.Cmd) (log *bytes.Buffer, ended <-chan struct{}) {
+	t.Helper()
+	log = new(bytes.Buffer)
+	server.Stdout, server.Stderr = log, log
+	check(t, server.Start())
+	over := make(chan struct{})
+	go func() {
+		_ = server.Wait() // the test's end kills it
+		close(over)
+	}()
+	t.Cleanup(func() { <-over })
+	return log, over
+}
+
+// startServer starts the server of one region, which ends with the test, and waits until it answers.
+func (e *e2e) startServer(t *testing.T, region, users, data string) *url.URL {
+	addr := freeAddress(t)
 	server := exec.CommandContext(t.Context(), e.server, "--access", ownerAccount, "--secret", ownerSecret, "--quiet",
 		"--region", region, "--port", addr, "--health", "/health", "--iam-dir", users, "posix", data)
 	server.Env = environment()
-	var log bytes.Buffer
-	server.Stdout, server.Stderr = &log, &log
-	check(t, server.Start())
-	ended := make(chan struct{})
-	go func() {
-		_ = server.Wait() // the test's end kills it
-		close(ended)
-	}()
-	t.Cleanup(func() { <-ended })
-
+	log, ended := startUntilEnd(t, server)
 	base := &url.URL{Scheme: "http", Host: addr}
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		select {
 		case <-ended:
-			t.Fatalf("the server of %s ended: %v\n%s", region, server.ProcessState, &log)
+			t.Fatalf("the server of %s ended: %v\n%s", region, server.ProcessState, log)
 		default:
 		}
 		if resp, err := http.Get(base.JoinPath("health").String()); err == nil {

@@ -3,14 +3,12 @@
 package main_test
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -47,31 +45,25 @@ func (h *hub) changed() int {
 
 // startHub starts the registry that most others are made of.
 func startHub(t *testing.T, program string) *hub {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	base := &url.URL{Scheme: "http", Host: free.Addr().String()}
-	check(t, free.Close())
+	base := &url.URL{Scheme: "http", Host: freeAddress(t)}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yml")
 	check(t, os.WriteFile(config, fmt.Appendf(nil, "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %q}}\nhttp: {addr: %q}\n", dir, base.Host), 0o600))
 	server := exec.CommandContext(t.Context(), program, "serve", config)
 	server.Env = append(environment(), "OTEL_TRACES_EXPORTER=none")
-	var log bytes.Buffer
-	server.Stdout, server.Stderr = &log, &log
-	check(t, server.Start())
-	ended := make(chan struct{})
-	go func() {
-		_ = server.Wait() // the test's end kills it
-		close(ended)
-	}()
-	t.Cleanup(func() { <-ended })
+	log, ended := startUntilEnd(t, server)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		select {
+		case <-ended:
+			t.Fatalf("the registry ended: %v\n%s", server.ProcessState, log)
+		default:
+		}
 		if resp, err := http.Get(base.JoinPath("v2", "/").String()); err == nil {
 			_ = resp.Body.Close()
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the registry does not answer\n%s", &log)
+			t.Fatal("the registry does not answer")
 		}
 	}
 	transport := &http.Transport{}
