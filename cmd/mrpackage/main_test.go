@@ -92,6 +92,8 @@ func TestScripts(t *testing.T) {
 			"repository":   ecrRepository,
 			"registry":     otherRegistry,
 			"registryfail": registryFails,
+			"registryslow": registrySlow,
+			"arrived":      arrived,
 			"image":        makeImages,
 			"dockerlogin":  dockerLogin,
 			"tags":         pushedTags,
