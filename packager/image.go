@@ -211,6 +211,19 @@ func (c *containerImage) found(img *image.Image) {
 	}
 }
 
+// onlyImages tells whether the input names container images, and nothing that goes to a
+// bucket.
+func (p *planner) onlyImages() bool {
+	for _, t := range p.order {
+		for _, r := range t.References() {
+			if r.Stored == nil && !r.IsImage() {
+				return false
+			}
+		}
+	}
+	return len(p.images.distinct) > 0
+}
+
 // pushes are the images that a store's region gets, each repository once.
 func (p *planner) pushes(s s3store.Store) (all []push) {
 	for _, c := range p.images.distinct {

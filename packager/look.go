@@ -19,6 +19,9 @@ func (r *run) check() error {
 	group := new(errgroup.Group)
 	group.SetLimit(r.opts.questions())
 	for i, b := range r.buckets {
+		if b.Bucket == "" {
+			continue // nothing goes there
+		}
 		group.Go(func() error {
 			errs[i] = b.Check(r.ctx)
 			return nil

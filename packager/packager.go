@@ -102,7 +102,8 @@ func Package(ctx context.Context, opts Options) (*Result, error) {
 // clean up after an interrupted upload. The template is read only with
 // Options.CopyImages, for the repositories that it copies images from.
 func Policy(opts Options) ([]byte, error) {
-	stores, errs := opts.stores()
+	// The template is not read: it may name images alone.
+	stores, errs := opts.stores(func(region string) bool { return !opts.hasRepository(region) })
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}

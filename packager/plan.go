@@ -93,13 +93,14 @@ func newPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	stores, storeErrs := opts.stores()
 	path, err := templateFile(opts.TemplateFile)
 	if err != nil {
+		_, storeErrs := opts.stores(func(string) bool { return true })
 		return nil, errors.Join(append([]error{err}, storeErrs...)...)
 	}
 	p.project = newProject(path)
 	root := p.template(path, path, nil)
+	stores, storeErrs := opts.stores(func(string) bool { return !p.onlyImages() })
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

@@ -84,7 +84,7 @@ func (f *flags) whereFrom(fs *pflag.FlagSet) {
 }
 
 func (f *flags) whereTo(fs *pflag.FlagSet) {
-	fs.FuncP("regions", "r", "`REGION,...` the regions, divided by commas or white space; repeatable. Default: those whose <REGION>_ARTIFACT_BUCKET is set, else the AWS configuration's region", f.regions.add)
+	fs.FuncP("regions", "r", "`REGION,...` the regions, divided by commas or white space; repeatable. Default: those whose <REGION>_ARTIFACT_BUCKET is set, else those whose <REGION>_IMAGE_REPOSITORY is, else the AWS configuration's region", f.regions.add)
 	fs.Func("region", "`REGION,...` the same as --regions", f.regions.add)
 	fs.Func("s3-bucket", "`NAME` the bucket, in whose name {region} and {account} are filled in; or REGION=NAME for one region; repeatable. Default: $<REGION>_ARTIFACT_BUCKET", f.buckets.addBuckets)
 	fs.StringVar(&f.prefix, "s3-prefix", "", "`PREFIX` what stands before every key, with a slash between them; {region} is filled in. Default: none")

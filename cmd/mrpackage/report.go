@@ -40,9 +40,9 @@ type referenceReport struct {
 
 type regionReport struct {
 	Region   string         `json:"region"`
-	Bucket   string         `json:"bucket"`
-	Template string         `json:"template"` // the packaged template; "-" is standard output
-	Seconds  float64        `json:"seconds"`  // from the first request to the last object
+	Bucket   string         `json:"bucket,omitempty"` // "" where none is needed
+	Template string         `json:"template"`         // the packaged template; "-" is standard output
+	Seconds  float64        `json:"seconds"`          // from the first request to the last object
 	Rewrite  float64        `json:"rewriteSeconds"`
 	Look     float64        `json:"lookSeconds"`
 	Upload   float64        `json:"uploadSeconds"`
