@@ -138,6 +138,7 @@ func (p *planner) readImages(ctx context.Context) (common, err error) {
 	for i, c := range p.images.distinct {
 		group.Go(func() error {
 			switch {
+			case ctx.Err() != nil: // no temporary file is made any more
 			case !c.isCopied():
 				errs[i] = c.read(ctx)
 			case sources.err == nil:

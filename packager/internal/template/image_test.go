@@ -88,14 +88,14 @@ func TestImageIsMissing(t *testing.T) {
 // SAM reads its own resources before.
 func TestBranchesAboveAProperty(t *testing.T) {
 	for src, want := range map[string][]string{
-		"F: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Code: !If [A, {ImageUri: a.tar}, {ImageUri: b.tar}]}}":                         {"a.tar", "b.tar"},
+		"F: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Code: !If [A, {ImageUri: a.tar}, {ImageUri: b.tar}]}}":                        {"a.tar", "b.tar"},
 		"F: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Code: {Fn::If: [A, {ImageUri: a.tar}, !If [B, {ImageUri: b.tar}, !Ref C]]}}}": {"a.tar", "b.tar"},
 		"F: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Code: !If [A, {ImageUri: !If [B, a.tar, b.tar]}, {Ref: AWS::NoValue}]}}":      {"a.tar", "b.tar"},
 		"F: {Type: AWS::Lambda::Function, Properties: {Code: !If [A, {S3Bucket: b, S3Key: k}, {ZipFile: x}]}}":                                           nil,
 		"J: {Type: AWS::Glue::Job, Properties: {Command: !If [A, {Name: x, ScriptLocation: a.py}, {Name: y, ScriptLocation: b.py}]}}":                    {"a.py", "b.py"},
 		"R: {Type: AWS::CodeCommit::Repository, Properties: {Code: !If [A, {S3: a}, !Ref AWS::NoValue]}}":                                                {"a"},
-		"O: {Type: My::Own::Type, Properties: {A: !If [A, {B: a.bin}, {B: b.bin}]}}":                                                                      {"a.bin", "b.bin"},
-		"O: {Type: My::Own::Type, Properties: {Deep: {X: !If [A, {B: a.bin}, {Y: {B: b.bin}}]}}}":                                                         {"a.bin", "b.bin"},
+		"O: {Type: My::Own::Type, Properties: {A: !If [A, {B: a.bin}, {B: b.bin}]}}":                                                                     {"a.bin", "b.bin"},
+		"O: {Type: My::Own::Type, Properties: {Deep: {X: !If [A, {B: a.bin}, {Y: {B: b.bin}}]}}}":                                                        {"a.bin", "b.bin"},
 	} {
 		table := Table()
 		for _, path := range []string{"A.B", "Deep.**.B"} {
