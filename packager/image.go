@@ -192,7 +192,7 @@ func (c *containerImage) read(ctx context.Context) error {
 			said = ": " + said
 		}
 		e := c.refs[0].Errorf("%q%s", c.refs[0].Local, said)
-		e.Err = err
+		e.Err, e.Hint = err, tempHint(err)
 		return e
 	}
 	c.found(img)
@@ -229,11 +229,16 @@ func (p *planner) onlyImages() bool {
 func (p *planner) pushes(s s3store.Store) (all []push) {
 	for _, c := range p.images.distinct {
 		for _, r := range c.refs {
+			if !p.opts.Shard.has(strings.TrimPrefix(c.digest, "sha256:")) {
+				continue
+			}
 			to := push{image: c, repository: p.opts.repositoryOf(s.Region, r.LogicalID)}
-			same := func(other push) bool { return other.repository == to.repository && other.image.digest == c.digest }
-			if !slices.ContainsFunc(all, same) && p.opts.Shard.has(strings.TrimPrefix(c.digest, "sha256:")) {
+			i := slices.IndexFunc(all, func(other push) bool { return other.repository == to.repository && other.image.digest == c.digest })
+			if i < 0 {
+				i = len(all)
 				all = append(all, to)
 			}
+			all[i].references = append(all[i].references, referenceOf(r))
 		}
 	}
 	return all

@@ -53,13 +53,25 @@ func (r *run) archived(a *artifact, size int64, began time.Time) {
 	r.tell(Event{Kind: Archived, Object: Object{Key: a.name, Artifact: a.view, Size: size}, Took: now.Sub(began)})
 }
 
+// tempHint says what to do where there is no room for temporary files; "" where that is not
+// why something failed.
+func tempHint(err error) string {
+	if errors.Is(err, syscall.ENOSPC) {
+		return "the disk for temporary files is full: let " + tempVariable() + " name a folder on a larger one"
+	}
+	if _, err := os.Stat(os.TempDir()); err != nil {
+		return "let " + tempVariable() + " name a folder that is there and can be written to"
+	}
+	return ""
+}
+
 // failed names the reference whose artifact could not be archived.
 func (a *artifact) failed(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		return &problem.Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let " + tempVariable() + " name a folder on a larger one"}
+		return &problem.Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: tempHint(err)}
 	}
 	r := a.refs[0]
 	e := r.Errorf("%q: %v", r.Local, err)

@@ -34,7 +34,8 @@ type Layer struct {
 	Size   int64  // bytes
 }
 
-// A PushedImage is an image in a store's region.
+// A PushedImage is an image in a store's region. Its References are those whose images go
+// to this repository.
 type PushedImage struct {
 	*Image
 	Repository string // its address, without a tag and a digest
@@ -45,6 +46,14 @@ type PushedImage struct {
 type push struct {
 	image      *containerImage
 	repository string
+	references []Reference // those whose image goes there
+}
+
+// view is the public view of it, before it is made.
+func (p push) view() PushedImage {
+	view := *p.image.view
+	view.References = p.references
+	return PushedImage{&view, p.repository, Planned}
 }
 
 // registries are the repositories of a run.
@@ -195,7 +204,9 @@ func (o *openedImage) get(ctx context.Context) (*image.Image, error) {
 		}
 		if o.img, o.release, o.err = image.Open(ctx, o.of.source); o.err != nil {
 			if ctx.Err() == nil {
-				o.err = first.Errorf("%q: %v", first.Local, o.err)
+				e := first.Errorf("%q: %v", first.Local, o.err)
+				e.Err, e.Hint = o.err, tempHint(o.err)
+				o.err = e
 			}
 			return
 		}
