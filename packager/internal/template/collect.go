@@ -117,6 +117,18 @@ func (c *collector) rows(section, typ string, key *syntax.Node, id string, n *sy
 	}
 }
 
+// anywhere follows a row's path into all that a mapping holds.
+func (c *collector) anywhere(row Row, id, name string, steps []string, n *syntax.Node, path []int) {
+	c.misnamedStep(row, id, name, steps[1], n)
+	for i, k := range n.Keys {
+		if k.Value == steps[1] {
+			c.property(row, id, syntax.Dotted(name, k.Value), steps[2:], n.Values[i], join(path, i))
+		} else if v := n.Values[i]; v.Kind == syntax.Mapping || isIf(v) {
+			c.property(row, id, syntax.Dotted(name, k.Value), steps, v, join(path, i))
+		}
+	}
+}
+
 func (c *collector) hasFn(n *syntax.Node) bool {
 	return n.Tag == "!Transform" || slices.ContainsFunc(n.Keys, func(k *syntax.Node) bool { return strings.HasPrefix(k.Value, "Fn::") })
 }
@@ -128,7 +140,7 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 		c.value(row, id, name, n, path)
 		return
 	}
-	if name != "" && isIf(n) && (row.own || !strings.HasPrefix(row.typ, "AWS::Serverless::")) {
+	if name != "" && isIf(n) && !row.readBySAM() {
 		c.branches++
 		list, at := branchesOf(n, path)
 		for i := 1; i < len(list.Values); i++ {
@@ -150,14 +162,7 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 		c.misnamedStep(row, id, name, steps[0], n)
 	}
 	if steps[0] == "**" {
-		c.misnamedStep(row, id, name, steps[1], n)
-		for i, k := range n.Keys {
-			if k.Value == steps[1] {
-				c.property(row, id, syntax.Dotted(name, k.Value), steps[2:], n.Values[i], join(path, i))
-			} else if v := n.Values[i]; v.Kind == syntax.Mapping || isIf(v) {
-				c.property(row, id, syntax.Dotted(name, k.Value), steps, v, join(path, i))
-			}
-		}
+		c.anywhere(row, id, name, steps, n, path)
 		return
 	}
 	i := n.Index(steps[0])
