@@ -4,7 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
@@ -14,12 +13,12 @@ type refusals struct {
 	pairs map[[2]int]bool
 }
 
-// may tells whether a copy can work: never between partitions, and not where
-// one was refused before.
+// may tells whether a copy can work: only where one signature opens both, and not where one
+// was refused before.
 func (c *refusals) may(buckets []*s3store.Bucket, from, to want) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return region.Partition(buckets[from.store].Region) == region.Partition(buckets[to.store].Region) && !c.pairs[[2]int{from.store, to.store}]
+	return copyable(buckets[from.store].Store, buckets[to.store].Store) && !c.pairs[[2]int{from.store, to.store}]
 }
 
 func (c *refusals) refuse(from, to want) {

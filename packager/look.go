@@ -13,20 +13,25 @@ import (
 )
 
 // check asks for every bucket and repository at once, and reports every one that is not as
-// it should be.
+// it should be, and every role that cannot be assumed.
 func (r *run) check() error {
 	errs := make([]error, len(r.buckets)+len(r.registries.all))
 	group := new(errgroup.Group)
 	group.SetLimit(r.opts.questions())
 	for i, b := range r.buckets {
 		group.Go(func() error {
-			errs[i] = b.Check(r.ctx)
+			if errs[i] = r.roles.Assume(r.ctx, b.Role, b.Region); errs[i] == nil {
+				errs[i] = b.Check(r.ctx)
+			}
 			return nil
 		})
 	}
 	for i, to := range r.registries.all {
 		group.Go(func() error {
-			errs[len(r.buckets)+i] = to.Check(r.ctx)
+			errs[len(r.buckets)+i] = r.roles.Assume(r.ctx, to.Role, to.Region)
+			if errs[len(r.buckets)+i] == nil {
+				errs[len(r.buckets)+i] = to.Check(r.ctx)
+			}
 			return nil
 		})
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 )
 
 // An Image is one container image that the template names by a path or by a name, or with
@@ -54,8 +55,8 @@ type registries struct {
 	of  map[string]*registry.Repository // by address
 }
 
-func (o Options) registryConfig(cfg aws.Config) registry.Config {
-	return registry.Config{AWS: cfg, Jobs: o.jobs(), Questions: o.questions(), Stall: o.stall, Backoff: o.backoff, API: o.ecr, Hub: o.ecr}
+func (o Options) registryConfig(cfg aws.Config, roles *role.Roles) registry.Config {
+	return registry.Config{AWS: cfg, Roles: roles, Jobs: o.jobs(), Questions: o.questions(), Stall: o.stall, Backoff: o.backoff, API: o.ecr, Hub: o.ecr}
 }
 
 // openRepositories opens the repositories that the plan's images go to. Where there are
@@ -69,11 +70,11 @@ func (r *run) openRepositories(cfg aws.Config) error {
 				continue
 			}
 			if r.registries.Connections == nil {
-				r.registries.Connections = registry.Connect(r.opts.registryConfig(cfg))
+				r.registries.Connections = registry.Connect(r.opts.registryConfig(cfg, r.roles))
 			}
 			event.Bucket = p.repository
 			event := event
-			to, err := r.registries.Repository(registry.Store{Region: event.Region, Repository: p.repository}, registry.Told{
+			to, err := r.registries.Repository(registry.Store{Region: event.Region, Repository: p.repository, Role: r.Stores[i].Role.inner()}, registry.Told{
 				Sent: func(digest string, bytes int64) {
 					e := event
 					e.Kind, e.Layer, e.Bytes = Sent, digest, bytes

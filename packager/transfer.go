@@ -54,7 +54,7 @@ type transfer struct {
 // S3 copy it. It returns what could not be copied and was not archived.
 func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncopied map[*artifact][]want, err error) {
 	t := &transfer{
-		run: r, router: newRouter(mode, len(r.Stores), runtime.GOMAXPROCS(0), r.rate), refusals: refusals{pairs: make(map[[2]int]bool)},
+		run: r, router: newRouter(r.copyMode(mode), len(r.Stores), runtime.GOMAXPROCS(0), r.rate), refusals: refusals{pairs: make(map[[2]int]bool)},
 		disk: make(places, r.opts.jobs()), uploads: make(places, r.opts.jobs()), copies: make(places, r.opts.questions()),
 		archives: new(errgroup.Group), reuses: new(errgroup.Group), uncopied: make(map[*artifact][]want),
 	}

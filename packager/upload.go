@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
@@ -22,6 +23,7 @@ type run struct {
 	result     *Result
 	buckets    []*s3store.Bucket
 	registries registries
+	roles      *role.Roles
 	home       string // the region that this machine is in, "" where nobody knows
 	archiver   *archive.Archiver
 	rate       func() float64 // bytes a second that this machine's link carries; 0 where nobody knows yet
@@ -79,6 +81,7 @@ func (p *Plan) Upload(ctx context.Context) (_ *Result, err error) {
 			return nil, err
 		}
 		defer connections.Close()
+		defer r.roles.Close()
 		if r.registries.Connections != nil {
 			defer r.registries.Close()
 		}
@@ -134,11 +137,15 @@ func (r *run) connect() (*s3store.Connections, error) {
 	config := r.opts.storeConfig()
 	if r.opts.AWS == nil {
 		var err error
-		if config.AWS, err = s3store.LoadAWS(r.ctx, ""); err != nil {
+		if config.AWS, err = role.LoadAWS(r.ctx, ""); err != nil {
 			return nil, err
 		}
 	}
 	r.home = config.AWS.Region
+	r.roles = r.opts.openRoles(config.AWS, func(region string, err error, delay time.Duration) {
+		r.tell(Event{Kind: Retrying, Region: region, Err: err, Took: delay})
+	})
+	config.Roles = r.roles
 	if err := r.openRepositories(config.AWS); err != nil {
 		return nil, err
 	}
@@ -147,7 +154,7 @@ func (r *run) connect() (*s3store.Connections, error) {
 	r.buckets = make([]*s3store.Bucket, len(r.Stores))
 	for i, s := range r.Stores {
 		event := Event{Region: s.Region, Bucket: s.Bucket}
-		r.buckets[i] = c.Bucket(s3store.Store(s.Store), s3store.Told{
+		r.buckets[i] = c.Bucket(s.Store.inner(), s3store.Told{
 			Sent:    func(key string, bytes int64) { r.moved(Sent, i, key, bytes) },
 			Copying: func(key string, bytes int64) { r.moved(Copying, i, key, bytes) },
 			Replaced: func(key string, size int64) {
