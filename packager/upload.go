@@ -154,7 +154,7 @@ func (r *run) connect() (*s3store.Connections, error) {
 	r.buckets = make([]*s3store.Bucket, len(r.Stores))
 	for i, s := range r.Stores {
 		event := Event{Region: s.Region, Bucket: s.Bucket}
-		r.buckets[i] = c.Bucket(s.Store.inner(), s3store.Told{
+		r.buckets[i] = c.Bucket(s.inner(), s3store.Told{
 			Sent:    func(key string, bytes int64) { r.moved(Sent, i, key, bytes) },
 			Copying: func(key string, bytes int64) { r.moved(Copying, i, key, bytes) },
 			Replaced: func(key string, size int64) {

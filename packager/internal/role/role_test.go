@@ -200,7 +200,9 @@ func TestExplained(t *testing.T) {
 func TestCallerWithoutCredentials(t *testing.T) {
 	s := ststest.New()
 	defer s.Close()
-	none := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, errors.New("no EC2 IMDS role found") })
+	none := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("no EC2 IMDS role found")
+	})
 	roles := role.Open(role.Config{AWS: aws.Config{Credentials: aws.NewCredentialsCache(none), BaseEndpoint: aws.String(s.URL())}, Backoff: time.Millisecond})
 	defer roles.Close()
 	err := roles.Assume(t.Context(), role.Role{ARN: deployment}, "us-east-1")
