@@ -23,9 +23,9 @@ type Payload struct {
 	parts  [][]byte // SHA-256 of each part of a multipart upload, as they were written
 }
 
-// FilePayload is the content of a file, whose pieces of the size of a part have the sums parts.
-func FilePayload(digest, path string, size int64, sum []byte, parts [][]byte) Payload {
-	p := Payload{Digest: digest, Size: size, SHA256: sum, Path: path}
+// InFile is the payload in a file, whose pieces of the size of a part have the sums parts.
+func (p Payload) InFile(path string, size int64, sum []byte, parts [][]byte) Payload {
+	p.Path, p.Size, p.SHA256 = path, size, sum
 	if len(parts) > 1 {
 		p.parts = parts
 	}

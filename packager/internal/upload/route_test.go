@@ -1,4 +1,4 @@
-package packager
+package upload
 
 import (
 	"fmt"
@@ -78,14 +78,17 @@ func (w *world) deliver(r *router, size int64) {
 	})
 }
 
+// files are those of one archive.
+func (w *world) files(size int64) files { return files{size, size * int64(w.stores), size} }
+
 // run is how long it takes to bring everything everywhere, and how many bytes are sent.
 func (w *world) run(t *testing.T, mode Copy) (took time.Duration, sent int64) {
 	synctest.Test(t, func(*testing.T) {
 		w.free, w.sent = time.Time{}, 0
 		began := time.Now()
-		r := newRouter(mode, w.stores, 2, w.known)
+		r := newRouter(mode, 2, w.known)
 		for _, size := range w.objects {
-			r.expect(size)
+			r.expect(w.files(size))
 		}
 		time.Sleep(questionTrips * roundTrip)
 		processors := make(places, 2)
@@ -93,7 +96,7 @@ func (w *world) run(t *testing.T, mode Copy) (took time.Duration, sent int64) {
 		for _, source := range w.objects {
 			processors.take()
 			all.Go(func() {
-				archived := r.archive(source)
+				archived := r.archive(w.files(source))
 				time.Sleep(seconds(float64(source) / archiveRate))
 				size := int64(float64(source) * compressedTo)
 				archived(size)

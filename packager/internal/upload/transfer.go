@@ -1,10 +1,9 @@
-package packager
+package upload
 
 import (
 	"context"
 	"errors"
 	"runtime"
-	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -12,11 +11,10 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
-// A decision is which stores want an artifact, or a nested template where there
-// is no artifact.
+// A decision is which stores want an item.
 type decision struct {
-	artifact *artifact
-	wants    []want
+	item  int
+	wants []want
 }
 
 // places bound how much of one kind is under way at once.
@@ -25,7 +23,7 @@ type places chan struct{}
 func (p places) take() { p <- struct{}{} }
 func (p places) free() { <-p }
 
-// A transfer archives what stores want, and brings it to them.
+// A transfer makes what stores want, and brings it to them.
 //
 // All concurrency of the upload is here, and in look, which waits for none of it: as
 // many archives are made at once as there are processors, and no more are on disk than
@@ -47,29 +45,25 @@ type transfer struct {
 	stop      context.CancelCauseFunc
 
 	mu       sync.Mutex
-	uncopied map[*artifact][]want // what could not be copied and was not archived
+	uncopied map[int][]want // by item: what could not be copied and was not made
 }
 
-// transfer archives and uploads what is wanted as soon as that is known, or has
-// S3 copy it. It returns what could not be copied and was not archived.
-func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncopied map[*artifact][]want, err error) {
+// transfer makes and uploads what is wanted as soon as that is known, or has
+// S3 copy it. It returns what could not be copied and was not made.
+func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncopied map[int][]want, err error) {
 	t := &transfer{
-		run: r, router: newRouter(mode, len(r.Stores), runtime.GOMAXPROCS(0), r.rate), refusals: refusals{pairs: make(map[[2]int]bool)},
-		disk: make(places, r.opts.jobs()), uploads: make(places, r.opts.jobs()), copies: make(places, r.opts.questions()),
-		archives: new(errgroup.Group), reuses: new(errgroup.Group), uncopied: make(map[*artifact][]want),
+		run: r, router: newRouter(mode, runtime.GOMAXPROCS(0), r.rate), refusals: refusals{pairs: make(map[[2]int]bool)},
+		disk: make(places, r.S3.Jobs), uploads: make(places, r.S3.Jobs), copies: make(places, r.S3.Questions),
+		archives: new(errgroup.Group), reuses: new(errgroup.Group), uncopied: make(map[int][]want),
 	}
 	t.archives.SetLimit(runtime.GOMAXPROCS(0))
-	t.reuses.SetLimit(r.opts.questions())
+	t.reuses.SetLimit(r.S3.Questions)
 	t.archiving, t.stop = context.WithCancelCause(r.ctx)
 	defer t.stop(nil)
-	most := 0
-	for _, objects := range r.objects {
-		most += len(objects)
-	}
-	for _, o := range r.objects[0] {
-		if o.artifact != nil {
-			t.router.expect(o.artifact.size())
-		}
+	most := len(r.Items)
+	for i := range r.Items {
+		t.router.expect(r.files(i))
+		most += len(r.destinations[i])
 	}
 	decisions := make(chan decision, most) // look never waits
 	looks := new(errgroup.Group)
@@ -84,38 +78,41 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 	return t.uncopied, errors.Join(err, context.Cause(t.archiving))
 }
 
+// files are those that an item is made of; none, where its bytes are in memory.
+func (r *run) files(item int) files {
+	if r.Items[item].Make == nil {
+		return files{}
+	}
+	size := r.Items[item].Size
+	return files{size, size * int64(len(r.destinations[item])), size * int64(r.neighborhoods(item))}
+}
+
 // begin sets in motion what a decision asks for. It waits where much is under way.
 func (t *transfer) begin(d decision) {
-	a, to := d.artifact, d.wants
+	item, files := &t.Items[d.item], t.files(d.item)
 	switch {
-	case a == nil:
-		t.deliveries.Go(func() error {
-			t.upload(to[0], nestedPayload(t.objects[to[0].store][to[0].object]))
-			return nil
-		})
-		return
-	case len(to) == 0 && t.opts.ArchiveDir == "":
-		t.router.expect(-a.size())
-		return
-	}
-	if from, ok := t.sourceOf(a, to); ok && t.opts.ArchiveDir == "" {
-		t.router.expect(-a.size())
-		for _, w := range to {
-			t.reuses.Go(func() error {
-				if left, done := t.copy(from.want, w, from.load); !done {
-					t.mu.Lock()
-					defer t.mu.Unlock()
-					t.uncopied[a] = append(t.uncopied[a], left)
-				}
+	case item.Make == nil:
+		for _, w := range d.wants {
+			t.deliveries.Go(func() error {
+				t.upload(w, item.Payload)
 				return nil
 			})
 		}
 		return
+	case item.Keep == nil && len(d.wants) == 0:
+		t.router.forget(files)
+		return
+	case item.Keep == nil:
+		if reuses := t.reusesOf(d.item, d.wants); len(reuses) > 0 {
+			t.router.forget(files)
+			t.reuse(d.item, reuses)
+			return
+		}
 	}
 	t.disk.take()
 	t.archives.Go(func() error {
-		done := t.router.archive(a.size())
-		load, remove, err := t.payload(t.archiving, a)
+		done := t.router.archive(files)
+		load, remove, err := t.made(t.archiving, d.item)
 		done(load.Size)
 		if err != nil {
 			t.disk.free()
@@ -124,32 +121,43 @@ func (t *transfer) begin(d decision) {
 		}
 		t.deliveries.Go(func() error {
 			defer t.disk.free()
-			t.deliver(to, load)
+			t.deliver(d.wants, load)
 			return remove()
 		})
 		return nil
 	})
 }
 
+// reuse has S3 copy what stores have to others.
+func (t *transfer) reuse(item int, all []reuse) {
+	for _, one := range all {
+		t.reuses.Go(func() error {
+			if left, done := t.copy(one.from, one.to, one.load); !done {
+				t.mu.Lock()
+				defer t.mu.Unlock()
+				t.uncopied[item] = append(t.uncopied[item], left)
+			}
+			return nil
+		})
+	}
+}
+
 // deliver brings what is on disk to the stores. It returns when all have it or have
 // failed.
-func (t *transfer) deliver(to []want, load s3store.Payload) {
-	if len(to) == 0 {
-		return // it is archived for the folder alone
+func (t *transfer) deliver(wants []want, load s3store.Payload) {
+	var all sync.WaitGroup
+	for _, to := range t.byNeighborhood(wants) {
+		all.Go(func() {
+			t.router.deliver(load.Size, len(to), courier{
+				upload: func(i int) bool { return t.upload(to[i], load) },
+				copy: func(i int) (done bool) {
+					to[i], done = t.copy(to[0].destination, to[i], load)
+					return done
+				},
+			})
+		})
 	}
-	to = slices.Clone(to)
-	for i, w := range to {
-		if t.Stores[w.store].Region == t.home {
-			to[0], to[i] = to[i], to[0] // the nearest is the one from which others copy
-		}
-	}
-	t.router.deliver(load.Size, len(to), courier{
-		upload: func(i int) bool { return t.upload(to[i], load) },
-		copy: func(i int) (done bool) {
-			to[i], done = t.copy(to[0], to[i], load)
-			return done
-		},
-	})
+	all.Wait()
 }
 
 // upload puts an object, and tells whether it is there for sure.
