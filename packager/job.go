@@ -160,7 +160,7 @@ func (j *job) event(e upload.Event) Event {
 		told.Object = s.Objects[e.Object].after(e.Outcome)
 	case upload.Replaced:
 		told.Object, told.Bytes = Object{Key: s.Objects[e.Object].Key, Size: e.Bytes}, 0
-	case upload.Sent, upload.Copying:
+	case upload.Sent, upload.Copying, upload.Kept:
 		told.Object.Key = s.Objects[e.Object].Key
 	case upload.Pushed:
 		told.Image = s.Images[e.Image]
@@ -174,7 +174,7 @@ func (j *job) event(e upload.Event) Event {
 func kindOf(k upload.Kind) EventKind {
 	return [...]EventKind{
 		upload.Looked: Looked, upload.Archived: Archived, upload.Sent: Sent, upload.SentLayer: Sent, upload.Copying: Copying,
-		upload.Stored: Stored, upload.Replaced: Replaced, upload.Retrying: Retrying, upload.RetryingPush: Retrying,
+		upload.Stored: Stored, upload.Replaced: Replaced, upload.Kept: Kept, upload.Retrying: Retrying, upload.RetryingPush: Retrying,
 		upload.RetryingFetch: Retrying, upload.Pushed: Pushed, upload.Failed: Failed,
 	}[k]
 }

@@ -133,6 +133,6 @@ func (t *transfer) copy(from destination, to want, load s3store.Payload) (left w
 		to.ifAbsent = to.ifAbsent && !made // what is there now is not what somebody proved
 		return to, false
 	}
-	t.finished(to.destination, Outcome{Copied, load.Size, version}, began)
+	t.finished(to.destination, Outcome{Action: Copied, Size: load.Size, VersionID: version}, began)
 	return to, true
 }

@@ -207,6 +207,9 @@ func (r *run) answered(at destination, f s3store.Found, err error, asked time.Ti
 	}
 	switch f.Presence {
 	case s3store.Proved:
+		if f.Why != "" {
+			r.tell(Event{Kind: Kept, Store: at.store, Object: at.object, Err: errors.New(f.Why)})
+		}
 		action, version := Reused, ""
 		if b.Old(f) {
 			if version, err = b.Refresh(r.ctx, key, f); err != nil {
@@ -215,7 +218,7 @@ func (r *run) answered(at destination, f s3store.Found, err error, asked time.Ti
 			}
 			action = Refreshed
 		}
-		r.finished(at, Outcome{action, f.Size, version}, asked)
+		r.finished(at, Outcome{Action: action, Size: f.Size, VersionID: version}, asked)
 	case s3store.Foreign:
 		r.tell(Event{Kind: Replaced, Store: at.store, Object: at.object, Bytes: f.Size})
 	}

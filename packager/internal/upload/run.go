@@ -138,7 +138,7 @@ func (r *run) put(w want, load s3store.Payload) bool {
 	if was != s3store.Absent {
 		action = Reused
 	}
-	r.finished(w.destination, Outcome{action, load.Size, version}, began)
+	r.finished(w.destination, Outcome{Action: action, Size: load.Size, VersionID: version}, began)
 	return was != s3store.Unknown
 }
 
