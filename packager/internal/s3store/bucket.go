@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 )
 
@@ -29,6 +30,7 @@ type Config struct {
 	Questions            int           // and how many of the others
 	EndpointURL          string        // in the place of S3's own endpoints; "" means those
 	AWS                  aws.Config    // of which a bucket's region replaces its own
+	Roles                *role.Roles   // whose credentials the stores that have a role use; nil where none has
 
 	// For keys that another tool has made, of a hash of its own, and for its buckets:
 	KeyCounts bool                     // what is there under a key counts as the payload, see keycounts.go
@@ -86,14 +88,18 @@ type Bucket struct {
 
 // Bucket returns the client of a store.
 func (c *Connections) Bucket(store Store, told Told) *Bucket {
-	client := s3.NewFromConfig(c.config.AWS, func(o *s3.Options) {
+	signer := c.config.AWS.Copy()
+	if store.Role != (role.Role{}) {
+		signer.Credentials = c.config.Roles.Credentials(store.Role, store.Region)
+	}
+	client := s3.NewFromConfig(signer, func(o *s3.Options) {
 		o.Region = store.Region
 		if c.config.EndpointURL != "" {
 			o.BaseEndpoint = aws.String(c.config.EndpointURL)
 		}
 		// Servers other than S3 rarely have a DNS name per bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil
-		o.Retryer = wire.NewRetryer(c.config.AWS, c.config.Backoff, told.Retrying)
+		o.Retryer = wire.NewRetryer(signer, c.config.Backoff, told.Retrying)
 		o.DisableLogOutputChecksumValidationSkipped = true
 		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded)
 	})

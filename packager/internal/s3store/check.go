@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -30,7 +31,7 @@ func (b *Bucket) Check(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	err := b.ask(limited)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil && WithoutCredentials(b.config.AWS, err) == nil {
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && role.WithoutCredentials(b.config.AWS, err) == nil {
 		return &problem.Error{
 			Subject: b.Region, Err: err,
 			Message: fmt.Sprintf("the bucket %s does not answer: waited %s", b.Bucket, checkTimeout),

@@ -19,6 +19,7 @@ const (
 	Retrying                  // a request to a Store failed with Err, and is sent again after Took
 	RetryingPush              // one to a Repository did
 	RetryingFetch             // one to the registry that an Image is copied from did
+	RetryingRole              // one that assumes a role in a Region did
 	Pushed                    // the Image of a Store is there, as Outcome says; it Took so long
 	Failed                    // a Store gets nothing more, for Err
 )
@@ -33,6 +34,7 @@ type Event struct {
 	Image      int // of Pushed in Store.Images, else in Job.Images
 	Repository int
 	Layer      string // its digest
+	Region     string // of RetryingRole
 	Outcome    Outcome
 	Missing    int
 	Bytes      int64

@@ -13,7 +13,7 @@ import (
 )
 
 // check asks for every bucket and repository at once, and reports every one that is not as
-// it should be.
+// it should be, and every role that cannot be assumed.
 func (r *run) check() error {
 	errs := make([]error, len(r.buckets)+len(r.repositories))
 	group := new(errgroup.Group)
@@ -23,13 +23,19 @@ func (r *run) check() error {
 			continue
 		}
 		group.Go(func() error {
-			errs[i] = b.Check(r.ctx)
+			if errs[i] = r.roles.Assume(r.ctx, b.Role, b.Region); errs[i] == nil {
+				errs[i] = b.Check(r.ctx)
+			}
 			return nil
 		})
 	}
 	for i, to := range r.repositories {
 		group.Go(func() error {
-			errs[len(r.buckets)+i] = to.Check(r.ctx)
+			err := r.roles.Assume(r.ctx, to.Role, to.Region)
+			if err == nil {
+				err = to.Check(r.ctx)
+			}
+			errs[len(r.buckets)+i] = err
 			return nil
 		})
 	}
