@@ -60,7 +60,7 @@ func (r *run) byNeighborhood(wants []want) (all [][]want) {
 			at[n], all = i, append(all, nil)
 		}
 		all[i] = append(all[i], w)
-		if last := len(all[i]) - 1; r.isHome(w.store) {
+		if last := len(all[i]) - 1; r.isHome(w.store) && !r.isHome(all[i][0].store) {
 			all[i][0], all[i][last] = all[i][last], all[i][0]
 		}
 	}

@@ -41,16 +41,14 @@ type transfer struct {
 	deliveries            errgroup.Group
 	reuses                *errgroup.Group // limited; copies of what a store had before this run
 
-	archiving context.Context //nolint:containedctx // ends when an archive cannot be made: the input is broken, and all others are in vain
+	archiving context.Context // ends when an archive cannot be made: the input is broken, and all others are in vain
 	stop      context.CancelCauseFunc
 
 	mu       sync.Mutex
 	uncopied map[int][]want // by item: what could not be copied and was not made
 }
 
-// transfer makes and uploads what is wanted as soon as that is known, or has
-// S3 copy it. It returns what could not be copied and was not made.
-func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncopied map[int][]want, err error) {
+func (r *run) newTransfer(mode Copy) *transfer {
 	t := &transfer{
 		run: r, router: newRouter(mode, runtime.GOMAXPROCS(0), r.rate), refusals: refusals{pairs: make(map[[2]int]bool)},
 		disk: make(places, r.S3.Jobs), uploads: make(places, r.S3.Jobs), copies: make(places, r.S3.Questions),
@@ -58,12 +56,18 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 	}
 	t.archives.SetLimit(runtime.GOMAXPROCS(0))
 	t.reuses.SetLimit(r.S3.Questions)
-	t.archiving, t.stop = context.WithCancelCause(r.ctx)
+	return t
+}
+
+// carry makes and uploads what is wanted as soon as that is known, or has S3 copy it. It
+// leaves in uncopied what could not be copied and was not made.
+func (t *transfer) carry(look func(decide func(decision)) error) error {
+	t.archiving, t.stop = context.WithCancelCause(t.ctx)
 	defer t.stop(nil)
-	most := len(r.Items)
-	for i := range r.Items {
-		t.router.expect(r.files(i))
-		most += len(r.destinations[i])
+	most := len(t.Items)
+	for i := range t.Items {
+		t.router.expect(t.files(i))
+		most += len(t.destinations[i])
 	}
 	decisions := make(chan decision, most) // look never waits
 	looks := new(errgroup.Group)
@@ -74,8 +78,8 @@ func (r *run) transfer(look func(decide func(decision)) error, mode Copy) (uncop
 	for d := range decisions {
 		t.begin(d)
 	}
-	err = errors.Join(looks.Wait(), t.archives.Wait(), t.deliveries.Wait(), t.reuses.Wait())
-	return t.uncopied, errors.Join(err, context.Cause(t.archiving))
+	err := errors.Join(looks.Wait(), t.archives.Wait(), t.deliveries.Wait(), t.reuses.Wait())
+	return errors.Join(err, context.Cause(t.archiving))
 }
 
 // files are those that an item is made of; none, where its bytes are in memory.

@@ -104,17 +104,18 @@ func Run(ctx context.Context, job Job) (_ *Result, err error) {
 // deliver brings items to the stores that want them, as a look tells, and then images to the
 // registries.
 func (r *run) deliver() error {
-	uncopied, err := r.transfer(r.look, r.Copy)
-	if err == nil && len(uncopied) > 0 {
+	t := r.newTransfer(r.Copy)
+	err := t.carry(r.look)
+	if uncopied := t.uncopied; err == nil && len(uncopied) > 0 {
 		// The stores that have these do not let them be copied.
-		_, err = r.transfer(func(decide func(decision)) error {
+		err = r.newTransfer(CopyNever).carry(func(decide func(decision)) error {
 			for i := range r.Items {
 				if wants := uncopied[i]; len(wants) > 0 {
 					decide(decision{i, wants})
 				}
 			}
 			return nil
-		}, CopyNever)
+		})
 	}
 	if err == nil {
 		err = r.push()
