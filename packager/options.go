@@ -157,6 +157,11 @@ func (o Options) stores() ([]s3store.Store, []error) {
 		given[i] = s.inner()
 	}
 	stores, errs := s3store.Complete(given)
+	for _, s := range stores {
+		if err := s.Role.Check(s.Region); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return stores, append(errs, s3store.CheckKeys(stores, s3store.SSE(o.SSE))...)
 }
 

@@ -24,7 +24,7 @@ func (s *session) explain(ctx context.Context, err error, late bool) error {
 		return e
 	}
 	e := &problem.Error{Subject: s.region}
-	said := err.Error()
+	var said string
 	var api smithy.APIError
 	switch {
 	case errors.As(err, &api):

