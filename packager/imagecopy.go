@@ -37,7 +37,7 @@ func (p *planner) openSources(ctx context.Context) (s sources) {
 		} else if s.aws, s.err = role.LoadAWS(ctx, ""); s.err != nil {
 			return s
 		}
-		s.Connections = registry.Connect(p.opts.registryConfig(s.aws, nil))
+		s.Connections = registry.Connect(p.opts.registryConfig(s.aws))
 		var telling sync.Mutex
 		s.tell = func(e Event) {
 			telling.Lock()
@@ -114,8 +114,8 @@ func (c *containerImage) told(tell func(Event)) registry.Told {
 
 // again is the image that was found, read by other connections: what counts is what was
 // planned, wherever its tag has moved since.
-func (c *containerImage) again(ctx context.Context, from *registry.Connections, tell func(Event)) (*image.Image, error) {
-	img, err := from.Again(ctx, c.address.String(), *c.planned, c.told(tell))
+func (c *containerImage) again(ctx context.Context, from *registry.Connections, told registry.Told) (*image.Image, error) {
+	img, err := from.Again(ctx, c.address.String(), *c.planned, told)
 	if err != nil {
 		return nil, c.failed(err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
@@ -165,16 +166,18 @@ func (o Options) stores() ([]s3store.Store, []error) {
 }
 
 // storeConfig is what of the options is a bucket's matter.
-func (o Options) storeConfig() s3store.Config {
-	config := s3store.Config{
+func (o Options) storeConfig(cfg aws.Config) s3store.Config {
+	return s3store.Config{
+		AWS:      cfg,
 		Metadata: o.Metadata, Provenance: o.Provenance, Tags: o.Tags, SSE: s3store.SSE(o.SSE), RefreshAfter: o.RefreshAfter,
 		Jobs: o.jobs(), Questions: o.questions(), EndpointURL: o.EndpointURL,
 		Stall: o.stall, Backoff: o.backoff, Part: o.part, CopyPart: o.copyPart,
 	}
-	if o.AWS != nil {
-		config.AWS = *o.AWS
-	}
-	return config
+}
+
+// registryConfig is what of them is a registry's matter.
+func (o Options) registryConfig(cfg aws.Config) registry.Config {
+	return registry.Config{AWS: cfg, Jobs: o.jobs(), Questions: o.questions(), Stall: o.stall, Backoff: o.backoff, API: o.ecr, Hub: o.ecr}
 }
 
 func (o Options) jobs() int {

@@ -73,10 +73,6 @@ package packager
 
 import (
 	"context"
-	"errors"
-	"regexp"
-
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // Package plans, archives, uploads and rewrites. Where it returns an error no
@@ -93,23 +89,4 @@ func Package(ctx context.Context, opts Options) (*Result, error) {
 		return nil, err
 	}
 	return result, nil
-}
-
-// joined joins errors; a context's end hides what it brought about. What several stores
-// have in common, and names none of them, is one problem: that there are no credentials.
-func joined(ctx context.Context, errs ...error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	var all []error
-	said := make(map[string]bool)
-	id := regexp.MustCompile(`RequestID: [^,]*`) // of STS, which each store's question asks anew
-	for _, err := range problem.Errors(errors.Join(errs...)) {
-		text := id.ReplaceAllString(err.Error(), "")
-		if !said[text] {
-			all = append(all, err)
-		}
-		said[text] = true
-	}
-	return errors.Join(all...)
 }

@@ -89,6 +89,8 @@ func (c *call) bucketOperation(has, only func(...string) bool) string {
 		return "HeadBucket"
 	case c.Method == http.MethodGet && has("location"):
 		return "GetBucketLocation"
+	case c.Method == http.MethodGet && has("encryption"):
+		return "GetBucketEncryption"
 	case c.Method == http.MethodGet && c.query.Get("list-type") == "2" &&
 		only("list-type", "prefix", "max-keys", "start-after", "continuation-token"):
 		return "ListObjectsV2"
@@ -129,6 +131,8 @@ func (s *Server) perform(c *call) (*answer, *s3Error) {
 		do = s.headBucket
 	case "GetBucketLocation":
 		do = s.getBucketLocation
+	case "GetBucketEncryption":
+		do = s.getBucketEncryption
 	case "ListObjectsV2":
 		do = s.listObjectsV2
 	case "HeadObject", "GetObject":

@@ -108,12 +108,13 @@ type Fault struct {
 	Cut Cut
 }
 
-// bucket is a bucket. All but its objects and uploads is immutable.
+// bucket is a bucket. All but its encryption, its objects and uploads is immutable.
 type bucket struct {
 	name, region, owner string
 
-	objects map[string][]*Object // the versions of each key, oldest first; an Object never changes once it is in here
-	uploads map[string]*upload   // by upload ID
+	encryption encryption
+	objects    map[string][]*Object // the versions of each key, oldest first; an Object never changes once it is in here
+	uploads    map[string]*upload   // by upload ID
 }
 
 // New starts a server without buckets.
@@ -160,7 +161,8 @@ func (s *Server) CreateBucket(region, name, owner string) {
 	}
 	s.buckets[name] = &bucket{
 		name: name, region: region, owner: owner,
-		objects: map[string][]*Object{}, uploads: map[string]*upload{},
+		encryption: encryption{Algorithm: "AES256"},
+		objects:    map[string][]*Object{}, uploads: map[string]*upload{},
 	}
 }
 

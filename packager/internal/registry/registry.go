@@ -7,7 +7,7 @@
 // have been created, or any other that speaks the same protocol (OCI Distribution
 // Specification), where the user's Docker configuration says how to log in. An image is
 // pushed and named by its digest; its tag is the digest's 64 hex digits, so that lifecycle
-// rules for untagged images leave it alone.
+// rules for untagged images leave it alone, unless it is to be asked for by another one.
 package registry
 
 import (
@@ -30,6 +30,8 @@ type Config struct {
 	Roles     *role.Roles // whose credentials the stores that have a role use; nil where none has
 	Jobs      int         // how many layers are sent at once
 	Questions int         // and how many other requests are under way
+
+	Absent func(store Store) string // what to do where there is no such repository of ECR; nil means to create it
 
 	// For tests; the zero values mean the defaults.
 	API      string         // in the place of ECR's own endpoints for its API

@@ -32,6 +32,11 @@ type Config struct {
 	AWS                  aws.Config    // of which a bucket's region replaces its own
 	Roles                *role.Roles   // whose credentials the stores that have a role use; nil where none has
 
+	// For keys that another tool has made, of a hash of its own, and for its buckets:
+	KeyCounts bool                     // what is there under a key counts as the payload, see keycounts.go
+	NameSSE   bool                     // each put names the bucket's own encryption, as the bucket's or an organization's policies may want
+	Absent    func(store Store) string // what to do where there is no such bucket; nil means what else is said
+
 	// For tests; 0 means the defaults.
 	Stall    time.Duration // how long a transfer may stand still
 	Backoff  time.Duration // how long a retry waits at most
@@ -78,6 +83,7 @@ type Bucket struct {
 	config Config
 	client *s3.Client
 	told   Told
+	own    *ownEncryption // nil without Config.NameSSE
 }
 
 // Bucket returns the client of a store.
@@ -97,7 +103,11 @@ func (c *Connections) Bucket(store Store, told Told) *Bucket {
 		o.DisableLogOutputChecksumValidationSkipped = true
 		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded)
 	})
-	return &Bucket{store, c.config, client, told}
+	b := &Bucket{Store: store, config: c.config, client: client, told: told}
+	if c.config.NameSSE {
+		b.own = &ownEncryption{}
+	}
+	return b
 }
 
 // part is the size of parts, and of what goes in one request at most.

@@ -1,4 +1,4 @@
-package packager
+package upload
 
 import (
 	"cmp"
@@ -45,27 +45,34 @@ type delivery struct {
 	decided      chan struct{} // closed when that is decided
 }
 
-func newRouter(mode Copy, stores, processors int, rate func() float64) *router {
-	return &router{mode: mode, rate: rate, forecast: newForecast(stores, processors)}
+func newRouter(mode Copy, processors int, rate func() float64) *router {
+	return &router{mode: mode, rate: rate, forecast: newForecast(processors)}
 }
 
-// expect takes in that files of that size will be archived or, below 0, will not.
-func (r *router) expect(size int64) {
+// expect takes in that files will be archived.
+func (r *router) expect(f files) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.toArchive += size
+	r.toArchive.add(f, 1)
 }
 
-// archive takes in that files of that size are being archived. done is to be told the
-// archive's size.
-func (r *router) archive(size int64) (done func(archive int64)) {
-	a := &begun{size, time.Now()}
+// forget takes in that files that were expected will not be archived.
+func (r *router) forget(f files) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.toArchive.add(f, -1)
+}
+
+// archive takes in that files are being archived. done is to be told the archive's size.
+func (r *router) archive(f files) (done func(archive int64)) {
+	a := &begun{f.size, time.Now()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.archiving[a] = true
 	return func(archive int64) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		r.toArchive.add(f, -1)
 		r.archiveEnds(a, archive)
 	}
 }
