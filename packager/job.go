@@ -31,7 +31,7 @@ func (p *Plan) job(cfg aws.Config) upload.Job {
 	j.S3, j.Registry = p.opts.storeConfig(cfg), p.opts.registryConfig(cfg)
 	stores := make([]upload.Store, len(p.Stores))
 	for i, s := range p.Stores {
-		stores[i].Store = s3store.Store(s.Store)
+		stores[i].Store = s.Store.inner()
 	}
 	j.addObjects(stores)
 	if !p.opts.DryRun {
@@ -130,7 +130,7 @@ func (j *job) addImages(stores []upload.Store) {
 			if !known {
 				to = len(j.Repositories)
 				repositories[p.repository] = to
-				j.Repositories = append(j.Repositories, registry.Store{Region: stores[i].Region, Repository: p.repository})
+				j.Repositories = append(j.Repositories, registry.Store{Region: stores[i].Region, Repository: p.repository, Role: stores[i].Role})
 			}
 			stores[i].Images = append(stores[i].Images, upload.Push{Image: img, Repository: to})
 		}
@@ -149,6 +149,9 @@ func (j *job) event(e upload.Event) Event {
 		to := j.Repositories[e.Repository]
 		told.Region, told.Bucket = to.Region, to.Repository
 		return told
+	case upload.RetryingRole:
+		told.Region = e.Region
+		return told
 	case upload.RetryingFetch:
 		told.Bucket = j.images[e.Image].refs[0].Local
 		return told
@@ -160,7 +163,7 @@ func (j *job) event(e upload.Event) Event {
 		told.Object = s.Objects[e.Object].after(e.Outcome)
 	case upload.Replaced:
 		told.Object, told.Bytes = Object{Key: s.Objects[e.Object].Key, Size: e.Bytes}, 0
-	case upload.Sent, upload.Copying:
+	case upload.Sent, upload.Copying, upload.Kept:
 		told.Object.Key = s.Objects[e.Object].Key
 	case upload.Pushed:
 		told.Image = s.Images[e.Image]
@@ -174,7 +177,7 @@ func (j *job) event(e upload.Event) Event {
 func kindOf(k upload.Kind) EventKind {
 	return [...]EventKind{
 		upload.Looked: Looked, upload.Archived: Archived, upload.Sent: Sent, upload.SentLayer: Sent, upload.Copying: Copying,
-		upload.Stored: Stored, upload.Replaced: Replaced, upload.Retrying: Retrying, upload.RetryingPush: Retrying,
-		upload.RetryingFetch: Retrying, upload.Pushed: Pushed, upload.Failed: Failed,
+		upload.Stored: Stored, upload.Replaced: Replaced, upload.Kept: Kept, upload.Retrying: Retrying, upload.RetryingPush: Retrying,
+		upload.RetryingFetch: Retrying, upload.RetryingRole: Retrying, upload.Pushed: Pushed, upload.Failed: Failed,
 	}[k]
 }

@@ -110,6 +110,22 @@ type Store struct {
 	// KMSKey is the KMS key that objects are encrypted with: its ID, its ARN,
 	// or an alias. Empty means what Options.SSE says.
 	KMSKey string
+	// Role is assumed for all that is asked of the bucket, and of the region's
+	// repositories for container images. The zero value means that nobody is: the
+	// requests are the caller's own.
+	Role Role
+}
+
+func (s Store) inner() s3store.Store {
+	return s3store.Store{Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix, Owner: s.Owner, KMSKey: s.KMSKey, Role: s.Role.inner()}
+}
+
+// storeOf is the public view of a store.
+func storeOf(s s3store.Store) Store {
+	return Store{
+		Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix, Owner: s.Owner, KMSKey: s.KMSKey,
+		Role: Role{ARN: s.Role.ARN, ExternalID: s.Role.ExternalID, SessionName: s.Role.SessionName},
+	}
 }
 
 // SSE is the encryption that S3 stores objects under.
@@ -138,9 +154,14 @@ const (
 func (o Options) stores() ([]s3store.Store, []error) {
 	given := make([]s3store.Store, len(o.Stores))
 	for i, s := range o.Stores {
-		given[i] = s3store.Store(s)
+		given[i] = s.inner()
 	}
 	stores, errs := s3store.Complete(given)
+	for _, s := range stores {
+		if err := s.Role.Check(s.Region); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return stores, append(errs, s3store.CheckKeys(stores, s3store.SSE(o.SSE))...)
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/upload"
 )
 
@@ -30,7 +30,7 @@ func (p *Plan) Upload(ctx context.Context) (*Result, error) {
 		cfg = *p.opts.AWS
 	} else if !p.opts.DryRun {
 		var err error
-		if cfg, err = s3store.LoadAWS(ctx, ""); err != nil {
+		if cfg, err = role.LoadAWS(ctx, ""); err != nil {
 			return nil, err
 		}
 	}

@@ -18,6 +18,7 @@ type Payload struct {
 	Size   int64  // -1 before an archive is made
 	SHA256 []byte // SHA-256 of the bytes
 	Body   []byte
+	Type   string   // the media type that the object says; "" means none
 	Path   string   // the file that holds the bytes; "" where body does
 	parts  [][]byte // SHA-256 of each part of a multipart upload, as they were written
 }
@@ -85,4 +86,12 @@ func (p Payload) md5() ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", p.Path, err)
 	}
 	return sum.Sum(nil), nil
+}
+
+// contentType is the payload's media type, as S3's requests take it.
+func (p Payload) contentType() *string {
+	if p.Type == "" {
+		return nil
+	}
+	return &p.Type
 }

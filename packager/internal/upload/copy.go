@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
@@ -26,13 +27,16 @@ func (c *refusals) add(from, to destination) {
 	c.pairs[[2]int{from.store, to.store}] = true
 }
 
-// A neighborhood is the stores between which copies can work: one of the caller's groups, as
-// far as it is in one partition.
-type neighborhood struct{ partition, group string }
+// A neighborhood is the stores between which copies can work: those of one role, as a request
+// is signed once, and of one of the caller's groups, as far as that is in one partition.
+type neighborhood struct {
+	role             role.Role
+	partition, group string
+}
 
 func (r *run) neighborhood(store int) neighborhood {
 	s := r.Stores[store]
-	return neighborhood{region.Partition(s.Region), s.Group}
+	return neighborhood{s.Role, region.Partition(s.Region), s.Group}
 }
 
 // neighborhoods are in how many of them an item is wanted, and so how often it must be sent.
@@ -133,6 +137,6 @@ func (t *transfer) copy(from destination, to want, load s3store.Payload) (left w
 		to.ifAbsent = to.ifAbsent && !made // what is there now is not what somebody proved
 		return to, false
 	}
-	t.finished(to.destination, Outcome{Copied, load.Size, version}, began)
+	t.finished(to.destination, Outcome{Action: Copied, Size: load.Size, VersionID: version}, began)
 	return to, true
 }

@@ -15,9 +15,11 @@ const (
 	Copying                   // Bytes more of a large Object of a Store were copied, which S3 does in parts
 	Stored                    // an Object of a Store is there, as Outcome says; it Took so long
 	Replaced                  // what is there of an Object of a Store is not what it should be, has Bytes, and is stored anew
+	Kept                      // it is not, as Err says, and stays: its key counts
 	Retrying                  // a request to a Store failed with Err, and is sent again after Took
 	RetryingPush              // one to a Repository did
 	RetryingFetch             // one to the registry that an Image is copied from did
+	RetryingRole              // one that assumes a role in a Region did
 	Pushed                    // the Image of a Store is there, as Outcome says; it Took so long
 	Failed                    // a Store gets nothing more, for Err
 )
@@ -32,6 +34,7 @@ type Event struct {
 	Image      int // of Pushed in Store.Images, else in Job.Images
 	Repository int
 	Layer      string // its digest
+	Region     string // of RetryingRole
 	Outcome    Outcome
 	Missing    int
 	Bytes      int64
@@ -51,11 +54,13 @@ const (
 	Refreshed Action = "refreshed" // it was stored already, and old: it is young now
 )
 
-// An Outcome is what became of an object. Of an image, Action is all that is said.
+// An Outcome is what became of an object. Of an image, its Action is said, and where a tag
+// names it, its Digest.
 type Outcome struct {
 	Action    Action
 	Size      int64  // bytes as stored
 	VersionID string // "" where the bucket has no versions, or the object was reused
+	Digest    string // "" where the registry does not tell
 }
 
 // A Result is what became of a job, or how far it came.

@@ -13,7 +13,7 @@ import (
 )
 
 // check asks for every bucket and repository at once, and reports every one that is not as
-// it should be.
+// it should be, and every role that cannot be assumed.
 func (r *run) check() error {
 	errs := make([]error, len(r.buckets)+len(r.repositories))
 	group := new(errgroup.Group)
@@ -23,13 +23,19 @@ func (r *run) check() error {
 			continue
 		}
 		group.Go(func() error {
-			errs[i] = b.Check(r.ctx)
+			if errs[i] = r.roles.Assume(r.ctx, b.Role, b.Region); errs[i] == nil {
+				errs[i] = b.Check(r.ctx)
+			}
 			return nil
 		})
 	}
 	for i, to := range r.repositories {
 		group.Go(func() error {
-			errs[len(r.buckets)+i] = to.Check(r.ctx)
+			err := r.roles.Assume(r.ctx, to.Role, to.Region)
+			if err == nil {
+				err = to.Check(r.ctx)
+			}
+			errs[len(r.buckets)+i] = err
 			return nil
 		})
 	}
@@ -207,6 +213,9 @@ func (r *run) answered(at destination, f s3store.Found, err error, asked time.Ti
 	}
 	switch f.Presence {
 	case s3store.Proved:
+		if f.Why != "" {
+			r.tell(Event{Kind: Kept, Store: at.store, Object: at.object, Err: errors.New(f.Why)})
+		}
 		action, version := Reused, ""
 		if b.Old(f) {
 			if version, err = b.Refresh(r.ctx, key, f); err != nil {
@@ -215,7 +224,7 @@ func (r *run) answered(at destination, f s3store.Found, err error, asked time.Ti
 			}
 			action = Refreshed
 		}
-		r.finished(at, Outcome{action, f.Size, version}, asked)
+		r.finished(at, Outcome{Action: action, Size: f.Size, VersionID: version}, asked)
 	case s3store.Foreign:
 		r.tell(Event{Kind: Replaced, Store: at.store, Object: at.object, Bytes: f.Size})
 	}

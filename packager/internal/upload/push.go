@@ -15,7 +15,7 @@ import (
 
 // An Image is a container image that is pushed.
 type Image struct {
-	Planned image.Image // what a look asks for: the bytes of its layers may be gone
+	Planned image.Image // what a look asks for, where no tag does: the bytes of its layers may be gone
 	// Open opens it, once for all repositories, and not before one lacks it. It must be the
 	// one that was planned, and its error says which one it is. close, if not nil, is called
 	// at the end, also after an error. An image that is copied is read from its registry by
@@ -54,36 +54,59 @@ func (r *run) push() error {
 
 // pushTo brings one image to one repository.
 func (r *run) pushTo(store, index int, to *registry.Repository, o *openedImage) {
-	began := time.Now()
+	began, p := time.Now(), r.Stores[store].Images[index]
 	if r.failed(store) || r.ctx.Err() != nil {
 		return
 	}
-	action := Reused
-	found, err := to.Look(r.ctx, o.of.Planned)
-	if err == nil && found.Presence != registry.Proved {
-		action = Uploaded
-		err = r.send(to, o, found)
+	push := r.pushByDigest
+	if p.Tag != "" {
+		push = r.pushByTag
 	}
+	outcome, err := push(to, o, p.Tag)
 	if err != nil {
 		r.fail(store, err)
 		return
 	}
-	r.record(Event{Kind: Pushed, Store: store, Image: index, Outcome: Outcome{Action: action}}, &r.result.Stores[store].Images[index], began)
+	r.record(Event{Kind: Pushed, Store: store, Image: index, Outcome: outcome}, &r.result.Stores[store].Images[index], began)
 }
 
-// send pushes an image, which is read for it. What a look found missing of the one that was
-// planned has no bytes any more: it is taken from the one that is open now.
-func (r *run) send(to *registry.Repository, o *openedImage, found registry.Found) error {
+// pushByDigest pushes the image that was planned, which is read for it. What a look found
+// missing of it has no bytes any more: it is taken from the one that is open now.
+func (r *run) pushByDigest(to *registry.Repository, o *openedImage, _ string) (Outcome, error) {
+	found, err := to.Look(r.ctx, o.of.Planned)
+	if err != nil || found.Presence == registry.Proved {
+		return Outcome{Action: Reused}, err
+	}
 	img, err := o.get(r.ctx)
 	if err != nil {
-		return err
+		return Outcome{}, err
 	}
 	blobs := append(slices.Clone(img.Layers), img.Config)
 	for i, missing := range found.Missing {
 		j := slices.IndexFunc(blobs, func(b image.Blob) bool { return b.Digest == missing.Digest })
 		found.Missing[i] = blobs[j] // the digest of the whole is the same
 	}
-	return to.Push(r.ctx, *img, found)
+	return Outcome{Action: Uploaded}, to.Push(r.ctx, *img, found)
+}
+
+// pushByTag pushes an image under a tag that nothing has, or that it is forced upon.
+func (r *run) pushByTag(to *registry.Repository, o *openedImage, tag string) (Outcome, error) {
+	if !r.Force {
+		if digest, _, err := to.Tagged(r.ctx, tag); err != nil || digest != "" {
+			return Outcome{Action: Reused, Digest: digest}, err
+		}
+	}
+	img, err := o.get(r.ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	tagged := *img
+	tagged.Tag = tag
+	found, err := to.Look(r.ctx, tagged)
+	if err != nil || found.Presence == registry.Proved {
+		return Outcome{Action: Reused, Digest: img.Digest}, err
+	}
+	return Outcome{Action: Uploaded, Digest: img.Digest}, to.Push(r.ctx, tagged, found)
 }
 
 // An openedImage is read once for all repositories.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
@@ -18,6 +19,7 @@ type run struct {
 	buckets      []*s3store.Bucket // by store; nil where it has none
 	repositories []*registry.Repository
 	registries   *registry.Connections // nil where there are no repositories
+	roles        *role.Roles
 	archiver     *archive.Archiver
 	rate         func() float64 // bytes a second that this machine's link carries; 0 where nobody knows yet
 
@@ -66,9 +68,16 @@ func (r *run) connect() (disconnect func(), err error) {
 	if len(r.Stores) == 0 {
 		return func() {}, nil
 	}
+	r.roles = role.Open(role.Config{AWS: r.S3.AWS, Backoff: r.S3.Backoff, Retrying: func(region string, err error, delay time.Duration) {
+		r.tell(Event{Kind: RetryingRole, Region: region, Err: err, Took: delay})
+	}})
+	r.S3.Roles, r.Registry.Roles = r.roles, r.roles
 	connections := s3store.Connect(r.S3, len(r.Stores))
 	r.rate = connections.Rate
-	disconnect = connections.Close
+	disconnect = func() {
+		connections.Close()
+		r.roles.Close()
+	}
 	r.buckets = make([]*s3store.Bucket, len(r.Stores))
 	for i, s := range r.Stores {
 		if s.Bucket != "" {
@@ -82,6 +91,7 @@ func (r *run) connect() (disconnect func(), err error) {
 	disconnect = func() {
 		r.registries.Close()
 		connections.Close()
+		r.roles.Close()
 	}
 	for i, s := range r.Repositories {
 		to, err := r.registries.Repository(s, registry.Told{
@@ -138,7 +148,7 @@ func (r *run) put(w want, load s3store.Payload) bool {
 	if was != s3store.Absent {
 		action = Reused
 	}
-	r.finished(w.destination, Outcome{action, load.Size, version}, began)
+	r.finished(w.destination, Outcome{Action: action, Size: load.Size, VersionID: version}, began)
 	return was != s3store.Unknown
 }
 

@@ -62,6 +62,9 @@ type Object struct {
 // A Push is an image on its way to a repository.
 type Push struct {
 	Image, Repository int // their indexes in Job.Images and Job.Repositories
+	// Tag, if not "", is how the image is asked for, whatever has it, and how it is pushed:
+	// then nothing of it need be known before a repository lacks it.
+	Tag string
 }
 
 // Copy says when S3 copies what one store has to others, server to server, and not through
