@@ -98,6 +98,7 @@ func TestPush(t *testing.T) {
 			t.Errorf("image %d was opened %d times", i, opened[i].Load())
 		}
 	}
+	s.check(t, result)
 	if sent := s.layersSent(); sent[0]+sent[1] != 0 {
 		t.Errorf("bytes are sent again: %v", sent)
 	}
