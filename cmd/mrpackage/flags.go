@@ -42,7 +42,8 @@ type flags struct {
 	profile, endpoint string
 	dryRun, strict    bool
 
-	report, trace  string
+	reports        reports
+	trace          string
 	printPolicy    bool
 	quiet, verbose bool
 	noProgress     bool
@@ -119,7 +120,7 @@ func (f *flags) how(fs *pflag.FlagSet) {
 }
 
 func (f *flags) whatIsTold(fs *pflag.FlagSet) {
-	fs.StringVar(&f.report, "report", "", "`FILE` write a JSON record of the run here: artifacts, objects, what was done with each, times. Default: none")
+	fs.Func("report", "`FILE` write a record of the run here: artifacts, objects, what was done with each, times. Where FILE ends in .html it is a page to look at, also with a timeline and what makes archives large; else JSON; repeatable. Default: none", f.reports.add)
 	fs.StringVar(&f.trace, "trace", "", "`FILE` write here where the time goes, for ui.perfetto.dev. Default: none")
 	fs.BoolVar(&f.printPolicy, "print-iam-policy", false, "print the least IAM policy for these regions, buckets and keys, and do nothing else")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print results, warnings and errors only")
