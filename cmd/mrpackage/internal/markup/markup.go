@@ -53,7 +53,7 @@ func El(name Constant, parts ...Part) HTML {
 	}
 	text := "<" + string(name) + e.attributes.String() + ">" + e.content.String()
 	switch name {
-	case "meta", "br": // which have no end
+	case "meta", "wbr": // which have no end
 		return HTML{text}
 	}
 	return HTML{text + "</" + string(name) + ">"}
@@ -63,9 +63,32 @@ func El(name Constant, parts ...Part) HTML {
 // characters do and those that change the direction of writing, is shown as U+FFFD.
 func Text(s string) HTML { return HTML{escape(s)} }
 
-// Name is text that a stranger has chosen. Whatever its direction of writing, what stands beside it stays
-// where it is.
-func Name(s string) HTML { return El("bdi", Text(s)) }
+// Said is text that comes from a stranger. Whatever its direction of writing, what stands beside it
+// stays where it is.
+func Said(s string) HTML { return El("bdi", Text(s)) }
+
+// Name is a name that a stranger has chosen, as [Said] is. A long one, as a path, is divided between its parts where there
+// is no room for it.
+func Name(s string) HTML {
+	if len(s) < long {
+		return Said(s)
+	}
+	var parts []Part
+	for len(s) > 0 {
+		end := strings.IndexAny(s, "/.:") + 1
+		if end == 0 {
+			end = len(s)
+		}
+		parts, s = append(parts, Text(s[:end])), s[end:]
+		if s != "" {
+			parts = append(parts, El("wbr"))
+		}
+	}
+	return El("bdi", parts...)
+}
+
+// long is how many bytes a name has that may need a second line.
+const long = 20
 
 // Lines is text on several lines.
 func Lines(s string) HTML {

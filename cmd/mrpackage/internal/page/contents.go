@@ -58,7 +58,7 @@ func artifact(a record.Artifact, id string, bars int, open bool) markup.HTML {
 	}
 	size := []markup.HTML{bytes(a.Bytes)}
 	if packed > 0 {
-		size = append(size, markup.El("small", markup.Text(" → "+record.Bytes(packed)+" compressed")))
+		size = append(size, markup.El("small", markup.Text(" → "+record.Bytes(packed)+" zipped")))
 	}
 	facts := []markup.HTML{
 		detail("path", markup.Name(a.Path)),
@@ -140,7 +140,7 @@ func barTable(caption, what string, bars []bar, whole int64, n int) markup.HTML 
 	head := []markup.HTML{column(what), markup.El("td"), markup.El("th", markup.Attr("scope", "col"), markup.Class("figure percent"), markup.Text("share")),
 		markup.El("th", markup.Attr("scope", "col"), markup.Class("figure"), markup.Text("size"))}
 	if known {
-		head = append(head, markup.El("th", markup.Attr("scope", "col"), markup.Class("figure"), markup.Text("compressed")))
+		head = append(head, markup.El("th", markup.Attr("scope", "col"), markup.Class("figure"), markup.Text("zipped")))
 	}
 	return markup.All(scrolling(caption, markup.El("table", markup.Class("bars"),
 		markup.El("caption", markup.Text(caption)), markup.El("thead", markup.El("tr", markup.All(head...))), markup.El("tbody", markup.All(rows...)))),

@@ -135,12 +135,12 @@ func countOf(r record.Run) counts {
 func warnings(all []record.Warning) markup.HTML {
 	var items []markup.HTML
 	for _, w := range all {
-		parts := []markup.HTML{markup.El("p", markup.Name(w.Text))}
+		parts := []markup.HTML{markup.El("p", markup.Said(w.Text))}
 		if w.Excerpt != "" {
 			parts = append(parts, scrolling("Excerpt of the template", markup.El("pre", markup.Lines(w.Excerpt))))
 		}
 		if w.Hint != "" {
-			parts = append(parts, markup.El("p", markup.Class("hint"), markup.Text("Hint: "), markup.Name(w.Hint)))
+			parts = append(parts, markup.El("p", markup.Class("hint"), markup.Text("Hint: "), markup.Said(w.Hint)))
 		}
 		if w.Statement != "" {
 			parts = append(parts, scrolling("IAM statement", markup.El("pre", markup.Lines(w.Statement))))

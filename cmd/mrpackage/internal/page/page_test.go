@@ -1,8 +1,10 @@
 package page_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"strings"
@@ -162,7 +164,7 @@ func poison(v reflect.Value, text string, fields *int) {
 func tags(t *testing.T, html string) (all []string) {
 	t.Helper()
 	_, html, _ = strings.Cut(html, "<html")
-	html = regexp.MustCompile(`(?s)<style>.*?</style>`).ReplaceAllString("<html"+html, "")
+	html = regexp.MustCompile(`(?s)<style>.*?</style>|<wbr>`).ReplaceAllString("<html"+html, "")
 	var open []string
 	tag := regexp.MustCompile(`^<(/?)([a-z0-9]+)((?: [a-zA-Z-]+="[^"<>]*")*)>`)
 	for rest := html; ; {
@@ -183,7 +185,7 @@ func tags(t *testing.T, html string) (all []string) {
 					t.Errorf("%s has the attribute %s", m[2], name)
 				}
 			}
-			if m[2] != "meta" && m[2] != "br" {
+			if m[2] != "meta" {
 				open = append(open, m[2])
 			}
 			continue
@@ -197,6 +199,44 @@ func tags(t *testing.T, html string) (all []string) {
 		t.Errorf("not closed: %q", open)
 	}
 	return all
+}
+
+// Who sees little can read all of it, light and dark.
+func TestPageContrast(t *testing.T) {
+	_, style, _ := strings.Cut(string(page.Write(run())), "<style>")
+	light, rest, _ := strings.Cut(style, "}")
+	_, dark, _ := strings.Cut(rest, ":root {")
+	dark, _, _ = strings.Cut(dark, "}")
+	for scheme, palette := range map[string]string{"light": light, "dark": dark} {
+		colours := make(map[string]float64) // their luminance
+		for _, m := range regexp.MustCompile(`--([a-z]+): #([0-9a-f]{6})`).FindAllStringSubmatch(palette, -1) {
+			rgb, err := hex.DecodeString(m[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, share := range []float64{0.2126, 0.7152, 0.0722} { // WCAG 2, relative luminance
+				c := float64(rgb[i]) / 255
+				if c <= 0.04045 {
+					c /= 12.92
+				} else {
+					c = math.Pow((c+0.055)/1.055, 2.4)
+				}
+				colours[m[1]] += share * c
+			}
+		}
+		if len(colours) < 15 {
+			t.Errorf("%s has %d colours", scheme, len(colours))
+		}
+		for name, c := range colours {
+			for _, ground := range []string{"paper", "card"} {
+				on := colours[ground]
+				contrast := (max(c, on) + 0.05) / (min(c, on) + 0.05)
+				if name != "paper" && name != "card" && name != "line" && name != "faint" && contrast < 4.5 {
+					t.Errorf("%s: %s on %s has a contrast of %.2f to 1", scheme, name, ground, contrast)
+				}
+			}
+		}
+	}
 }
 
 // A link leads to a place that the page has, and no two have one name.

@@ -7,7 +7,7 @@ const style = `
   --paper: #fbfbf9; --card: #ffffff; --ink: #1b1d21; --soft: #575d66; --line: #dddcd6; --faint: #efeee9; --link: #1c57b5;
   --plan: #6b7280; --rewrite: #8a6d3b; --look: #5b7083; --archive: #a85f00; --upload: #1f62c4; --push: #1f62c4; --copy: #0b7a68; --refresh: #7446ae; --wait: #b42318;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --paper: #131519; --card: #1a1d22; --ink: #e9e7e2; --soft: #a6adb7; --line: #33373e; --faint: #22262c; --link: #82b1ff;
     --plan: #9aa3af; --rewrite: #c8a76a; --look: #93aabf; --archive: #e6a54a; --upload: #74aaff; --push: #74aaff; --copy: #4cc9b0; --refresh: #b99af0; --wait: #ff8d82;
@@ -71,6 +71,8 @@ thead th, thead td { position: sticky; top: 0; z-index: 1; background: var(--car
 tbody tr:last-child > * { border-bottom: 0; }
 tbody th { font-weight: 500; white-space: nowrap; }
 .figure { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.nowrap td { white-space: nowrap; }
+.nowrap td wbr, .matrix code wbr, .matrix td wbr { display: none; }
 th small, td small { display: block; font-weight: 400; line-height: 1.35; }
 
 .matrix td { white-space: nowrap; }
@@ -113,7 +115,7 @@ th small, td small { display: block; font-weight: 400; line-height: 1.35; }
 .share { width: 40%; min-width: 5rem; }
 .whole { fill: var(--faint); } .part { fill: var(--upload); }
 
-@media (max-width: 720px) {
+@media screen and (max-width: 720px) {
   .groups > li { grid-template-columns: minmax(0, 1fr); gap: 0.2rem; }
   .lane, .lanes details .lane { grid-template-columns: minmax(0, 1fr) max-content; }
   .lane svg { grid-row: 2; grid-column: 1 / -1; }
@@ -124,15 +126,20 @@ th small, td small { display: block; font-weight: 400; line-height: 1.35; }
   .artifacts summary span:nth-of-type(1) { display: none; }
   .artifacts small { display: block; white-space: normal; }
   .artifacts .scroll { margin-left: 0; }
-  .bars th, .bars td { padding: 0.2rem 0.35rem; }
+  .bars { font-size: 0.8rem; }
+  .bars th, .bars td { padding: 0.2rem 0.25rem; }
   .bars tbody th { width: auto; }
-  .share { width: 20%; min-width: 3rem; }
+  .share { width: 18%; min-width: 2.5rem; }
   .bars .percent { display: none; }
   .details { padding-left: 0; }
   .details div { grid-template-columns: 4.6rem minmax(0, 1fr); }
 }
 @media print {
-  :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --faint: #ddd; --link: #000; }
+  :root { color-scheme: light; --paper: #ffffff; --ink: #000000; --soft: #444444; --link: #000000; }
+  .groups > li { grid-template-columns: 8rem minmax(0, 1fr); }
+  .scale { margin-left: 9rem; }
+  .artifacts summary { grid-template-columns: minmax(0, 1fr) 7rem 13rem; }
+  .lanes details { display: none; }
   @page { margin: 14mm; }
   body { padding: 0; max-width: none; font-size: 10pt; }
   nav { display: none; }

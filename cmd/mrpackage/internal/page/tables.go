@@ -37,7 +37,7 @@ func regions(r record.Run) markup.HTML {
 	for _, name := range []string{"rewrite", "look", "upload", "in all"} {
 		head = append(head, markup.El("th", markup.Attr("scope", "col"), markup.Class("figure"), markup.Text(name)))
 	}
-	return scrolling("Regions", markup.El("table", markup.El("thead", markup.El("tr", markup.All(head...))), markup.El("tbody", markup.All(rows...))))
+	return scrolling("Regions", markup.El("table", markup.Class("nowrap"), markup.El("thead", markup.El("tr", markup.All(head...))), markup.El("tbody", markup.All(rows...))))
 }
 
 func figure(content markup.HTML) markup.HTML {

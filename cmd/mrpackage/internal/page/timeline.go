@@ -246,7 +246,7 @@ func events(groups []record.Group) markup.HTML {
 		rows = append(rows, markup.El("tr",
 			markup.El("td", markup.Class("figure"), markup.Text(record.Took(e.At))),
 			markup.El("th", markup.Attr("scope", "row"), markup.Name(e.group)),
-			markup.El("td", markup.Name(e.Name))))
+			markup.El("td", markup.Said(e.Name))))
 	}
 	head := markup.El("thead", markup.El("tr", column("when"), column("where"), column("what")))
 	return markup.All(scrolling("What happened besides", markup.El("table", head, markup.El("tbody", markup.All(rows...)))), more(rest, "event"))
