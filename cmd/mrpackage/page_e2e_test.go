@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	reportpage "github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/page"
+	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/record"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
 )
 
@@ -24,6 +26,7 @@ func TestE2EPage(t *testing.T) {
 	program := buildProgram(t)
 	t.Run("Shop", func(t *testing.T) { testPageOfShop(t, program) })
 	t.Run("HostileNames", func(t *testing.T) { testPageOfHostileNames(t, program) })
+	t.Run("ManyRegions", testPageOfManyRegions)
 }
 
 // A pageRun is a run that wrote its report in both forms.
@@ -43,7 +46,13 @@ func runForPage(t *testing.T, program, dir string, s3 *s3test.Server, args ...st
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	r := pageRun{page: readFile(t, filepath.Join(dir, "run.html")), json: []byte(readFile(t, filepath.Join(dir, "run.json")))}
+	return servePage(t, readFile(t, filepath.Join(dir, "run.html")), []byte(readFile(t, filepath.Join(dir, "run.json"))))
+}
+
+// servePage has a page at an address, and without its policy at another.
+func servePage(t *testing.T, page string, told []byte) pageRun {
+	t.Helper()
+	r := pageRun{page: page, json: told}
 	bare := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy"[^>]*>`).ReplaceAllString(r.page, "")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -107,7 +116,7 @@ func (r pageRun) holdsJSON(t *testing.T, b *browser) {
 	want := map[objectCell]int{}
 	for _, region := range report.Regions {
 		for _, o := range region.Objects {
-			want[objectCell{o.Source, region.Region, o.Action, o.Key, o.VersionID, o.Bytes}]++
+			want[objectCell{visible(o.Source), region.Region, o.Action, visible(o.Key), visible(o.VersionID), o.Bytes}]++
 			if o.URL != "s3://"+region.Bucket+"/"+o.Key {
 				t.Errorf("the table's caption says how to make the URL %s", o.URL)
 			}
@@ -128,20 +137,11 @@ func (r pageRun) holdsJSON(t *testing.T, b *browser) {
 		t.Error("the table is empty")
 	}
 	for _, c := range cells {
-		found := false
-		for w := range want {
-			shown := w
-			shown.Source, shown.Key, shown.Version = visible(w.Source), visible(w.Key), visible(w.Version)
-			if shown == c {
-				if want[w]--; want[w] == 0 {
-					delete(want, w)
-				}
-				found = true
-				break
-			}
-		}
-		if !found {
+		if want[c]--; want[c] < 0 {
 			t.Errorf("the page shows %+v, and the JSON has none such", c)
+		}
+		if want[c] == 0 {
+			delete(want, c)
 		}
 	}
 	for w := range want {
@@ -260,5 +260,51 @@ func testPageOfHostileNames(t *testing.T, program string) {
 		if r == '\u202e' || r == '\u2028' {
 			t.Errorf("the page holds %U", r)
 		}
+	}
+}
+
+// Of 30 regions and 500 artifacts everything is in the page, which is scrolled in its table.
+func testPageOfManyRegions(t *testing.T) {
+	b := newBrowser(t)
+	run := record.Run{Mrpackage: "v1.2.3", Template: "services/everything/template.yaml", Began: time.Date(2026, 11, 28, 11, 0, 0, 0, time.UTC), Seconds: record.Seconds{Total: 61.5}}
+	for i := range 500 {
+		a := record.Artifact{
+			Path: fmt.Sprintf("/app/services/service%d/dist", i), Name: fmt.Sprintf("%064x.zip", i*i*7919), Archive: true, Files: 40,
+			References: []record.Reference{{Template: run.Template, Line: 10 * i, Column: 16, LogicalID: fmt.Sprintf("Service%dFunction", i), Property: "CodeUri"}},
+		}
+		for j := range 40 {
+			e := record.Entry{Name: fmt.Sprintf("node_modules/package%d/file%d.js", j/4, j), Size: int64(j*j*(i+20) + 20)}
+			e.Packed = e.Size / 4
+			a.Entries = append(a.Entries, e)
+			a.Bytes += e.Size
+		}
+		run.Artifacts = append(run.Artifacts, a)
+	}
+	actions := []string{"reused", "uploaded", "reused", "copied", "reused", "refreshed", "reused"}
+	lanes := map[string]record.Lane{"reused": record.Reuse, "uploaded": record.Upload, "copied": record.Copy, "refreshed": record.Refresh}
+	for i := range 30 {
+		region := record.Region{Region: fmt.Sprintf("ap-southeast-%d", i+1), Bucket: fmt.Sprint("artifacts-of-everything-", i), Template: fmt.Sprintf("target/packaged-template-ap-southeast-%d.yaml", i+1), Seconds: float64(40 + i%20)}
+		g := record.Group{Name: region.Region, Spans: []record.Span{{Lane: record.Look, Name: "look", To: 4 * time.Second}}}
+		for j, a := range run.Artifacts {
+			action := actions[(i*7+j*3)%len(actions)]
+			region.Objects = append(region.Objects, record.Object{Key: a.Name, URL: "s3://" + region.Bucket + "/" + a.Name, Source: a.Path, Action: action, Bytes: a.Bytes / 4, VersionID: fmt.Sprintf("%032x", i*j), Of: j})
+			from := time.Duration(4+(j*37)%50) * time.Second
+			g.Spans = append(g.Spans, record.Span{Lane: lanes[action], Name: action + " " + a.References[0].LogicalID, From: from, To: from + time.Duration(100+j*i%4000)*time.Millisecond})
+		}
+		run.Regions = append(run.Regions, region)
+		run.Timeline = append(run.Timeline, g)
+	}
+	told, err := json.Marshal(run)
+	check(t, err)
+	text := reportpage.Write(run)
+	t.Logf("%d bytes", len(text))
+	servePage(t, string(text), told).look(t, b)
+	var loaded float64
+	b.evaluate("performance.timing.loadEventEnd - performance.timing.navigationStart", &loaded)
+	t.Logf("shown after %.0f ms", loaded)
+	var outside int
+	b.evaluate(`[...document.querySelectorAll("table")].filter(e => !e.closest(".scroll")).length`, &outside)
+	if outside != 0 {
+		t.Errorf("%d tables cannot be scrolled", outside)
 	}
 }

@@ -17,6 +17,8 @@ const (
 	// allBars is how many files are shown of all artifacts together, so that the page stays small;
 	// of one there are at least fewest and at most most.
 	allBars, fewest, most = 1500, 3, 12
+	// largest is how many artifacts are listed at once; the others one opens.
+	largest = 20
 	// mostReferences is how many places in templates are named of one artifact.
 	mostReferences = 20
 )
@@ -36,6 +38,10 @@ func artifacts(all []record.Artifact) markup.HTML {
 	for place, i := range order {
 		items = append(items, artifact(all[i], "a"+strconv.Itoa(i), bars, place == 0))
 	}
+	if rest := len(items) - largest; rest > 0 {
+		smaller := markup.El("details", markup.Class("smaller"), markup.El("summary", markup.Text(strconv.Itoa(rest)+" smaller "+word(rest, "artifact"))), markup.All(items[largest:]...))
+		items = append(items[:largest:largest], smaller)
+	}
 	return markup.El("div", markup.Class("artifacts"), markup.All(items...))
 }
 
@@ -48,7 +54,7 @@ func artifact(a record.Artifact, id string, bars int, open bool) markup.HTML {
 	if !a.Archive {
 		kind = "stored as it is"
 	}
-	parts := []markup.Part{markup.Attr("id", id)}
+	parts := []markup.Part{markup.Attr("id", id), markup.Class("artifact")}
 	if open {
 		parts = append(parts, markup.Attr("open", ""))
 	}
@@ -216,7 +222,7 @@ func treeOf(entries []record.Entry) *folder {
 func images(all []record.Image) markup.HTML {
 	var items []markup.HTML
 	for i, image := range all {
-		items = append(items, markup.El("details", markup.Attr("id", "i"+strconv.Itoa(i)),
+		items = append(items, markup.El("details", markup.Attr("id", "i"+strconv.Itoa(i)), markup.Class("artifact"),
 			markup.El("summary", markup.El("strong", markup.Name(image.Source)), markup.El("span", markup.Text(problem.Count(image.Layers, "layer"))),
 				markup.El("span", markup.Class("figure"), bytes(image.Bytes))),
 			markup.El("dl", markup.Class("details"),

@@ -41,6 +41,7 @@ section { margin-bottom: 2.75rem; }
 h2 { margin: 0 0 0.75rem; font-size: 1.2rem; letter-spacing: -0.01em; font-weight: 650; }
 h3 { margin: 0; font-size: 0.93rem; font-weight: 600; }
 .note { margin: -0.4rem 0 0.75rem; }
+.paper { display: none; }
 
 .warnings { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.75rem; }
 .warnings li { border-left: 3px solid var(--archive); background: var(--card); padding: 0.7rem 1rem; }
@@ -81,6 +82,7 @@ th small, td small { display: block; font-weight: 400; line-height: 1.35; }
 .matrix tbody th { overflow-wrap: anywhere; white-space: normal; }
 .matrix code { display: block; max-width: 15rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; color: var(--soft); font-weight: 400; }
 .matrix td code, .matrix td small { max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.matrix td small { unicode-bidi: isolate; }
 .matrix b { font-weight: 600; }
 .matrix b::before { display: inline-block; width: 1.25em; content: "○" / ""; }
 .matrix .uploaded { color: var(--upload); } .matrix .uploaded::before { content: "↑" / ""; }
@@ -89,15 +91,16 @@ th small, td small { display: block; font-weight: 400; line-height: 1.35; }
 .matrix .reused { color: var(--soft); } .matrix .reused::before { content: "=" / ""; }
 .matrix .planned, .matrix .none { color: var(--soft); }
 
-.artifacts > details { border-top: 1px solid var(--line); padding: 0.5rem 0; }
+.artifacts details { border-top: 1px solid var(--line); padding: 0.5rem 0; }
 .artifacts > details:last-child { border-bottom: 1px solid var(--line); }
-.artifacts summary { cursor: pointer; display: grid; grid-template-columns: minmax(0, 1fr) 8rem 15rem; gap: 0 1rem; align-items: baseline; }
-.artifacts summary::before { content: "▸" / ""; color: var(--soft); position: absolute; }
-.artifacts details[open] > summary::before { content: "▾" / ""; }
-.artifacts summary strong { font-weight: 600; padding-left: 1.1rem; }
-.artifacts summary span { color: var(--soft); }
-.artifacts summary span:nth-of-type(1) { text-align: right; }
-.artifacts summary .figure { color: var(--ink); white-space: normal; }
+.smaller > summary { cursor: pointer; color: var(--soft); margin-bottom: 0.5rem; }
+.artifact > summary { cursor: pointer; display: grid; grid-template-columns: minmax(0, 1fr) 8rem 15rem; gap: 0 1rem; align-items: baseline; }
+.artifact > summary::before { content: "▸" / ""; color: var(--soft); position: absolute; }
+.artifact[open] > summary::before { content: "▾" / ""; }
+.artifact > summary strong { font-weight: 600; padding-left: 1.1rem; }
+.artifact > summary span { color: var(--soft); }
+.artifact > summary span:nth-of-type(1) { text-align: right; }
+.artifact > summary .figure { color: var(--ink); white-space: normal; }
 .artifacts small { white-space: nowrap; }
 .details { margin: 0.6rem 0; padding-left: 1.1rem; display: grid; gap: 0.2rem; font-size: 0.86rem; }
 .details div { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); gap: 0 0.75rem; }
@@ -122,8 +125,8 @@ th small, td small { display: block; font-weight: 400; line-height: 1.35; }
   .scale { margin-left: 0; }
   .matrix tbody th, .matrix thead th:first-child { width: 9.5rem; max-width: 9.5rem; }
   .matrix tbody th code { max-width: 8rem; }
-  .artifacts summary { grid-template-columns: minmax(0, 1fr) max-content; }
-  .artifacts summary span:nth-of-type(1) { display: none; }
+  .artifact > summary { grid-template-columns: minmax(0, 1fr) max-content; }
+  .artifact > summary span:nth-of-type(1) { display: none; }
   .artifacts small { display: block; white-space: normal; }
   .artifacts .scroll { margin-left: 0; }
   .bars { font-size: 0.8rem; }
@@ -136,9 +139,11 @@ th small, td small { display: block; font-weight: 400; line-height: 1.35; }
 }
 @media print {
   :root { color-scheme: light; --paper: #ffffff; --ink: #000000; --soft: #444444; --link: #000000; }
-  .groups > li { grid-template-columns: 8rem minmax(0, 1fr); }
-  .scale { margin-left: 9rem; }
-  .artifacts summary { grid-template-columns: minmax(0, 1fr) 7rem 13rem; }
+  .groups > li { grid-template-columns: 9.5rem minmax(0, 1fr); }
+  .scale { margin-left: 10.5rem; }
+  .huge { display: none; }
+  .paper { display: block; }
+  .artifact > summary { grid-template-columns: minmax(0, 1fr) 7rem 13rem; }
   .lanes details { display: none; }
   @page { margin: 14mm; }
   body { padding: 0; max-width: none; font-size: 10pt; }
@@ -150,7 +155,7 @@ th small, td small { display: block; font-weight: 400; line-height: 1.35; }
   h2, h3, caption { break-after: avoid; }
   .matrix td { white-space: normal; }
   .bar, .part, .whole { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .artifacts details::details-content { content-visibility: visible; block-size: auto; }
+  .artifact::details-content { content-visibility: visible; block-size: auto; }
   .wide, .wide tbody, .wide tr, .wide td, .wide tbody th { display: block; width: auto; max-width: none; }
   .wide thead { display: none; }
   .wide td { display: inline-block; vertical-align: top; width: 24%; border: 0; padding: 0.15rem 0.5rem; }

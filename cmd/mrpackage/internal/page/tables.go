@@ -7,6 +7,7 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/markup"
 	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/record"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // column is the head of a table's column.
@@ -57,6 +58,9 @@ type cell struct {
 	bytes                int64 // 0 where nobody knows
 }
 
+// printed is how many cells a table has that somebody may print.
+const printed = 3000
+
 // matrix is the table of what was done with what in each region.
 func matrix(r record.Run) markup.HTML {
 	rows := matrixRows(r)
@@ -67,11 +71,15 @@ func matrix(r record.Run) markup.HTML {
 	for _, s := range r.Regions {
 		head = append(head, markup.El("th", markup.Attr("scope", "col"), markup.Name(s.Region), markup.El("small", markup.Name(s.Bucket))))
 	}
-	// On paper, a table of many regions has their names in its cells.
+	// On paper, a table of many regions has their names in its cells, and one of thousands of cells is left out.
 	wide := len(r.Regions) > 6
-	class := markup.Class("matrix")
+	class, note := markup.Class("matrix"), markup.HTML{}
 	if wide {
 		class = markup.Class("matrix wide")
+	}
+	if len(r.Regions)*len(rows) > printed {
+		wide, class = false, markup.Class("matrix huge")
+		note = markup.El("p", markup.Class("paper"), markup.Text(problem.Count(len(rows), "row")+" for "+problem.Count(len(r.Regions), "region")+" are too many for paper."))
 	}
 	var body []markup.HTML
 	for _, row := range rows {
@@ -82,9 +90,9 @@ func matrix(r record.Run) markup.HTML {
 		}
 		body = append(body, markup.El("tr", markup.All(cells...)))
 	}
-	return scrolling("What is where", markup.El("table", class,
+	return markup.All(note, scrolling("What is where", markup.El("table", class,
 		markup.El("caption", markup.Text("An object's address is s3://BUCKET/KEY, with the key under its name, or in the cell where it differs between regions.")),
-		markup.El("thead", markup.El("tr", markup.All(head...))), markup.El("tbody", markup.All(body...))))
+		markup.El("thead", markup.El("tr", markup.All(head...))), markup.El("tbody", markup.All(body...)))))
 }
 
 // matrixRows are the artifacts, then the nested templates, then the images.
@@ -194,7 +202,7 @@ func (c cell) html(region string, named, keyed bool) markup.HTML {
 		parts = append(parts, markup.El("code", markup.Attr("title", c.key), markup.Name(c.key)))
 	}
 	if c.version != "" {
-		parts = append(parts, markup.El("small", markup.Attr("title", "version "+c.version), markup.Name(c.version)))
+		parts = append(parts, markup.El("small", markup.Text(c.version)))
 	}
 	return markup.El("td", parts...)
 }
