@@ -70,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"s3age":       s3age,
 			"s3describe":  s3describe,
 			"s3delete":    s3delete,
+			"s3store":     s3store,
 			"s3archive":   s3archive,
 			"s3rules":     s3rules,
 			"s3reads":     s3reads,
@@ -213,12 +214,22 @@ func s3age(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// s3delete deletes every object of a bucket: a delete marker is what is left.
+// s3delete deletes objects of a bucket: a delete marker is what is left.
 func s3delete(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, args, "s3delete BUCKET", 1)
+	need(ts, neg, args, "s3delete BUCKET PATTERN", 2)
 	for _, key := range server(ts).Keys(args[0]) {
-		server(ts).Delete(args[0], key)
+		if ok, err := filepath.Match(args[1], key); ok {
+			server(ts).Delete(args[0], key)
+		} else {
+			ts.Check(err)
+		}
 	}
+}
+
+// s3store stores a file as it is under a key, as another program would.
+func s3store(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3store BUCKET KEY FILE", 3)
+	server(ts).PutObject(args[0], args[1], s3test.Object{Body: []byte(ts.ReadFile(args[2]))})
 }
 
 // s3archive moves every object of a bucket to another storage class.

@@ -55,7 +55,7 @@ func (r *run) proveContent(ctx context.Context, t *target) {
 	case t.object.SHA256 != nil && !bytes.Equal(t.object.SHA256, t.sum):
 		t.set(Wrong, ByNothing, "its bytes are not those that were recorded with it")
 	}
-	if t.view.Template {
+	if t.view.Template && t.view.State != Wrong {
 		t.content = read.kept.Bytes()
 	}
 }
