@@ -49,6 +49,7 @@ type deployment struct {
 	refs   map[*target][]template.Use
 	state  State
 	told   map[*bucket]bool // buckets that a problem was made of
+	nodes  map[string]*node // its nested templates, by template and stack
 }
 
 // A node is a template in a deployment: the given one, or one that is nested in it.
@@ -56,6 +57,7 @@ type node struct {
 	deployment *deployment
 	packaged   *template.Packaged
 	stack      template.Stack
+	parent     *node
 	depth      int
 	named      []named
 }
@@ -170,7 +172,7 @@ func (r *run) readAll(ctx context.Context) error {
 			regions = []string{""}
 		}
 		for _, region := range regions {
-			d := &deployment{given: t, region: region, state: Proved, refs: make(map[*target][]template.Use), told: make(map[*bucket]bool)}
+			d := &deployment{given: t, region: region, state: Proved, refs: make(map[*target][]template.Use), told: make(map[*bucket]bool), nodes: make(map[string]*node)}
 			d.root = &node{deployment: d, packaged: t.Packaged, stack: template.Stack{Region: region, Parameters: r.opts.Parameters, Endpoint: r.endpoint}}
 			r.deployments = append(r.deployments, d)
 			r.open = append(r.open, d.root)
@@ -264,24 +266,43 @@ func (r *run) descend(ctx context.Context, n *node, u *named) {
 			return
 		}
 	}
-	if n.depth+1 > maxDepth || r.read >= maxNodes {
-		r.unknown(d, u.Errorf("%s is nested deeper than %d templates, or is one of more than %d", t.url(), maxDepth, maxNodes))
-		return
-	}
-	d.nested++
 	regions := []string{u.Stack.Region}
 	if own := t.packaged.Regions(); u.Spread && len(own) > 0 {
 		regions = own
 	}
 	for _, region := range regions {
-		r.read++
-		child := &node{deployment: d, packaged: t.packaged, stack: u.Stack, depth: n.depth + 1}
-		child.stack.Region = region
+		child := r.nest(n, u, region)
 		if region == u.Stack.Region || u.child == nil {
 			u.child = child
 		}
-		r.open = append(r.open, child)
 	}
+}
+
+// nest returns the node of a nested template in a region, and opens it where nobody has
+// looked at it; nil where it has no end.
+func (r *run) nest(n *node, u *named, region string) *node {
+	d, t := n.deployment, u.target
+	stack := u.Stack
+	stack.Region = region
+	name := fmt.Sprintf("%p %+v", t.packaged, stack)
+	for above := n; above != nil; above = above.parent {
+		if above.packaged == t.packaged {
+			r.wrong(d, u.Errorf("%s nests itself", t.url()))
+			return nil
+		}
+	}
+	if known := d.nodes[name]; known != nil {
+		return known
+	}
+	if r.read++; n.depth+1 > maxDepth || r.read > maxNodes {
+		r.unknown(d, u.Errorf("%s is nested in more than %d templates, or is one of more than %d", t.url(), maxDepth, maxNodes))
+		return nil
+	}
+	d.nested++
+	child := &node{deployment: d, packaged: t.packaged, stack: stack, parent: n, depth: n.depth + 1}
+	d.nodes[name] = child
+	r.open = append(r.open, child)
+	return child
 }
 
 // referencesOf are the places of uses, each once.
