@@ -13,9 +13,42 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 )
+
+// An Image is one container image that the template names by a path or by a name, or with
+// Options.CopyImages by an address. Of one that is copied Unpacked is 0, and in a dry run
+// nothing is known but the digest.
+type Image struct {
+	Source       string // the path or the name, as the template has it
+	References   []Reference
+	Digest       string // of the manifest, "sha256:…"
+	Architecture string // as Docker calls it: amd64, arm64
+	Layers       []Layer
+	Size         int64 // bytes of the layers, as they are stored
+	Unpacked     int64 // bytes of the layers, unpacked
+}
+
+// A Layer is one of an image, as it is stored.
+type Layer struct {
+	Digest string // "sha256:…"
+	Size   int64  // bytes
+}
+
+// A PushedImage is an image in a store's region.
+type PushedImage struct {
+	*Image
+	Repository string // its address, without a tag and a digest
+	Action     Action // Planned, Uploaded or Reused
+}
+
+// A push is an image on its way to a repository.
+type push struct {
+	image      *containerImage
+	repository string
+}
 
 // A containerImage is one image that a template names, by a path or a name, or if it is
 // to be copied, by an address.
@@ -196,6 +229,31 @@ func (c *containerImage) read(ctx context.Context) error {
 	}
 	c.found(img)
 	return closeImage()
+}
+
+// open opens the image for being pushed. It must be the one that was planned.
+func (c *containerImage) open(ctx context.Context, from *registry.Connections, told registry.Told) (*image.Image, func() error, error) {
+	if c.isCopied() {
+		img, err := c.again(ctx, from, told)
+		return img, nil, err
+	}
+	first := c.refs[0]
+	img, release, err := image.Open(ctx, c.source)
+	if err != nil {
+		if ctx.Err() == nil {
+			err = first.Errorf("%q: %v", first.Local, err)
+		}
+		return nil, nil, err
+	}
+	if img.Digest != c.digest {
+		err = first.Errorf("%q: the image changed while it was read: is the build still running?", first.Local)
+	}
+	return img, func() error {
+		if err := release(); err != nil {
+			return fmt.Errorf("closing the image %s: %w", c.view.Source, err)
+		}
+		return nil
+	}, err
 }
 
 // found takes in what is known of the image.

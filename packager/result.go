@@ -159,7 +159,7 @@ func (p *Plan) describeImages(images []*containerImage) {
 
 // contents is the public view of what a store must hold.
 func contents(s s3store.Store, objects []object) Contents {
-	c := Contents{Store: Store(s), Objects: make([]Object, len(objects))}
+	c := Contents{Store: storeOf(s), Objects: make([]Object, len(objects))}
 	for i, o := range objects {
 		c.Objects[i] = Object{Key: o.key, Action: Planned, Size: int64(len(o.body))}
 		if o.artifact != nil {

@@ -20,6 +20,8 @@ type flags struct {
 	buckets       byRegion
 	prefix        string
 	owners        byRegion
+	roles         byRegion
+	externalIDs   byRegion
 	sse           packager.SSE
 	keys          byRegion
 	metadata      map[string]string
@@ -103,7 +105,9 @@ func (f *flags) whereTo(fs *pflag.FlagSet) {
 	fs.Func("region", "`REGION,...` the same as --regions", f.regions.add)
 	fs.Func("s3-bucket", "`NAME` the bucket, in whose name {region} and {account} are filled in; or REGION=NAME for one region; repeatable. Default: $<REGION>_ARTIFACT_BUCKET", f.buckets.addBuckets)
 	fs.StringVar(&f.prefix, "s3-prefix", "", "`PREFIX` what stands before every key, with a slash between them; {region} is filled in. Default: none")
-	fs.Func("expected-bucket-owner", "`ACCOUNT` the account that must own the bucket: its ID, or self for the caller's; or REGION=ACCOUNT for one region; repeatable. Default: any", f.owners.addOwners)
+	fs.Func("expected-bucket-owner", "`ACCOUNT` the account that must own the bucket: its ID, or self for the caller's or, with --role-arn, the role's; or REGION=ACCOUNT for one region; repeatable. Default: any", f.owners.addOwners)
+	fs.Func("role-arn", "`ARN` the role that is assumed for a region's bucket and repositories; {region} and {account}, the caller's, are filled in; or REGION=ARN for one region; repeatable. Default: none", f.roles.addRole)
+	fs.Func("role-external-id", "`ID` the external ID that the trust policy of --role-arn asks for; or REGION=ID for one region; repeatable. Default: none", f.externalIDs.addExternalID)
 	fs.Func("image-repository", "`REPOSITORY` where container images go: the name of a repository of Amazon ECR, or an address, in which {region} and {account} are filled in; or REGION=REPOSITORY for one region, LOGICAL-ID=REPOSITORY for one resource; repeatable. Default: $<REGION>_IMAGE_REPOSITORY", f.repositories.addRepositories)
 	fs.Func("sse", "`ENCRYPTION` how S3 encrypts uploaded objects: bucket, as the bucket says; AES256; or aws:kms. Default: bucket", oneOf(&f.sse, "bucket", packager.AES256, packager.KMS))
 	fs.Func("kms-key-id", "`KEY` the KMS key of uploaded objects, its ID, ARN or alias; or REGION=KEY for one region; repeatable. It implies --sse aws:kms. Default: none", f.keys.addKeys)
@@ -145,6 +149,8 @@ func (f *flags) check() error {
 	switch {
 	case f.quiet && f.verbose:
 		return errors.New("--quiet and --verbose exclude each other")
+	case len(f.externalIDs.named()) > 0 && len(f.roles.named()) == 0:
+		return errors.New("--role-external-id is for a role: name it with --role-arn")
 	case f.oneTemplate && strings.Contains(f.prefix, "{region}"):
 		return errors.New("--s3-prefix with {region} gives the same object another key in each region, and with --one-template it has one key: leave {region} out, or let --s3-bucket hold it")
 	case f.oneTemplate && strings.Contains(f.outputPattern, "{region}"):

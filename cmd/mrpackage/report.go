@@ -41,8 +41,9 @@ type referenceReport struct {
 type regionReport struct {
 	Region   string         `json:"region"`
 	Bucket   string         `json:"bucket"`
-	Template string         `json:"template"` // the packaged template; "-" is standard output
-	Seconds  float64        `json:"seconds"`  // from the first request to the last object
+	Role     string         `json:"role,omitempty"` // that was assumed
+	Template string         `json:"template"`       // the packaged template; "-" is standard output
+	Seconds  float64        `json:"seconds"`        // from the first request to the last object
 	Rewrite  float64        `json:"rewriteSeconds"`
 	Look     float64        `json:"lookSeconds"`
 	Upload   float64        `json:"uploadSeconds"`
@@ -112,7 +113,7 @@ func reportOf(templates templatePaths, d *packager.Result, total time.Duration, 
 	}
 	for i, s := range d.Stores {
 		view := regionReport{
-			Region: s.Region, Bucket: s.Bucket, Seconds: s.Took.Seconds(), Rewrite: s.Times.Rewrite.Took.Seconds(),
+			Region: s.Region, Bucket: s.Bucket, Role: s.Role.ARN, Seconds: s.Took.Seconds(), Rewrite: s.Times.Rewrite.Took.Seconds(),
 			Look: s.Times.Look.Took.Seconds(), Upload: s.Times.Upload.Took.Seconds(), Objects: []objectReport{}, Images: []pushReport{}, Template: templates.of(i),
 		}
 		for _, object := range s.Objects {

@@ -165,6 +165,43 @@ func (v *byRegion) addBuckets(s string) error {
 	return v.add(s, "a bucket's name")
 }
 
+// addRole takes in the ARN of a role, or that of one region. There is one: names of roles may
+// hold commas.
+func (v *byRegion) addRole(s string) error {
+	for _, placeholder := range regexp.MustCompile(`\{[^}]*\}`).FindAllString(s, -1) {
+		if placeholder != "{region}" && placeholder != "{account}" {
+			return fmt.Errorf("%s is unknown; there are {region} and {account}", placeholder)
+		}
+	}
+	return v.addWhole(s, "a role's ARN")
+}
+
+// addExternalID takes in an external ID, which may hold commas and = as well.
+func (v *byRegion) addExternalID(s string) error { return v.addWhole(s, "an external ID") }
+
+// addWhole takes in one value, or that of one region.
+func (v *byRegion) addWhole(s, what string) error {
+	region, own, ok := strings.Cut(s, "=")
+	if !ok || !packager.ValidRegion(region) {
+		region, own = "", s
+	}
+	switch {
+	case strings.TrimSpace(own) == "":
+		return errors.New(what + " is missing")
+	case v.own[region] != "":
+		return fmt.Errorf("%s has %s already", region, what)
+	case region == "" && v.all != "":
+		return fmt.Errorf("%s is given for all regions already", what)
+	case region == "":
+		v.all = own
+	case v.own == nil:
+		v.own = map[string]string{region: own}
+	default:
+		v.own[region] = own
+	}
+	return nil
+}
+
 func (v *byRegion) addOwners(s string) error { return v.add(s, "an account") }
 
 func (v *byRegion) addKeys(s string) error { return v.add(s, "a key") }

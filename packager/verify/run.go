@@ -16,6 +16,7 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/packaged"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 )
@@ -77,7 +78,7 @@ func newRun(ctx context.Context, opts Options) (*run, error) {
 	r := &run{opts: opts, table: table, buckets: make(map[s3store.Store]*bucket), targets: make(map[location]*target)}
 	if opts.AWS != nil {
 		r.aws = *opts.AWS
-	} else if r.aws, err = s3store.LoadAWS(ctx, ""); err != nil {
+	} else if r.aws, err = role.LoadAWS(ctx, ""); err != nil {
 		return nil, err
 	}
 	r.endpoint = cmp.Or(opts.EndpointURL, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))

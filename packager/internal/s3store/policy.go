@@ -43,7 +43,9 @@ func Policy[S any](stores []Store, tags bool, more []S) ([]byte, error) {
 			keys = append(keys, s.keyStatement(len(keys)+1))
 		}
 	}
-	document.Statement = []any{objects, buckets}
+	if len(stores) > 0 {
+		document.Statement = []any{objects, buckets}
+	}
 	for _, s := range keys {
 		document.Statement = append(document.Statement, s)
 	}

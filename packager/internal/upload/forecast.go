@@ -1,4 +1,4 @@
-package packager
+package upload
 
 import (
 	"cmp"
@@ -18,13 +18,14 @@ const (
 // A forecast is what a run has shown so far of archiving, of the link and of copies, and
 // what follows from it. It is not safe for concurrent use.
 type forecast struct {
-	stores, processors int
+	processors int
 
-	// The sizes of files that will be archived, as far as is known, of those that were, and
-	// of these archives; and the time that processors took for them.
-	toArchive, archived, archives int64
-	took                          time.Duration
-	archiving                     map[*begun]bool
+	toArchive files // that will be archived, as far as is known
+	// The sizes of the files that were, and of these archives; and the time that processors
+	// took for them.
+	archived, archives int64
+	took               time.Duration
+	archiving          map[*begun]bool
 
 	queued int64     // bytes that wait for the link, or are on their way
 	free   time.Time // when the link has carried them, as far as is known
@@ -34,20 +35,31 @@ type forecast struct {
 	copyTook, copyUsual time.Duration // what these took, and what was expected
 }
 
+// Files are what archives are made of: how many bytes they have; and these, times how often
+// the archive goes over the link: if each destination gets it from here, and if only the
+// first one of those does between which S3 copies.
+type files struct{ size, toAll, toOne int64 }
+
+// add adds files n times.
+func (f *files) add(more files, n int64) {
+	f.size += n * more.size
+	f.toAll += n * more.toAll
+	f.toOne += n * more.toOne
+}
+
 // What has begun: an archive or a copy.
 type begun struct {
 	size int64 // of the archive's files, or of the copy
 	at   time.Time
 }
 
-func newForecast(stores, processors int) forecast {
-	return forecast{stores: stores, processors: processors, archiving: make(map[*begun]bool), copying: make(map[*begun]bool)}
+func newForecast(processors int) forecast {
+	return forecast{processors: processors, archiving: make(map[*begun]bool), copying: make(map[*begun]bool)}
 }
 
 // archiveEnds takes in the size of an archive.
 func (f *forecast) archiveEnds(a *begun, archive int64) {
 	delete(f.archiving, a)
-	f.toArchive -= a.size
 	f.archived += a.size
 	f.archives += archive
 	f.took += time.Since(a.at)
@@ -98,24 +110,24 @@ func (f *forecast) queue(bytes int64, rate float64) {
 // carries the bytes one and everything goes to one store.
 func (f *forecast) ends(rate float64, all, one int64) (toAll, toOne time.Duration) {
 	backlog := max(0, min(seconds(float64(f.queued)/rate), time.Until(f.free)))
-	archive, archives := f.rest()
-	toAll = max(archive, backlog+seconds((float64(all)+float64(f.stores)*archives)/rate))
-	toOne = max(archive, backlog+seconds((float64(one)+archives)/rate))
+	archive, share := f.rest()
+	toAll = max(archive, backlog+seconds((float64(all)+share*float64(f.toArchive.toAll))/rate))
+	toOne = max(archive, backlog+seconds((float64(one)+share*float64(f.toArchive.toOne))/rate))
 	return toAll, toOne
 }
 
-// rest predicts for how long there will be more to archive, and how many bytes these
-// archives have.
-func (f *forecast) rest() (archive time.Duration, archives float64) {
-	if f.toArchive <= 0 || f.archived == 0 || f.took == 0 {
+// rest predicts for how long there will be more to archive, and what share of their files'
+// bytes these archives have.
+func (f *forecast) rest() (archive time.Duration, share float64) {
+	if f.toArchive.size <= 0 || f.archived == 0 || f.took == 0 {
 		return 0, 0
 	}
 	speed := float64(f.archived) / f.took.Seconds() // of one processor
-	left := float64(f.toArchive)
+	left := float64(f.toArchive.size)
 	for a := range f.archiving {
 		left -= min(float64(a.size), speed*time.Since(a.at).Seconds())
 	}
-	return seconds(left / speed / float64(f.processors)), float64(f.toArchive) * float64(f.archives) / float64(f.archived)
+	return seconds(left / speed / float64(f.processors)), float64(f.archives) / float64(f.archived)
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

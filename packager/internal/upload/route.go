@@ -1,4 +1,4 @@
-package packager
+package upload
 
 import (
 	"cmp"
@@ -9,9 +9,9 @@ import (
 const (
 	// unmeasured is how many bytes a run sends more than once before it knows its link.
 	unmeasured = 512 << 10
-	// doubtful is how many times as long a copy is taken to last before any was made: what a
-	// first one costs that takes long, nothing makes good.
-	doubtful = 2
+	// unseenCopy is how many times as long a first copy may take as it is thought to, and end
+	// before the run does all the same.
+	unseenCopy = 4
 	// smallestCopy is below what it is not worth to ask S3 for a copy of, where a
 	// request's header is most of it.
 	smallestCopy = 64 << 10
@@ -22,9 +22,10 @@ const (
 // others, which costs the link nothing and takes its time.
 //
 // It compares when the run would end if everything that is not decided yet went over the
-// link, and if it were copied. What was sent to one store waits for that decision as long as
-// the first copies of the run are under way and the link has other work. It is safe for
-// concurrent use.
+// link, and if it were copied. What a copy takes, only one shows: the first is asked for
+// where it would end before the run even if it took far longer than is thought. What was
+// sent to one store waits for what it shows, as long as the link has other work. It is safe
+// for concurrent use.
 type router struct {
 	mode Copy
 	rate func() float64 // bytes a second that the link carries; 0 where nobody knows yet
@@ -45,27 +46,34 @@ type delivery struct {
 	decided      chan struct{} // closed when that is decided
 }
 
-func newRouter(mode Copy, stores, processors int, rate func() float64) *router {
-	return &router{mode: mode, rate: rate, forecast: newForecast(stores, processors)}
+func newRouter(mode Copy, processors int, rate func() float64) *router {
+	return &router{mode: mode, rate: rate, forecast: newForecast(processors)}
 }
 
-// expect takes in that files of that size will be archived or, below 0, will not.
-func (r *router) expect(size int64) {
+// expect takes in that files will be archived.
+func (r *router) expect(f files) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.toArchive += size
+	r.toArchive.add(f, 1)
 }
 
-// archive takes in that files of that size are being archived. done is to be told the
-// archive's size.
-func (r *router) archive(size int64) (done func(archive int64)) {
-	a := &begun{size, time.Now()}
+// forget takes in that files that were expected will not be archived.
+func (r *router) forget(f files) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.toArchive.add(f, -1)
+}
+
+// archive takes in that files are being archived. done is to be told the archive's size.
+func (r *router) archive(f files) (done func(archive int64)) {
+	a := &begun{f.size, time.Now()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.archiving[a] = true
 	return func(archive int64) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		r.toArchive.add(f, -1)
 		r.archiveEnds(a, archive)
 	}
 }
@@ -144,15 +152,19 @@ func (r *router) isForAll(d *delivery, rate float64) bool {
 	return r.linkIsBetter(d.size, rate)
 }
 
-// linkIsBetter tells whether the run ends no later if all that is undecided goes over the
-// link, as far as is known now.
+// linkIsBetter tells whether an archive of that size goes over the link, as far as is known
+// now: whether the run ends no later if all that is undecided does, and whether a copy might
+// end later than the run then.
 func (r *router) linkIsBetter(size int64, rate float64) bool {
 	toAll, toOne := r.ends(rate, r.undecided, 0)
 	copyTime := r.copyTime(size)
-	if r.made == 0 {
-		copyTime *= doubtful
+	switch {
+	case size < smallestCopy || r.refused && r.made == 0:
+		return true
+	case r.made == 0 && r.copies == 0:
+		return toAll <= unseenCopy*copyTime
 	}
-	return size < smallestCopy || r.refused && r.made == 0 || toAll <= toOne+copyTime
+	return toAll <= toOne+copyTime
 }
 
 // send takes in that the link gets to carry an archive to the other stores.

@@ -1,4 +1,4 @@
-package packager
+package upload
 
 import (
 	"fmt"
@@ -13,6 +13,7 @@ import (
 type world struct {
 	objects []int64       // the sizes of what is archived
 	stores  int           // that want it
+	groups  int           // of so many stores S3 copies among each other; 0 means that all are one
 	rate    float64       // of the link, in bytes a second
 	copy    time.Duration // what a copy takes beside the way there and back
 	perMB   time.Duration
@@ -61,7 +62,16 @@ func (w *world) known() float64 {
 
 // deliver brings an archive of that size to all stores.
 func (w *world) deliver(r *router, size int64) {
-	r.deliver(size, w.stores, courier{
+	var all sync.WaitGroup
+	for range max(1, w.groups) {
+		all.Go(func() { w.deliverTo(r, size, w.stores/max(1, w.groups)) })
+	}
+	all.Wait()
+}
+
+// deliverTo brings it to those of one group.
+func (w *world) deliverTo(r *router, size int64, stores int) {
+	r.deliver(size, stores, courier{
 		upload: func(int) bool {
 			w.carry(size)
 			return true
@@ -78,14 +88,19 @@ func (w *world) deliver(r *router, size int64) {
 	})
 }
 
+// files are those of one archive.
+func (w *world) files(size int64) files {
+	return files{size, size * int64(w.stores), size * int64(max(1, w.groups))}
+}
+
 // run is how long it takes to bring everything everywhere, and how many bytes are sent.
 func (w *world) run(t *testing.T, mode Copy) (took time.Duration, sent int64) {
 	synctest.Test(t, func(*testing.T) {
 		w.free, w.sent = time.Time{}, 0
 		began := time.Now()
-		r := newRouter(mode, w.stores, 2, w.known)
+		r := newRouter(mode, 2, w.known)
 		for _, size := range w.objects {
-			r.expect(size)
+			r.expect(w.files(size))
 		}
 		time.Sleep(questionTrips * roundTrip)
 		processors := make(places, 2)
@@ -93,7 +108,7 @@ func (w *world) run(t *testing.T, mode Copy) (took time.Duration, sent int64) {
 		for _, source := range w.objects {
 			processors.take()
 			all.Go(func() {
-				archived := r.archive(source)
+				archived := r.archive(w.files(source))
 				time.Sleep(seconds(float64(source) / archiveRate))
 				size := int64(float64(source) * compressedTo)
 				archived(size)
@@ -142,6 +157,24 @@ func TestRoutes(t *testing.T) {
 					if sent < once || sent > all {
 						t.Errorf("%s: %d bytes are sent, and %d to %d are needed", name, sent, once, all)
 					}
+				}
+			}
+		}
+	}
+}
+
+// The same where S3 copies within groups of stores alone; and where each is its own, nothing
+// is waited for.
+func TestRoutesInGroups(t *testing.T) {
+	for _, rate := range []float64{12.5e6, 125e6} {
+		for _, copying := range []time.Duration{30, 100, 300} {
+			for _, shape := range [][2]int{{4, 2}, {16, 2}, {16, 4}, {16, 16}, {30, 10}} {
+				w := &world{objects: []int64{8.6e6, 8.6e6, 8.6e6, 8.6e6, 8.6e6, 8.6e6, 8.6e6, 8.6e6}, stores: shape[0], groups: shape[1], rate: rate, copy: copying * time.Millisecond, perMB: copying * time.Millisecond / 15}
+				always, once := w.run(t, CopyAlways)
+				never, all := w.run(t, CopyNever)
+				auto, sent := w.run(t, CopyAuto)
+				if auto.Seconds() > 1.15*min(always, never).Seconds() || sent < once || sent > all {
+					t.Errorf("%g MB/s, a copy takes %v, %d stores in %d groups: %v and %d bytes; always %v and %d, never %v and %d", rate/1e6, w.copy, shape[0], shape[1], auto, sent, always, once, never, all)
 				}
 			}
 		}
