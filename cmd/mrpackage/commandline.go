@@ -23,8 +23,8 @@ const anyText = "*"
 // what the flag takes. Beside an error all that is not known holds anyText or
 // is "".
 func parseCommandLine(args []string) (check.Command, error) {
-	if len(args) > 0 && (args[0] == checkName || args[0] == verifyName) {
-		return check.Command{}, nil // it packages nothing
+	if len(args) > 0 && packagesNothing(args[0]) {
+		return check.Command{}, nil
 	}
 	var f flags
 	fs := pflag.NewFlagSet("mrpackage", pflag.ContinueOnError)
@@ -67,6 +67,9 @@ func parseCommandLine(args []string) (check.Command, error) {
 	}
 	return c, nil
 }
+
+// packagesNothing tells the name of a command beside the main job.
+func packagesNothing(name string) bool { return name == checkName || name == verifyName }
 
 // unexpectedArgument is the error about an argument that is no flag.
 func unexpectedArgument(arg string) error {

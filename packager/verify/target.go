@@ -53,7 +53,7 @@ func (t *target) url() string { return t.view.URL() }
 // target is what a property names; it is the same for all that name the same.
 func (r *run) target(n *node, u template.Use) *target {
 	at := location{n.stack.Region, u.Location}
-	at.Location.Region = ""
+	at.Region = ""
 	t := r.targets[at]
 	if t == nil {
 		t = &target{location: at, view: Object{Region: at.region, Bucket: at.Bucket, Key: at.Key, VersionID: at.Version}}
@@ -88,13 +88,12 @@ func (t *target) fail(state State, err error) {
 // them, then for the bytes that are to be read; and what is old is made young, if that is
 // asked for.
 func (r *run) ask(ctx context.Context) error {
-	var buckets, questions, reads, refreshes []func()
 	var fresh []*target
+	var buckets []func()
 	for _, t := range r.inOrder() {
 		t.asked = true
 		fresh = append(fresh, t)
 		if t.Repository != "" {
-			questions = append(questions, func() { r.proveImage(ctx, t) })
 			continue
 		}
 		t.bucket = r.bucketOf(t)
@@ -102,26 +101,28 @@ func (r *run) ask(ctx context.Context) error {
 			b.asked = true
 			buckets = append(buckets, func() { r.askBucket(ctx, b) })
 		}
-		questions = append(questions, func() { r.proveObject(ctx, t) })
 	}
-	if err := errors.Join(r.group(r.questions(), buckets), r.group(r.questions(), questions), ctx.Err()); err != nil {
+	if err := errors.Join(r.group(r.questions(), buckets), ctx.Err()); err != nil {
 		return err
 	}
-	for _, t := range fresh {
-		if t.there && t.object.Archived == "" && (t.view.Template || r.opts.Deep) {
-			reads = append(reads, func() { r.proveContent(ctx, t) })
+	for _, step := range []struct {
+		limit  int
+		do     func(context.Context, *target)
+		wanted func(*target) bool
+	}{
+		{r.questions(), r.prove, func(*target) bool { return true }},
+		{r.jobs(), r.proveContent, r.isRead},
+		{r.jobs(), r.refresh, r.isOld},
+	} {
+		var all []func()
+		for _, t := range fresh {
+			if step.wanted(t) {
+				all = append(all, func() { step.do(ctx, t) })
+			}
 		}
-	}
-	if err := errors.Join(r.group(r.jobs(), reads), ctx.Err()); err != nil {
-		return err
-	}
-	for _, t := range fresh {
-		if r.opts.Refresh && t.there && (t.view.State == Proved || t.view.State == Present) && t.object.Old(t.bucket.Bucket) {
-			refreshes = append(refreshes, func() { r.refresh(ctx, t) })
+		if err := errors.Join(r.group(step.limit, all), ctx.Err()); err != nil {
+			return err
 		}
-	}
-	if err := errors.Join(r.group(r.jobs(), refreshes), ctx.Err()); err != nil {
-		return err
 	}
 	for _, t := range fresh {
 		if r.opts.Verified != nil {
@@ -129,6 +130,25 @@ func (r *run) ask(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// isRead tells whether the bytes of what was found are read.
+func (r *run) isRead(t *target) bool {
+	return t.there && t.object.Archived == "" && (t.view.Template || r.opts.Deep)
+}
+
+// isOld tells whether what was proved is made young.
+func (r *run) isOld(t *target) bool {
+	return r.opts.Refresh && t.there && (t.view.State == Proved || t.view.State == Present) && t.object.Old(t.bucket.Bucket)
+}
+
+// prove looks for a target.
+func (r *run) prove(ctx context.Context, t *target) {
+	if t.Repository != "" {
+		r.proveImage(ctx, t)
+		return
+	}
+	r.proveObject(ctx, t)
 }
 
 // inOrder are the targets that nobody has asked for, in the order of the deployments.
