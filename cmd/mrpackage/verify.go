@@ -39,8 +39,9 @@ What proves an object is told with --verbose and in the report:
   etag      a key of the AWS CLI's, the MD5 of the content: S3 has computed the same
   content   its bytes were read: those of a nested template, and with --deep all others
   manifest  an image: the manifest has the digest, and all that it names is there in its size
-A key that claims nothing is "present": there, and nothing more is known. So are SAM CLI's keys,
-and the AWS CLI's of large or KMS-encrypted objects, without --deep.
+A key that claims nothing is "present": there, and nothing more is known. So are, without --deep,
+archives of SAM CLI, whose keys are made of the files in them, and the AWS CLI's large or
+KMS-encrypted objects.
 
 A parameter has the value of --parameter-overrides, else its default. What is denied to this caller,
 or what only a deployment knows, is unknown, and never called missing.

@@ -268,7 +268,7 @@ func (t *target) judge() {
 		t.set(Wrong, ByNothing, "it is not what its key says: its MD5 is %s", o.ETag)
 	case c.md5 != "" && o.Plain:
 		t.set(Present, ByNothing, "")
-		t.warnings = append(t.warnings, "its key is not the MD5 of its content, as the AWS CLI's keys are: if SAM CLI has packaged it, its key says nothing of the content, and else it is another object")
+		t.warnings = append(t.warnings, "its key is not the MD5 of its content, as the AWS CLI's keys are; if SAM CLI has packaged it, --deep proves it by the files in it, and else it is another object")
 	default:
 		t.set(Present, ByNothing, "")
 	}
