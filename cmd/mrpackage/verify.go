@@ -46,7 +46,8 @@ KMS-encrypted objects.
 A parameter has the value of --parameter-overrides, else its default. What is denied to this caller,
 or what only a deployment knows, is unknown, and never called missing.
 
-Without --refresh every request is a HEAD or a GET, or a question to a registry.
+Without --refresh every request is a HEAD or a GET, or a question to a registry or to STS.
+--kms-key-id is for --print-iam-policy alone.
 
 Standard output holds the results alone: for each template and region the region, a tab, the file, a
 tab, proved, present, unknown or wrong, a tab, and the rest in words.
@@ -85,7 +86,7 @@ func verifyCommand(u *ui) *cobra.Command {
 	own.BoolVar(&f.deep, "deep", false, "read all objects, and prove them by their bytes")
 	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, by a copy onto themselves, so that no lifecycle rule deletes them. Nothing else changes anything")
 	own.Func("parameter-overrides", "`KEY=VALUE,...` values of the templates' parameters; or a JSON object. Default: their defaults", into(&f.parameters, parseMetadata))
-	own.AddFlagSet(f.some("expected-bucket-owner", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
+	own.AddFlagSet(f.some("expected-bucket-owner", "role-arn", "role-external-id", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
 	return cmd
 }
 
@@ -98,7 +99,7 @@ func (f *verifyFlags) run(ctx context.Context, u *ui, args []string, stdin io.Re
 		return usageError{err}
 	}
 	opts := verify.Options{
-		Templates: args, Outputs: f.patterns(), Stdin: stdin, Parameters: f.parameters, Keys: f.keys.named(),
+		Templates: args, Outputs: f.patterns(), Stdin: stdin, Parameters: f.parameters,
 		Deep: f.deep, Refresh: f.refresh, RefreshAfter: f.refreshAfter, Jobs: f.jobs, EndpointURL: f.endpoint,
 		Verified: u.verified,
 		Retrying: func(region string, err error, delay time.Duration) {
@@ -108,49 +109,44 @@ func (f *verifyFlags) run(ctx context.Context, u *ui, args []string, stdin io.Re
 	for _, p := range f.properties {
 		opts.Properties = append(opts.Properties, verify.Property{Type: p.Type, Path: p.Path, Form: string(p.Form), Zip: p.Zip})
 	}
+	who := &caller{offline: f.printPolicy, patience: stsPatience}
+	opts.Access = func(region string) verify.Access {
+		role := f.role(ctx, region, who)
+		s := f.store(ctx, region, role, who)
+		return verify.Access{Owner: s.Owner, RoleARN: role.ARN, ExternalID: role.ExternalID, KMSKey: s.KMSKey}
+	}
 	if f.printPolicy {
 		policy, err := verify.Policy(ctx, opts)
-		if err != nil {
+		if err := errors.Join(append(who.problems, err)...); err != nil {
 			return u.unverified(err)
 		}
 		_, err = u.out.Write(policy)
 		return err
 	}
-	result, err := f.verify(ctx, opts)
+	result, err := f.verify(ctx, opts, who)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
 		return u.unverified(err)
 	}
-	return errors.Join(f.writeReport(result), u.verdict(result))
+	verdict := u.verdict(result)
+	if err := f.writeReport(result); err != nil {
+		u.list(problem.Errors(err), "")
+		return errReported{}
+	}
+	return verdict
 }
 
-// verify asks for what the command line leaves to AWS, and verifies.
-func (f *verifyFlags) verify(ctx context.Context, opts verify.Options) (*verify.Result, error) {
+// verify verifies, as somebody whom AWS's configuration knows.
+func (f *verifyFlags) verify(ctx context.Context, opts verify.Options, who *caller) (*verify.Result, error) {
 	cfg, err := packager.LoadAWS(ctx, f.profile)
 	if err != nil {
 		return nil, err
 	}
-	opts.AWS = &cfg
-	who := &caller{patience: stsPatience, aws: &cfg}
-	opts.Owners = f.owners.named()
-	for region, owner := range opts.Owners {
-		if owner == "self" {
-			from := region
-			if from == "" {
-				from = cfg.Region
-			}
-			if from == "" {
-				from = unknownRegion
-			}
-			opts.Owners[region] = who.self(ctx, from)
-		}
-	}
-	if err := errors.Join(who.problems...); err != nil {
-		return nil, err
-	}
-	return verify.Run(ctx, opts)
+	opts.AWS, who.aws = &cfg, &cfg
+	result, err := verify.Run(ctx, opts)
+	return result, errors.Join(append(who.problems, err)...)
 }
 
 // checkArguments finds arguments that name no template.

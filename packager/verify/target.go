@@ -35,6 +35,7 @@ type target struct {
 	location
 	view      Object
 	asked     bool
+	access    Access
 	bucket    *bucket // nil of an image
 	object    s3store.Object
 	there     bool
@@ -92,6 +93,7 @@ func (r *run) ask(ctx context.Context) error {
 	var buckets []func()
 	for _, t := range r.inOrder() {
 		t.asked = true
+		t.access = r.access(t.region)
 		fresh = append(fresh, t)
 		if t.Repository != "" {
 			continue
@@ -101,6 +103,9 @@ func (r *run) ask(ctx context.Context) error {
 			b.asked = true
 			buckets = append(buckets, func() { r.askBucket(ctx, b) })
 		}
+	}
+	if err := errors.Join(r.refused...); err != nil {
+		return err
 	}
 	if err := errors.Join(r.group(r.questions(), buckets), ctx.Err()); err != nil {
 		return err
@@ -166,7 +171,8 @@ func (r *run) inOrder() (all []*target) {
 }
 
 func (r *run) bucketOf(t *target) *bucket {
-	store := s3store.Store{Region: t.region, Bucket: t.Bucket, Owner: r.opts.Owners.of(t.region)}
+	access := r.access(t.region)
+	store := s3store.Store{Region: t.region, Bucket: t.Bucket, Owner: access.Owner, Role: access.role()}
 	if r.buckets[store] == nil {
 		r.buckets[store] = &bucket{Bucket: r.s3.Bucket(store, s3store.Told{Retrying: r.told(t.region)})}
 	}
@@ -317,7 +323,7 @@ func (r *run) refresh(ctx context.Context, t *target) {
 // proveImage looks for an image, and all that its manifest names.
 func (r *run) proveImage(ctx context.Context, t *target) {
 	repository, reference := registry.Address(t.view.Image)
-	in, err := r.registries.Reader(registry.Store{Region: t.region, Repository: repository}, registry.Told{Retrying: r.told(t.region)})
+	in, err := r.registries.Reader(registry.Store{Region: t.region, Repository: repository, Role: t.access.role()}, registry.Told{Retrying: r.told(t.region)})
 	if err != nil {
 		t.fail(Wrong, err)
 		return

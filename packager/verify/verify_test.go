@@ -77,9 +77,11 @@ func verified(t *testing.T, opts Options) *Result {
 // request is one that reads.
 func TestSendsNothing(t *testing.T) {
 	for name, set := range map[string]func(*s3test.Server, *Options){
-		"all is well":   func(*s3test.Server, *Options) {},
-		"deep":          func(_ *s3test.Server, o *Options) { o.Deep = true },
-		"an owner":      func(_ *s3test.Server, o *Options) { o.Owners = ByRegion{"": "222222222222"} },
+		"all is well": func(*s3test.Server, *Options) {},
+		"deep":        func(_ *s3test.Server, o *Options) { o.Deep = true },
+		"an owner": func(_ *s3test.Server, o *Options) {
+			o.Access = func(string) Access { return Access{Owner: "222222222222"} }
+		},
 		"a missing one": func(s *s3test.Server, _ *Options) { s.Delete("east", sumOf("code")+".zip") },
 		"archived": func(s *s3test.Server, _ *Options) {
 			s.PutObject("east", sumOf("code")+".zip", s3test.Object{StorageClass: "GLACIER"})
