@@ -63,6 +63,7 @@ func TestE2E(t *testing.T) {
 	t.Run("ChecksumRefused", e.testChecksumRefused)
 	t.Run("InterruptAborts", e.testInterruptAborts)
 	t.Run("Images", e.testImages)
+	t.Run("Verify", e.testVerify)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {

@@ -103,7 +103,7 @@ func command(u *ui) *cobra.Command {
 		}
 		u.help(called, shown)
 	})
-	cmd.AddCommand(checkCommand(u), completionCommand(u))
+	cmd.AddCommand(checkCommand(u), verifyCommand(u), completionCommand(u))
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 	return cmd
