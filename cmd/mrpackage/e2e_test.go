@@ -67,6 +67,7 @@ func TestE2E(t *testing.T) {
 	t.Run("ImagesRegistryRestarts", e.testImagesRegistryRestarts)
 	t.Run("ECR", e.testECR)
 	t.Run("ECRLogin", e.testECRLogin)
+	t.Run("Verify", e.testVerify)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {

@@ -33,6 +33,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards what follows, and what it leads to
 	buckets  map[string]*bucket
+	guards   map[string]Guard // by bucket
 	faults   []Fault
 	requests []*Request
 }
@@ -60,6 +61,8 @@ type Object struct {
 
 	StorageClass string // "" is STANDARD
 	CustomerKey  bool   // it is encrypted under a key of the customer's (SSE-C), which nobody gives
+	Expiration   string // what S3 says of its end, as x-amz-expiration; "" is nothing
+	DeleteMarker bool   // it stands for the deletion of what was there before; see Server.Delete
 
 	VersionID    string
 	LastModified time.Time
@@ -107,22 +110,35 @@ type Fault struct {
 	Cut Cut
 }
 
-// bucket is a bucket. All but its objects and uploads is immutable.
+// bucket is a bucket. All but its encryption, its lifecycle rules, its objects and uploads is immutable.
 type bucket struct {
 	name, region, owner string
 
-	objects map[string][]*Object // the versions of each key, oldest first; an Object never changes once it is in here
-	uploads map[string]*upload   // by upload ID
+	encryption encryption
+	lifecycle  []byte               // its rules, as XML
+	objects    map[string][]*Object // the versions of each key, oldest first; an Object never changes once it is in here
+	uploads    map[string]*upload   // by upload ID
 }
 
 // New starts a server without buckets.
 func New() *Server {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{cancel: cancel, buckets: map[string]*bucket{}}
+	s := &Server{cancel: cancel, buckets: map[string]*bucket{}, guards: map[string]Guard{}}
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.http.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	s.http.Start()
 	return s
+}
+
+// A Guard looks at the access key ID and the session token that a request is signed with, and returns S3's error code where
+// they are not let in, as "AccessDenied" or "ExpiredToken", else "".
+type Guard func(accessKey, token string) (code string)
+
+// Guard has a guard stand before a bucket, also where it is what is copied from.
+func (s *Server) Guard(bucket string, guard Guard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.guards[bucket] = guard
 }
 
 // URL is the endpoint.
@@ -148,7 +164,8 @@ func (s *Server) CreateBucket(region, name, owner string) {
 	}
 	s.buckets[name] = &bucket{
 		name: name, region: region, owner: owner,
-		objects: map[string][]*Object{}, uploads: map[string]*upload{},
+		encryption: encryption{Algorithm: "AES256"},
+		objects:    map[string][]*Object{}, uploads: map[string]*upload{},
 	}
 }
 
@@ -161,7 +178,7 @@ func (s *Server) Object(bucket, key string) (Object, bool) {
 		return Object{}, false
 	}
 	o := b.newest(key)
-	if o == nil {
+	if o == nil || o.DeleteMarker {
 		return Object{}, false
 	}
 	return *o.clone(), true
@@ -171,11 +188,15 @@ func (s *Server) Object(bucket, key string) (Object, bool) {
 func (s *Server) Keys(bucket string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b := s.buckets[bucket]; b != nil {
-		return slices.Sorted(maps.Keys(b.objects))
+	b := s.buckets[bucket]
+	if b == nil {
+		return nil
 	}
-	return nil
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(b.objects)), func(key string) bool { return b.newest(key).DeleteMarker })
 }
+
+// Delete deletes an object: a delete marker is its newest version then. It panics if there is no such bucket.
+func (s *Server) Delete(bucket, key string) { s.PutObject(bucket, key, Object{DeleteMarker: true}) }
 
 // PutObject stores a copy of o, as somebody else would: what o says of its checksum is taken as it is. Only what every
 // object has is filled in: an ETag, a content type, an encryption, a version ID, a time. It panics if there is no such

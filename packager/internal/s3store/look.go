@@ -38,7 +38,7 @@ type Found struct {
 	Presence
 	Size   int64
 	SHA256 []byte               // its SHA-256 as its metadata has it
-	Why    string               // what is not as it should be, where it is Foreign or Different
+	Why    string               // what is not as it should be, where it is Foreign or Different; or though its key counts
 	head   *s3.HeadObjectOutput // it is large: nobody keeps it
 }
 
@@ -50,7 +50,16 @@ type Found struct {
 // and the SHA-256 the one that S3 has computed of the whole object, if it has. An object
 // without all that is a foreign one, whatever its key.
 func (b *Bucket) Look(ctx context.Context, key string, want Payload) (Found, error) {
-	out, err := b.head(ctx, key)
+	f, err := b.prove(ctx, key, want)
+	if f.head != nil && b.config.KeyCounts {
+		f = f.counted(f.head, want)
+	}
+	return f, err
+}
+
+// prove is Look where no key counts.
+func (b *Bucket) prove(ctx context.Context, key string, want Payload) (Found, error) {
+	out, err := b.head(ctx, key, "")
 	region := bucketRegion(err)
 	switch {
 	case err == nil:
@@ -126,11 +135,14 @@ func (b *Bucket) different(out *s3.HeadObjectOutput) string {
 	return ""
 }
 
-// head asks for an object. The answer to a HEAD does not say why it is refused:
+// head asks for a version of an object, "" being the newest. The answer to a HEAD does not say why it is refused:
 // where the credentials have expired, another question has them renewed, and
 // else says what is wrong.
-func (b *Bucket) head(ctx context.Context, key string) (*s3.HeadObjectOutput, error) {
+func (b *Bucket) head(ctx context.Context, key, version string) (*s3.HeadObjectOutput, error) {
 	input := &s3.HeadObjectInput{Bucket: &b.Bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled, ExpectedBucketOwner: b.owner()}
+	if version != "" {
+		input.VersionId = &version
+	}
 	out, err := b.client.HeadObject(ctx, input)
 	if status(err) != http.StatusBadRequest {
 		return out, err

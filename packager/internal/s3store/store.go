@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -26,6 +27,9 @@ type Store struct {
 	// KMSKey is the KMS key that objects are encrypted with: its ID, its ARN,
 	// or an alias. Empty means what Config.SSE says.
 	KMSKey string
+	// Role is whom every request is signed as. The zero value means the caller. It has
+	// been checked.
+	Role role.Role
 }
 
 // Complete returns the stores with their buckets filled in, and every problem. Those for
