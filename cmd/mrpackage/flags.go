@@ -108,10 +108,15 @@ func (f *flags) how(fs *pflag.FlagSet) {
 	fs.Func("jobs", "`NUMBER` how many uploads are under way at once; of questions and copies, which send next to nothing, there are four times as many. Default: 32", into(&f.jobs, parseJobs))
 	fs.Func("refresh-after", "`AGE` when an object that is in use is copied onto itself, so that no lifecycle rule deletes it: days, as 30d, or never. Default: 30d", into(&f.refreshAfter, parseAge))
 	fs.BoolVar(&f.forceUpload, "force-upload", false, "upload everything, whatever is stored already; but for images, whose digests prove them")
-	fs.StringVar(&f.profile, "profile", "", "`NAME` the profile of the AWS configuration. Default: $AWS_PROFILE")
-	fs.Func("endpoint-url", "`URL` an S3 server in the place of AWS's. Default: $AWS_ENDPOINT_URL_S3", into(&f.endpoint, parseURL))
+	f.defineAWS(fs)
 	fs.BoolVar(&f.dryRun, "dry-run", false, "do all but send: write the final templates and say what would be stored where. It needs no network and no credentials")
 	fs.BoolVar(&f.strict, "strict", false, "take warnings for errors")
+}
+
+// defineAWS defines how AWS is reached, which commands have in common.
+func (f *flags) defineAWS(fs *pflag.FlagSet) {
+	fs.StringVar(&f.profile, "profile", "", "`NAME` the profile of the AWS configuration. Default: $AWS_PROFILE")
+	fs.Func("endpoint-url", "`URL` an S3 server in the place of AWS's. Default: $AWS_ENDPOINT_URL_S3", into(&f.endpoint, parseURL))
 }
 
 func (f *flags) whatIsTold(fs *pflag.FlagSet) {

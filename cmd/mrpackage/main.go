@@ -49,9 +49,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	err := cmd.ExecuteContext(ctx)
 	var usage usageError
+	var exit exitStatus
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &exit):
+		return int(exit)
 	case errors.As(err, &usage):
 		u.usage(usage.error)
 		return exitUsage
@@ -99,7 +102,7 @@ func command(u *ui) *cobra.Command {
 		}
 		u.help(called, shown)
 	})
-	cmd.AddCommand(checkCommand(u))
+	cmd.AddCommand(checkCommand(u), diffCommand(u))
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 	return cmd

@@ -86,7 +86,7 @@ func TestScripts(t *testing.T) {
 			"grow":        grow,
 			"jsonfile":    jsonfile,
 			"topics":      topics,
-			"diff":        diff,
+			"diff":        differ,
 			"envfile":     envfile,
 
 			"repository":   ecrRepository,

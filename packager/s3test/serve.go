@@ -24,6 +24,7 @@ type s3Error struct {
 	code, message string
 	details       []element
 	bucketRegion  string // where it is told
+	deleteMarker  bool   // that is what was found
 }
 
 // element is an XML element of a name not known in advance.
@@ -87,6 +88,9 @@ func (e *s3Error) answer(requestID string) *answer {
 	a := newAnswer(e.status)
 	if e.bucketRegion != "" {
 		a.header.Set("X-Amz-Bucket-Region", e.bucketRegion)
+	}
+	if e.deleteMarker {
+		a.header.Set("X-Amz-Delete-Marker", "true")
 	}
 	return a.withXML(body{Code: e.code, Message: e.message, Details: e.details, RequestID: requestID, HostID: "s3test"})
 }

@@ -50,7 +50,7 @@ type Found struct {
 // and the SHA-256 the one that S3 has computed of the whole object, if it has. An object
 // without all that is a foreign one, whatever its key.
 func (b *Bucket) Look(ctx context.Context, key string, want Payload) (Found, error) {
-	out, err := b.head(ctx, key)
+	out, err := b.head(ctx, key, "")
 	region := bucketRegion(err)
 	switch {
 	case err == nil:
@@ -126,11 +126,14 @@ func (b *Bucket) different(out *s3.HeadObjectOutput) string {
 	return ""
 }
 
-// head asks for an object. The answer to a HEAD does not say why it is refused:
+// head asks for a version of an object, "" being the newest. The answer to a HEAD does not say why it is refused:
 // where the credentials have expired, another question has them renewed, and
 // else says what is wrong.
-func (b *Bucket) head(ctx context.Context, key string) (*s3.HeadObjectOutput, error) {
+func (b *Bucket) head(ctx context.Context, key, version string) (*s3.HeadObjectOutput, error) {
 	input := &s3.HeadObjectInput{Bucket: &b.Bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled, ExpectedBucketOwner: b.owner()}
+	if version != "" {
+		input.VersionId = &version
+	}
 	out, err := b.client.HeadObject(ctx, input)
 	if status(err) != http.StatusBadRequest {
 		return out, err

@@ -37,7 +37,12 @@ type collector struct {
 	loops    []loop                // the Fn::ForEach around it
 	branches int                   // the Fn::If around the value that is looked at, which CloudFormation carries out
 	macros   bool                  // the template names a macro, which may make anything of it
+	known    map[string]string     // values of parameters, of AWS's own and of loops' variables, in one stack
 	mappings int                   // those of the template and of its loops' artifacts
+
+	// found is given the values of packaged properties, in the place of deciding what they
+	// are; n is nil where the property is not there and means the template's folder.
+	found func(row Row, id, name string, n *syntax.Node, path []int)
 
 	globalProperties map[string]*syntax.Node // of Globals.Function; nil before one was asked for
 }
@@ -164,6 +169,12 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 // the property would say.
 func (c *collector) absent(row Row, id string, n *syntax.Node, path []int, at placement) {
 	if row.absent == leave || c.amiss || c.saidOtherwise(row) {
+		return
+	}
+	if c.found != nil {
+		if row.absent == folder && c.branches == 0 {
+			c.found(row, id, row.path, nil, path)
+		}
 		return
 	}
 	if row.absent == built {

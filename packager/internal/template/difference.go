@@ -1,7 +1,9 @@
 package template
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -24,10 +26,14 @@ type Value struct {
 
 // Differences are how two templates differ.
 type Differences struct {
-	All    []Difference
-	More   int      // so many are not listed
-	Placed [][2]int // of the locations that stand in one place, those of the old and the new template, by index
+	All   []Difference
+	More  int // so many are not listed
+	Pairs []Pair
 }
+
+// A Pair is a packaged property that names what is stored, in two templates, by its numbers
+// there; see [Packaged.ByPlace]. One is -1 where a template has none in the other's place.
+type Pair struct{ Old, New int }
 
 // maxBrief bounds a value's text, and maxDifferences how many are listed: a stranger's
 // template may differ in each of a million values.
@@ -36,27 +42,88 @@ const (
 	maxDifferences = maxProblems
 )
 
-// compare returns how two templates differ. Locations are not compared, but paired: by a
-// place that both have.
-func compare(ctx context.Context, before, after side) Differences {
-	c := comparison{ctx: ctx, before: before, after: after, found: Differences{}}
-	a, b := before.read(), after.read()
+// Compare returns how two packaged templates differ, as CloudFormation reads them. Locations
+// are not compared, but paired: by the place where both have one. A mapping in which
+// locations are found, and nothing else, belongs to them.
+func Compare(ctx context.Context, before, after *Packaged) Differences {
+	c := comparison{ctx: ctx, before: before.side(), after: after.side()}
+	a, b := c.before.read(), c.after.read()
 	for _, name := range sectionsOf(a, b) {
 		c.section(name, a.index()[name], b.index()[name])
 	}
+	c.unpaired()
 	return c.found
 }
 
 // A side is one of two templates that are compared.
 type side struct {
 	t      *Template
-	placed map[*syntax.Node]int // the values that are locations, and which
+	placed map[*syntax.Node]int // the values that are locations, and their places
 	tables map[string]bool      // the mappings that serve to find locations, and nothing else
+}
+
+func (p *Packaged) side() side {
+	s := side{t: p.t, placed: make(map[*syntax.Node]int), tables: make(map[string]bool)}
+	in := Stack{Region: "us-east-1"} // any does, but where a mapping has some
+	if regions := p.Regions(); len(regions) > 0 {
+		in.Region = regions[0]
+	}
+	for i, uses := range p.ByPlace(in) {
+		if n := p.places[i].node; n != nil && slices.ContainsFunc(uses, func(u Use) bool { return u.Location.isKnown() }) {
+			s.placed[n] = i
+		}
+	}
+	for n := range s.placed {
+		for _, name := range p.mappingsOf(n, false) {
+			s.tables[name] = true
+		}
+	}
+	s.usedElsewhere(p, p.t.doc.Root)
+	return s
+}
+
+// usedElsewhere takes out of the tables those that something else looks into, too: all of
+// them where it is not known which.
+func (s side) usedElsewhere(p *Packaged, n *syntax.Node) {
+	if _, is := s.placed[n]; is || len(s.tables) == 0 {
+		return
+	}
+	if name, argument := functionOf(n); name == "FindInMap" && len(argument.Values) > 0 {
+		if isText(argument.Values[0]) {
+			delete(s.tables, argument.Values[0].Value)
+		} else {
+			clear(s.tables)
+		}
+	}
+	for _, v := range n.Values {
+		s.usedElsewhere(p, v)
+	}
 }
 
 func (s side) read() *meaning {
 	r := meaningReader{doc: s.t.doc, isPlaced: func(n *syntax.Node) bool { _, is := s.placed[n]; return is }}
 	return r.of(s.t.doc.Root)
+}
+
+// unpaired adds what only one template has, and puts the pairs in the order of the new one.
+func (c *comparison) unpaired() {
+	inOld, inNew := make(map[int]bool), make(map[int]bool)
+	for _, p := range c.found.Pairs {
+		inOld[p.Old], inNew[p.New] = true, true
+	}
+	for _, i := range c.before.placed {
+		if !inOld[i] {
+			c.found.Pairs = append(c.found.Pairs, Pair{i, -1})
+		}
+	}
+	for _, i := range c.after.placed {
+		if !inNew[i] {
+			c.found.Pairs = append(c.found.Pairs, Pair{-1, i})
+		}
+	}
+	slices.SortFunc(c.found.Pairs, func(a, b Pair) int {
+		return cmp.Or(cmp.Compare(uint(a.New), uint(b.New)), cmp.Compare(a.Old, b.Old)) //nolint:gosec // what was removed stands last
+	})
 }
 
 // sectionsOf are the keys of two mappings, each once: those of the new one in its order, and
@@ -172,7 +239,7 @@ func (c *comparison) values(a, b *meaning) {
 		c.differ(a, b)
 	case a.sum == b.sum && a.places == 0 && b.places == 0:
 	case a.placed && b.placed:
-		c.found.Placed = append(c.found.Placed, [2]int{c.before.placed[a.node], c.after.placed[b.node]})
+		c.found.Pairs = append(c.found.Pairs, Pair{c.before.placed[a.node], c.after.placed[b.node]})
 	case a.placed || b.placed || a.kind != b.kind || a.function != b.function || a.kind == syntax.Scalar:
 		c.differ(a, b)
 	case a.function != "" && (a.values[0].kind == syntax.Scalar || b.values[0].kind == syntax.Scalar):
