@@ -23,7 +23,7 @@ const anyText = "*"
 // what the flag takes. Beside an error all that is not known holds anyText or
 // is "".
 func parseCommandLine(args []string) (check.Command, error) {
-	if len(args) > 0 && (args[0] == checkName || args[0] == diffName) {
+	if packagesNothing(args) {
 		return check.Command{}, nil
 	}
 	var f flags
@@ -66,6 +66,11 @@ func parseCommandLine(args []string) (check.Command, error) {
 		}
 	}
 	return c, nil
+}
+
+// packagesNothing tells the commands beside the main job.
+func packagesNothing(args []string) bool {
+	return len(args) > 0 && slices.Contains([]string{checkName, diffName}, args[0])
 }
 
 // unexpectedArgument is the error about an argument that is no flag.

@@ -45,8 +45,6 @@ type Options struct {
 	// AWS returns the configuration of the AWS SDK. It is called when the first object is to be
 	// read from a bucket or a registry, and else never.
 	AWS func(context.Context) (aws.Config, error)
-
-	ecr string // for tests: in the place of Amazon ECR, of its API and of its registries
 }
 
 // Run compares two packaged templates. The error joins what could not be read, in the order

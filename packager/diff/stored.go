@@ -49,7 +49,7 @@ func newSession(ctx context.Context, opts Options) *session {
 		if err != nil {
 			return nil, err
 		}
-		c := registry.Connect(registry.Config{AWS: cfg, Jobs: s.jobs(), Questions: s.jobs(), API: opts.ecr, Hub: opts.ecr})
+		c := registry.Connect(registry.Config{AWS: cfg, Jobs: s.jobs(), Questions: s.jobs()})
 		s.closes(c.Close)
 		return c, nil
 	})

@@ -237,7 +237,7 @@ func FuzzRead(f *testing.F) {
 			return // it is stricter, or takes an end of another directory
 		}
 		for i, f := range theirs.File {
-			if f.Name != files[i].Name || f.CRC32 != files[i].CRC || f.UncompressedSize64 != uint64(files[i].Size) { //nolint:gosec // it is not below 0
+			if f.Name != files[i].Name || f.CRC32 != files[i].CRC || f.UncompressedSize64 != uint64(files[i].Size) {
 				t.Fatalf("%d: %+v, and Go reads %q, %d bytes, %x", i, files[i], f.Name, f.UncompressedSize64, f.CRC32)
 			}
 			if files[i].Mode != 0 && files[i].Mode != f.Mode() && f.Name != "" && f.Name[len(f.Name)-1] != '/' {

@@ -95,7 +95,7 @@ func (e end) large(r io.ReaderAt, before []byte) (end, error) {
 		return e, nil
 	}
 	locator := before[len(before)-locatorLength:]
-	near := e.at - locatorLength - end64Length // where something is put before a zip, offsets are too small
+	near := e.at - locatorLength - end64Length                                         // where something is put before a zip, offsets are too small
 	for _, at := range []int64{int64(binary.LittleEndian.Uint64(locator[8:])), near} { //nolint:gosec // it is held against the zip's size
 		if at < 0 || at > near {
 			continue
@@ -134,7 +134,7 @@ func (e end) directory(r io.ReaderAt, tail []byte, size int64) ([]byte, error) {
 		directory := make([]byte, e.size)
 		return directory, readAt(r, directory, at)
 	}
-	at := e.at - int64(e.size) //nolint:gosec // it is at most maxDirectory
+	at := e.at - int64(e.size)
 	directory, err := read(at)
 	if err != nil || len(directory) == 0 || bytes.HasPrefix(directory, []byte(directorySignature)) {
 		return directory, err

@@ -78,13 +78,13 @@ func (p *Packaged) side() side {
 			s.tables[name] = true
 		}
 	}
-	s.usedElsewhere(p, p.t.doc.Root)
+	s.usedElsewhere(p.t.doc.Root)
 	return s
 }
 
 // usedElsewhere takes out of the tables those that something else looks into, too: all of
 // them where it is not known which.
-func (s side) usedElsewhere(p *Packaged, n *syntax.Node) {
+func (s side) usedElsewhere(n *syntax.Node) {
 	if _, is := s.placed[n]; is || len(s.tables) == 0 {
 		return
 	}
@@ -96,7 +96,7 @@ func (s side) usedElsewhere(p *Packaged, n *syntax.Node) {
 		}
 	}
 	for _, v := range n.Values {
-		s.usedElsewhere(p, v)
+		s.usedElsewhere(v)
 	}
 }
 
@@ -121,8 +121,9 @@ func (c *comparison) unpaired() {
 			c.found.Pairs = append(c.found.Pairs, Pair{-1, i})
 		}
 	}
+	// What was removed stands last: -1 is the largest number.
 	slices.SortFunc(c.found.Pairs, func(a, b Pair) int {
-		return cmp.Or(cmp.Compare(uint(a.New), uint(b.New)), cmp.Compare(a.Old, b.Old)) //nolint:gosec // what was removed stands last
+		return cmp.Or(cmp.Compare(uint(a.New), uint(b.New)), cmp.Compare(a.Old, b.Old))
 	})
 }
 

@@ -104,21 +104,21 @@ func TestSameMeaning(t *testing.T) {
 func TestDifferences(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	for name, tt := range map[string]struct{ old, new, want string }{
-		"a value":         {"B: 1", "B: 2", "B: 1 (5:10) → 2 (5:10)"},
-		"its type":        {"B: yes", "B: 'yes'", `B: true (5:10) → "yes" (5:10)`},
-		"octal":           {"B: 0123", "B: '0123'", `B: 83 (5:10) → "0123" (5:10)`},
-		"added":           {"B: 1", "B: 1\nC: x", `C: nothing → "x" (6:10)`},
-		"removed":         {"B: 1\nC: [1, 2]", "B: 1", "C: [1, 2] (6:10) → nothing"},
-		"a function":      {"B: !Ref C", "B: !Ref D", "B: !Ref C (5:10) → !Ref D (5:10)"},
-		"another one":     {"B: !Ref C", "B: !GetAtt C.D", "B: !Ref C (5:10) → !GetAtt C.D (5:10)"},
-		"its argument":    {"B: !Join ['', [a, b]]", "B: !Join ['', [a, c]]", `B.Fn::Join.1.1: "b" (5:25) → "c" (5:25)`},
-		"function, text":  {"B: !Sub x", "B: x", `B: !Sub "x" (5:10) → "x" (5:10)`},
-		"in a list":       {"B: [a, b, c]", "B: [a, x, c]", `B.1: "b" (5:14) → "x" (5:14)`},
-		"put in front":    {"B: [a, b]", "B: [x, a, b]", `B.0: nothing → "x" (5:11)`},
-		"left out":        {"B: [a, b, c]", "B: [a, c]", `B.1: "b" (5:14) → nothing`},
-		"exchanged":       {"B: [a, b]", "B: [b, a]", "B.0: \"a\" (5:11) → nothing\nB.1: nothing → \"a\" (5:14)"},
-		"list for text":   {"B: a", "B: [a]", `B: "a" (5:10) → ["a"] (5:10)`},
-		"null":            {"B: a\nC:", "B: a", "C: null (6:9) → nothing"},
+		"a value":        {"B: 1", "B: 2", "B: 1 (5:10) → 2 (5:10)"},
+		"its type":       {"B: yes", "B: 'yes'", `B: true (5:10) → "yes" (5:10)`},
+		"octal":          {"B: 0123", "B: '0123'", `B: 83 (5:10) → "0123" (5:10)`},
+		"added":          {"B: 1", "B: 1\nC: x", `C: nothing → "x" (6:10)`},
+		"removed":        {"B: 1\nC: [1, 2]", "B: 1", "C: [1, 2] (6:10) → nothing"},
+		"a function":     {"B: !Ref C", "B: !Ref D", "B: !Ref C (5:10) → !Ref D (5:10)"},
+		"another one":    {"B: !Ref C", "B: !GetAtt C.D", "B: !Ref C (5:10) → !GetAtt C.D (5:10)"},
+		"its argument":   {"B: !Join ['', [a, b]]", "B: !Join ['', [a, c]]", `B.Fn::Join.1.1: "b" (5:25) → "c" (5:25)`},
+		"function, text": {"B: !Sub x", "B: x", `B: !Sub "x" (5:10) → "x" (5:10)`},
+		"in a list":      {"B: [a, b, c]", "B: [a, x, c]", `B.1: "b" (5:14) → "x" (5:14)`},
+		"put in front":   {"B: [a, b]", "B: [x, a, b]", `B.0: nothing → "x" (5:11)`},
+		"left out":       {"B: [a, b, c]", "B: [a, c]", `B.1: "b" (5:14) → nothing`},
+		"exchanged":      {"B: [a, b]", "B: [b, a]", "B.0: \"a\" (5:11) → nothing\nB.1: nothing → \"a\" (5:14)"},
+		"list for text":  {"B: a", "B: [a]", `B: "a" (5:10) → ["a"] (5:10)`},
+		"null":           {"B: a\nC:", "B: a", "C: null (6:9) → nothing"},
 	} {
 		head := "Resources:\n  T:\n    Type: A\n    Properties:\n      "
 		indent := func(s string) string { return head + strings.ReplaceAll(s, "\n", "\n      ") + "\n" }
