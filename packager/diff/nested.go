@@ -12,7 +12,7 @@ import (
 // A stranger's templates may nest each other without an end.
 const (
 	maxDepth  = 10
-	maxNested = 500
+	maxNested = 200
 	// maxTemplate is more than CloudFormation takes, 1 MB.
 	maxTemplate = 8 << 20
 )

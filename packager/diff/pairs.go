@@ -102,13 +102,13 @@ func (g *group) add(a, b *template.Use, stacks [2]template.Stack) {
 	if b != nil {
 		p = Property{LogicalID: b.LogicalID, Property: b.Property, New: &Place{b.Line, b.Column}}
 		g.code.New = with(g.code.New, *b, stacks[1])
-		g.now = append(g.now, *b)
+		g.now = append(g.now, within(*b, stacks[1]))
 	}
 	if a != nil {
 		p.LogicalID, p.Property = cmp.Or(p.LogicalID, a.LogicalID), cmp.Or(p.Property, a.Property)
 		p.Old = &Place{a.Line, a.Column}
 		g.code.Old = with(g.code.Old, *a, stacks[0])
-		g.old = append(g.old, *a)
+		g.old = append(g.old, within(*a, stacks[0]))
 	}
 	is := func(o Property) bool {
 		return o.LogicalID == p.LogicalID && o.Property == p.Property && samePlace(o.Old, p.Old) && samePlace(o.New, p.New)
@@ -116,6 +116,12 @@ func (g *group) add(a, b *template.Use, stacks [2]template.Stack) {
 	if !slices.ContainsFunc(g.code.Properties, is) {
 		g.code.Properties = append(g.code.Properties, p)
 	}
+}
+
+// within is a use that knows its region.
+func within(u template.Use, in template.Stack) template.Use {
+	u.Stack.Region = in.Region
+	return u
 }
 
 func samePlace(a, b *Place) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
