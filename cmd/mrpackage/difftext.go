@@ -92,18 +92,11 @@ func titleOf(t diff.Template) string {
 
 // regions tells of regions that only one of two templates for several regions has.
 func (w *diffWriter) regions(r *diff.Result) {
-	if len(r.Old.Regions) < 2 && len(r.New.Regions) < 2 {
-		return
+	for _, region := range r.AddedRegions {
+		w.line("+ the region %s", region)
 	}
-	for _, region := range r.New.Regions {
-		if !slices.Contains(r.Old.Regions, region) {
-			w.line("+ the region %s", region)
-		}
-	}
-	for _, region := range r.Old.Regions {
-		if !slices.Contains(r.New.Regions, region) {
-			w.line("- the region %s", region)
-		}
+	for _, region := range r.RemovedRegions {
+		w.line("- the region %s", region)
 	}
 }
 

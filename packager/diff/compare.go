@@ -21,7 +21,7 @@ func (d *differ) templates(ctx context.Context, before, after version, depth int
 	found := template.Compare(ctx, before.packaged, after.packaged)
 	r := &Result{
 		Old: Template{before.name, before.regions()}, New: Template{after.name, after.regions()},
-		Code: []Code{}, Changes: []Change{}, MoreChanges: found.More,
+		AddedRegions: []string{}, RemovedRegions: []string{}, Code: []Code{}, Changes: []Change{}, MoreChanges: found.More,
 	}
 	for _, difference := range found.All {
 		r.Changes = append(r.Changes, changeOf(difference))
@@ -39,12 +39,20 @@ func (d *differ) templates(ctx context.Context, before, after version, depth int
 		}
 	}
 	_ = reading.Wait() // it has no error
-	r.Different = len(found.All)+found.More > 0 || before.forMany && after.forMany && !slices.Equal(before.regions(), after.regions())
+	if before.forMany && after.forMany {
+		r.AddedRegions, r.RemovedRegions = without(after.regions(), before.regions()), without(before.regions(), after.regions())
+	}
+	r.Different = len(found.All)+found.More+len(r.AddedRegions)+len(r.RemovedRegions) > 0
 	for _, g := range groups {
 		r.Code = append(r.Code, g.code)
 		r.Different = r.Different || g.code.Status != Same
 	}
 	return r, errs
+}
+
+// without are the strings of a list that another one has not got.
+func without(all, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(others, s) })
 }
 
 // contents finds out how the contents differ of what is stored under two names. The error

@@ -35,7 +35,7 @@ func (d *differ) templatesIn(ctx context.Context, g *group, depth int) error {
 	g.code.Nested = result
 	switch {
 	case result.Different:
-	case g.across:
+	case g.apart:
 		g.code.Status = Same
 	default:
 		g.code.Status = Repackaged
@@ -58,11 +58,11 @@ func (d *differ) template(ctx context.Context, uses []template.Use) (v version, 
 		var errs []error
 		v.name = "s3://" + uses[0].Location.Bucket + "/" + uses[0].Location.Key
 		v.packaged, errs = template.ReadPackaged(ctx, text, v.name, template.Table())
+		v.forMany = len(errs) == 0 && len(v.packaged.Regions()) > 0
 		return errors.Join(errs...)
 	})
 	for _, u := range uses {
 		v.stacks = append(v.stacks, u.Stack)
 	}
-	v.forMany = len(v.stacks) > 1
 	return v, err
 }

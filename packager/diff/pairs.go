@@ -54,7 +54,7 @@ func acrossRegions(stacks [2]template.Stack) bool {
 type group struct {
 	code     Code
 	old, now []template.Use // where it is, once for each stack; none where there is nothing
-	across   bool           // these are of two regions
+	apart    bool           // nested templates of the same meaning are other objects: of other regions, or in another form
 }
 
 // groupsOf collects the pairs of two versions by their contents.
@@ -71,7 +71,7 @@ func groupsOf(before, after version, pairs []template.Pair) (groups []*group) {
 				key := strings.Join([]string{string(status), identity(x), identity(y)}, "\n")
 				g := known[key]
 				if g == nil {
-					g = &group{code: Code{Status: status}, across: across}
+					g = &group{code: Code{Status: status}, apart: across || before.forMany != after.forMany}
 					known[key] = g
 					groups = append(groups, g)
 				}

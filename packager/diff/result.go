@@ -16,6 +16,10 @@ type Result struct {
 	Old       Template `json:"old"`
 	New       Template `json:"new"`
 	Different bool     `json:"different"`
+	// AddedRegions and RemovedRegions are those that only one of two templates for several
+	// regions is for.
+	AddedRegions   []string `json:"addedRegions"`
+	RemovedRegions []string `json:"removedRegions"`
 	// Code is what packaged properties name in either template, each pair of contents once, in
 	// the order of the new template.
 	Code []Code `json:"code"`
