@@ -63,6 +63,8 @@ func TestE2E(t *testing.T) {
 	t.Run("ChecksumRefused", e.testChecksumRefused)
 	t.Run("InterruptAborts", e.testInterruptAborts)
 	t.Run("Images", e.testImages)
+	t.Run("Diff", e.testDiff)
+	t.Run("DiffOfAWS", e.testDiffOfAWS)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {

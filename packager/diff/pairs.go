@@ -53,7 +53,7 @@ func acrossRegions(stacks [2]template.Stack) bool {
 // contents.
 type group struct {
 	code     Code
-	old, now []template.Use // where it is, once for each stack; none where there is nothing
+	old, now []template.Use // where it is, once for each location; none where there is nothing
 	apart    bool           // nested templates of the same meaning are other objects: of other regions, or in another form
 }
 
@@ -102,13 +102,13 @@ func (g *group) add(a, b *template.Use, stacks [2]template.Stack) {
 	if b != nil {
 		p = Property{LogicalID: b.LogicalID, Property: b.Property, New: &Place{b.Line, b.Column}}
 		g.code.New = with(g.code.New, *b, stacks[1])
-		g.now = append(g.now, within(*b, stacks[1]))
+		g.now = placed(g.now, *b, stacks[1])
 	}
 	if a != nil {
 		p.LogicalID, p.Property = cmp.Or(p.LogicalID, a.LogicalID), cmp.Or(p.Property, a.Property)
 		p.Old = &Place{a.Line, a.Column}
 		g.code.Old = with(g.code.Old, *a, stacks[0])
-		g.old = append(g.old, within(*a, stacks[0]))
+		g.old = placed(g.old, *a, stacks[0])
 	}
 	is := func(o Property) bool {
 		return o.LogicalID == p.LogicalID && o.Property == p.Property && samePlace(o.Old, p.Old) && samePlace(o.New, p.New)
@@ -118,10 +118,13 @@ func (g *group) add(a, b *template.Use, stacks [2]template.Stack) {
 	}
 }
 
-// within is a use that knows its region.
-func within(u template.Use, in template.Stack) template.Use {
+// placed adds a use, which knows its region then, where none of that location is among them.
+func placed(all []template.Use, u template.Use, in template.Stack) []template.Use {
+	if slices.ContainsFunc(all, func(o template.Use) bool { return o.Location == u.Location }) {
+		return all
+	}
 	u.Stack.Region = in.Region
-	return u
+	return append(all, u)
 }
 
 func samePlace(a, b *Place) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }

@@ -77,7 +77,7 @@ type Request struct {
 	BodyBytes int64
 	// AnswerBytes is how many bytes the answer's body has.
 	AnswerBytes int64
-	Header    http.Header
+	Header      http.Header
 }
 
 // Fault makes requests go wrong. It applies to the requests that match all of Operation, Region, Bucket and Key, where ""
