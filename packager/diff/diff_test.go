@@ -244,7 +244,7 @@ func TestTrouble(t *testing.T) {
 		"damaged":  {s3test.Object{Body: damaged}, s3test.Fault{}, "this zip is damaged: it holds 1 files, and says 9"},
 		"deleted":  {s3test.Object{DeleteMarker: true}, s3test.Fault{}, "it was deleted: a delete marker stands in its place"},
 		"denied":   {s3test.Object{Body: good}, s3test.Fault{Operation: "HeadObject", Key: "new.zip", Status: 403}, "S3 denies a look at it"},
-		"archived": {s3test.Object{Body: good, StorageClass: "GLACIER"}, s3test.Fault{}, "it is archived, and must be restored before it can be read"},
+		"archived": {s3test.Object{Body: good, StorageClass: "GLACIER"}, s3test.Fault{}, "it is archived, in the storage class GLACIER, and must be restored"},
 		"broken":   {s3test.Object{Body: good}, s3test.Fault{Operation: "GetObject", Key: "new.zip", Status: 500, Code: "InternalError"}, "InternalError"},
 	} {
 		w := newWorld(t)

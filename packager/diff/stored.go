@@ -3,6 +3,7 @@ package diff
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path"
@@ -140,7 +141,10 @@ func (s *session) remote(ctx context.Context, u template.Use, read func(object) 
 	}
 	bucket := connections.Bucket(s3store.Store{Region: in, Bucket: l.Bucket}, untold())
 	found, err := bucket.Stat(ctx, l.Key, l.Version)
-	if err == nil {
+	switch {
+	case err == nil && found.Archived != "":
+		err = fmt.Errorf("it is archived, in the storage class %s, and must be restored before anybody can read it", found.Archived)
+	case err == nil:
 		err = read(object{bucket.Ranges(ctx, found), found.Size})
 	}
 	var explained *problem.Error
@@ -153,7 +157,7 @@ func (s *session) remote(ctx context.Context, u template.Use, read func(object) 
 	case s3store.IsAbsent(err):
 		e.Hint = "was it deleted, as by a lifecycle rule? --archive-dir names a folder that has the archives"
 	case s3store.IsDenied(err):
-		e.Hint = "the caller needs s3:GetObject here; --archive-dir names a folder that has the archives"
+		e.Hint, e.Statement = "allow the caller to read it, or let --archive-dir name a folder that has the archives", bucket.ReadStatement(l.Version != "")
 	}
 	return e
 }

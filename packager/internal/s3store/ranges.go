@@ -27,6 +27,15 @@ func (b *Bucket) Ranges(ctx context.Context, o Object) *Ranges {
 	return &Ranges{bucket: b, ctx: ctx, object: o}
 }
 
+// ReadStatement is the IAM statement that allows to read the bucket's objects, or versions of
+// them.
+func (b *Bucket) ReadStatement(versions bool) string {
+	if versions {
+		return b.statement("s3:GetObjectVersion")
+	}
+	return b.statement("s3:GetObject")
+}
+
 // ReadAt reads a part of the object, and what is behind it where that is near the object's end.
 func (r *Ranges) ReadAt(p []byte, at int64) (int, error) {
 	size := r.object.Size
