@@ -70,7 +70,7 @@ func parseCommandLine(args []string) (check.Command, error) {
 
 // packagesNothing tells the commands beside the main job.
 func packagesNothing(args []string) bool {
-	return len(args) > 0 && slices.Contains([]string{checkName, diffName}, args[0])
+	return len(args) > 0 && slices.Contains([]string{checkName, verifyName, diffName}, args[0])
 }
 
 // unexpectedArgument is the error about an argument that is no flag.

@@ -98,12 +98,12 @@ func numberOf(n int) string {
 
 func (f *diffFlags) define(fs *pflag.FlagSet) {
 	fs.SortFlags = false
-	fs.StringVar(&f.archiveDir, "archive-dir", "", "`FOLDER` where archives are looked for before the buckets, named as their keys. Default: none")
 	fs.BoolVar(&f.asJSON, "json", false, "print the result as JSON")
-	f.jobs = 32
-	fs.Func("jobs", "`NUMBER` how many archives are read at once. Default: 32", into(&f.jobs, parseJobs))
-	f.defineAWS(fs)
-	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors: the exit status says it")
+	fs.StringVar(&f.archiveDir, "archive-dir", "", "`FOLDER` where archives are looked for before the buckets, named as their keys. Default: none")
+	shared := f.some("property", "jobs", "profile", "endpoint-url")
+	shared.Lookup("jobs").Usage = "`NUMBER` how many archives are read at once. Default: 32"
+	fs.AddFlagSet(shared)
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors: the exit status says the rest")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "list everything, however much it is")
 	fs.BoolP("help", "h", false, "print this help, and do nothing else")
 }
@@ -113,10 +113,14 @@ func (f *diffFlags) diff(ctx context.Context, u *ui, before, after string) error
 	if err := f.check(before, after); err != nil {
 		return usageError{err}
 	}
-	result, err := diff.Run(ctx, diff.Options{
+	opts := diff.Options{
 		Old: before, New: after, Stdin: os.Stdin, Outputs: outputPatterns(), ArchiveDir: f.archiveDir, Jobs: f.jobs, EndpointURL: f.endpoint,
 		AWS: func(ctx context.Context) (aws.Config, error) { return packager.LoadAWS(ctx, f.profile) },
-	})
+	}
+	for _, p := range f.properties {
+		opts.Properties = append(opts.Properties, diff.Property{Type: p.Type, Path: p.Path, Form: string(p.Form), Zip: p.Zip})
+	}
+	result, err := diff.Run(ctx, opts)
 	if ctx.Err() != nil {
 		u.printf("mrpackage: interrupted\n")
 		return exitStatus(exitInterrupted)

@@ -62,7 +62,7 @@ func (w *diffWriter) result(r *diff.Result) {
 		}
 	}
 	w.moved(moved)
-	if n := propertiesOf(same); len(n) > 0 {
+	if n := referencesOf(same); len(n) > 0 {
 		w.line("the same code: %s", w.names(n))
 	}
 	w.changes(r)
@@ -101,7 +101,7 @@ func (w *diffWriter) regions(r *diff.Result) {
 }
 
 // names are properties in a line: the first ones, and how many more.
-func (w *diffWriter) names(all []diff.Property) string {
+func (w *diffWriter) names(all []diff.Reference) string {
 	n := w.most(maxNamesShown, len(all))
 	var names []string
 	for _, p := range all[:n] {
@@ -114,9 +114,9 @@ func (w *diffWriter) names(all []diff.Property) string {
 	return text
 }
 
-func propertiesOf(codes []diff.Code) (all []diff.Property) {
+func referencesOf(codes []diff.Code) (all []diff.Reference) {
 	for _, c := range codes {
-		all = append(all, c.Properties...)
+		all = append(all, c.References...)
 	}
 	return all
 }
@@ -135,7 +135,7 @@ func (w *diffWriter) code(c diff.Code) {
 	if c.Nested != nil {
 		what = "nested template"
 	}
-	names := w.names(c.Properties)
+	names := w.names(c.References)
 	switch c.Status {
 	case diff.Added:
 		w.line("%s: %s added: %s", names, what, short(c.New))
@@ -230,7 +230,7 @@ func (w *diffWriter) moved(all []diff.Code) {
 		}
 		told = append(told, from(c))
 		alike := slices.DeleteFunc(slices.Clone(all), func(o diff.Code) bool { return from(o) != from(c) })
-		w.line("the same code elsewhere, %s: %s", from(c), w.names(propertiesOf(alike)))
+		w.line("the same code elsewhere, %s: %s", from(c), w.names(referencesOf(alike)))
 	}
 }
 

@@ -75,6 +75,21 @@ func (f *flags) groups() []flagGroup {
 	return groups
 }
 
+// some are those flags of these names, for a command that has them, too.
+func (f *flags) some(names ...string) *pflag.FlagSet {
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	fs.SortFlags = false
+	groups := f.groups()
+	for _, name := range names {
+		for _, g := range groups {
+			if flag := g.flags.Lookup(name); flag != nil {
+				fs.AddFlag(flag)
+			}
+		}
+	}
+	return fs
+}
+
 func (f *flags) whereFrom(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.templateFile, "template-file", "t", "", "`FILE` the template. Default: the first of template.yaml, template.yml and template.json")
 	fs.Func("property", "`TYPE=PATH:FORM` also package this property of a resource type that mrpackage does not know; repeatable. FORM is how it names what is stored: s3 (s3://bucket/key), url (https://...), lambda ({S3Bucket, S3Key}), bucket ({Bucket, Key}) or image (a container image, by its address). With :zip after it, a single file is archived as a folder is. Default: none", f.properties.add)
@@ -108,15 +123,10 @@ func (f *flags) how(fs *pflag.FlagSet) {
 	fs.Func("jobs", "`NUMBER` how many uploads are under way at once; of questions and copies, which send next to nothing, there are four times as many. Default: 32", into(&f.jobs, parseJobs))
 	fs.Func("refresh-after", "`AGE` when an object that is in use is copied onto itself, so that no lifecycle rule deletes it: days, as 30d, or never. Default: 30d", into(&f.refreshAfter, parseAge))
 	fs.BoolVar(&f.forceUpload, "force-upload", false, "upload everything, whatever is stored already; but for images, whose digests prove them")
-	f.defineAWS(fs)
-	fs.BoolVar(&f.dryRun, "dry-run", false, "do all but send: write the final templates and say what would be stored where. It needs no network and no credentials")
-	fs.BoolVar(&f.strict, "strict", false, "take warnings for errors")
-}
-
-// defineAWS defines how AWS is reached, which commands have in common.
-func (f *flags) defineAWS(fs *pflag.FlagSet) {
 	fs.StringVar(&f.profile, "profile", "", "`NAME` the profile of the AWS configuration. Default: $AWS_PROFILE")
 	fs.Func("endpoint-url", "`URL` an S3 server in the place of AWS's. Default: $AWS_ENDPOINT_URL_S3", into(&f.endpoint, parseURL))
+	fs.BoolVar(&f.dryRun, "dry-run", false, "do all but send: write the final templates and say what would be stored where. It needs no network and no credentials")
+	fs.BoolVar(&f.strict, "strict", false, "take warnings for errors")
 }
 
 func (f *flags) whatIsTold(fs *pflag.FlagSet) {

@@ -102,7 +102,7 @@ func command(u *ui) *cobra.Command {
 		}
 		u.help(called, shown)
 	})
-	cmd.AddCommand(checkCommand(u), diffCommand(u))
+	cmd.AddCommand(checkCommand(u), verifyCommand(u), diffCommand(u))
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 	return cmd

@@ -13,6 +13,7 @@ import (
 // A differ compares versions of templates, and what these name.
 type differ struct {
 	*session
+	table  []template.Row
 	nested atomic.Int64 // how many nested templates were read
 }
 

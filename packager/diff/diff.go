@@ -35,6 +35,8 @@ type Options struct {
 	// the region's name. A template whose name is none of them has the region that is given
 	// with it, or else none that is known.
 	Outputs []string
+	// Properties are packaged besides those that mrpackage knows.
+	Properties []Property
 	// ArchiveDir is a folder in which archives are looked for first, as packager.Options keeps
 	// them there. Empty means none.
 	ArchiveDir string
@@ -47,12 +49,23 @@ type Options struct {
 	AWS func(context.Context) (aws.Config, error)
 }
 
+// A Property is packaged besides those that mrpackage knows, as packager.Property is. Form is
+// s3, url, lambda, bucket or image.
+type Property struct {
+	Type, Path, Form string
+	Zip              bool
+}
+
 // Run compares two packaged templates. The error joins what could not be read, in the order
 // of the new template: the result says what is known all the same. Without a result a
 // template itself could not be read.
 func Run(ctx context.Context, opts Options) (*Result, error) {
-	before, err := read(ctx, opts, opts.Old)
-	after, alsoErr := read(ctx, opts, opts.New)
+	table, err := tableOf(opts.Properties)
+	if err != nil {
+		return nil, err
+	}
+	before, err := read(ctx, opts, opts.Old, table)
+	after, alsoErr := read(ctx, opts, opts.New, table)
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
@@ -61,7 +74,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	}
 	s := newSession(ctx, opts)
 	defer s.close()
-	d := &differ{session: s}
+	d := &differ{session: s, table: table}
 	result, errs := d.templates(ctx, before.version(), after.version(), 0)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -69,13 +82,26 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	return result, joined(errs)
 }
 
+// tableOf is the table of what is packaged.
+func tableOf(properties []Property) ([]template.Row, error) {
+	var rows []template.Row
+	for _, p := range properties {
+		row, err := template.NewRow(p.Type, p.Path, p.Form, p.Zip)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return template.TableWith(rows), nil
+}
+
 // read reads one of the two templates.
-func read(ctx context.Context, opts Options, arg string) (*given, error) {
+func read(ctx context.Context, opts Options, arg string, table []template.Row) (*given, error) {
 	all, errs := packaged.Arguments([]string{arg}, opts.Outputs)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	t, errs := packaged.Read(ctx, all[0], opts.Stdin, template.Table())
+	t, errs := packaged.Read(ctx, all[0], opts.Stdin, table)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}

@@ -57,7 +57,7 @@ func (d *differ) template(ctx context.Context, uses []template.Use) (v version, 
 		}
 		var errs []error
 		v.name = "s3://" + uses[0].Location.Bucket + "/" + uses[0].Location.Key
-		v.packaged, errs = template.ReadPackaged(ctx, text, v.name, template.Table())
+		v.packaged, errs = template.ReadPackaged(ctx, text, v.name, d.table)
 		v.forMany = len(errs) == 0 && len(v.packaged.Regions()) > 0
 		return errors.Join(errs...)
 	})

@@ -98,23 +98,23 @@ func nth(uses []template.Use, i int) *template.Use {
 
 // add adds a property to a group, of the same contents as those that are in it.
 func (g *group) add(a, b *template.Use, stacks [2]template.Stack) {
-	var p Property
+	var r Reference
 	if b != nil {
-		p = Property{LogicalID: b.LogicalID, Property: b.Property, New: &Place{b.Line, b.Column}}
+		r = Reference{LogicalID: b.LogicalID, Property: b.Property, New: &Place{b.Line, b.Column}}
 		g.code.New = with(g.code.New, *b, stacks[1])
 		g.now = placed(g.now, *b, stacks[1])
 	}
 	if a != nil {
-		p.LogicalID, p.Property = cmp.Or(p.LogicalID, a.LogicalID), cmp.Or(p.Property, a.Property)
-		p.Old = &Place{a.Line, a.Column}
+		r.LogicalID, r.Property = cmp.Or(r.LogicalID, a.LogicalID), cmp.Or(r.Property, a.Property)
+		r.Old = &Place{a.Line, a.Column}
 		g.code.Old = with(g.code.Old, *a, stacks[0])
 		g.old = placed(g.old, *a, stacks[0])
 	}
-	is := func(o Property) bool {
-		return o.LogicalID == p.LogicalID && o.Property == p.Property && samePlace(o.Old, p.Old) && samePlace(o.New, p.New)
+	is := func(o Reference) bool {
+		return o.LogicalID == r.LogicalID && o.Property == r.Property && samePlace(o.Old, r.Old) && samePlace(o.New, r.New)
 	}
-	if !slices.ContainsFunc(g.code.Properties, is) {
-		g.code.Properties = append(g.code.Properties, p)
+	if !slices.ContainsFunc(g.code.References, is) {
+		g.code.References = append(g.code.References, r)
 	}
 }
 

@@ -52,10 +52,10 @@ const (
 
 // Code is a pair of contents, and the properties that name it.
 type Code struct {
-	Status     Status     `json:"status"`
-	Properties []Property `json:"properties"`
-	Old        *Stored    `json:"old"` // nil where there is none
-	New        *Stored    `json:"new"`
+	Status     Status      `json:"status"`
+	References []Reference `json:"references"`
+	Old        *Stored     `json:"old"` // nil where there is none
+	New        *Stored     `json:"new"`
 	// Files are those that differ of a zip, by name; nil where that is not known, and where
 	// these are no zips.
 	Files []File `json:"files"`
@@ -67,8 +67,8 @@ type Code struct {
 	Unknown string `json:"unknown"`
 }
 
-// A Property names something that is stored.
-type Property struct {
+// A Reference is a property that names something stored.
+type Reference struct {
 	LogicalID string `json:"logicalId"`
 	Property  string `json:"property"`
 	Old       *Place `json:"old"` // nil where that template has no such property
@@ -76,11 +76,11 @@ type Property struct {
 }
 
 // String is the property with its logical ID.
-func (p Property) String() string {
-	if p.LogicalID == "" {
-		return p.Property
+func (r Reference) String() string {
+	if r.LogicalID == "" {
+		return r.Property
 	}
-	return p.LogicalID + "." + p.Property
+	return r.LogicalID + "." + r.Property
 }
 
 // A Place is a line and a column of a template, from 1 on.

@@ -13,7 +13,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
@@ -29,6 +31,7 @@ const (
 	ByName    How = "by its name"   // the pattern of the outputs
 	ByMapping How = "by mapping"    // it is one for several regions
 	ByBucket  How = "by its bucket" // S3 says where that is
+	ByImage   How = "by its image"  // whose address says the region, where it names no bucket
 )
 
 // A Template is a packaged template, and where it is deployed.
@@ -116,6 +119,12 @@ func (t *Template) Locate(ctx context.Context, c *s3store.Connections, guess str
 		}
 		t.Regions, t.How = []string{found}, ByBucket
 		return nil
+	}
+	for _, u := range t.Uses(template.Stack{}) {
+		if m := regexp.MustCompile(`^[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(` + region.Pattern + `)\.`).FindStringSubmatch(u.Location.Repository); m != nil {
+			t.Regions, t.How = []string{m[1]}, ByImage
+			return nil
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package s3store
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,6 +35,13 @@ func (c *Connections) RegionOf(ctx context.Context, bucket, guess string, told T
 	}
 	return "", b.explain("s3:ListBucket", "asking where the bucket is:", "", err)
 }
+
+// errWrong lies behind an error that says that a bucket is another one than it should be.
+var errWrong = errors.New("the wrong bucket")
+
+// IsWrong tells an error that says that a bucket is not there, in another region, or of
+// another owner; any other one says that this could not be found out.
+func IsWrong(err error) bool { return errors.Is(err, errWrong) || IsMissing(err) }
 
 // IsMissing tells an error that says that there is no such bucket.
 func IsMissing(err error) bool { return status(err) == http.StatusNotFound }

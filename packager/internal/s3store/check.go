@@ -99,7 +99,7 @@ func (b *Bucket) find(ctx context.Context, fewer func(*s3.Options)) (listed bool
 		list.ExpectedBucketOwner = nil // does it answer where no owner is expected?
 		if _, err := b.client.ListObjectsV2(ctx, list, fewer); err == nil {
 			return false, &problem.Error{
-				Subject: b.Region,
+				Subject: b.Region, Err: errWrong,
 				Message: fmt.Sprintf("the bucket %s does not belong to the account %s", b.Bucket, b.Owner),
 				Hint:    "somebody else may own a bucket of this name: correct the name, or --expected-bucket-owner",
 			}

@@ -116,6 +116,7 @@ func (r Rules) End(o Object, newest bool, tags func() (map[string]string, error)
 		return r.endBySay(o)
 	}
 	ask := sync.OnceValues(tags)
+	var perhaps End // by a rule of which nobody knows whether it is for the object
 	for _, rule := range r.rules {
 		at := rule.end(o, newest)
 		if !rule.fits(o) || at.At.IsZero() || !end.At.IsZero() && !at.At.Before(end.At) {
@@ -125,16 +126,17 @@ func (r Rules) End(o Object, newest bool, tags func() (map[string]string, error)
 		if len(rule.tags) > 0 && o.Tagged {
 			var err error
 			if own, err = ask(); err != nil || own == nil {
-				end.Unknown = "the rule " + rule.id + " depends on its tags, and S3 denies a look at them"
+				perhaps = at
+				perhaps.Unknown = "the rule " + rule.id + " depends on its tags, and S3 denies a look at them"
 				continue
 			}
 		}
 		if rule.tagged(own) {
-			at.Unknown, end = end.Unknown, at
+			end = at
 		}
 	}
-	if !end.At.IsZero() {
-		end.Unknown = "" // another rule ends it for certain, if not before
+	if perhaps.Unknown != "" && (end.At.IsZero() || perhaps.At.Before(end.At)) {
+		end.Unknown = perhaps.Unknown
 	}
 	return end
 }

@@ -1,6 +1,7 @@
 package s3store
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,7 @@ func TestEndOfObjects(t *testing.T) {
 		"no tag":               {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, change: func(o *Object) { o.Tagged = false }, want: ""},
 		"denied tags":          {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, want: "unknown: the rule r depends on its tags, and S3 denies a look at them"},
 		"denied tags, another": {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 30), prefix("", 3)}, want: "2026-01-19 r"},
+		"denied tags, earlier": {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3), prefix("", 30)}, want: "2026-02-15 r unknown: the rule r depends on its tags, and S3 denies a look at them"},
 		"and": {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{And: &types.LifecycleRuleAndOperator{
 			Prefix: aws.String("p/"), ObjectSizeGreaterThan: aws.Int64(10), ObjectSizeLessThan: aws.Int64(2000), Tags: []types.Tag{tag},
 		}}, 3)}, tags: map[string]string{"keep": "no"}, want: "2026-01-19 r"},
@@ -110,7 +112,7 @@ func wordsOf(e End) string {
 		s += " or later"
 	}
 	if e.Unknown != "" {
-		s += "unknown: " + e.Unknown
+		s = strings.TrimSpace(s + " unknown: " + e.Unknown)
 	}
 	return s
 }

@@ -1,7 +1,6 @@
 package s3store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -110,16 +109,18 @@ func (o Object) foundWithSum() Found {
 	return f
 }
 
+// Old tells whether an object should be made young, as a run does it.
+func (o Object) Old(b *Bucket) bool { return b.Old(o.found) }
+
 // Renew makes an object young, as a run does: by a copy onto itself, which is held against
-// sum, the SHA-256 of what was proved. Without one its ETag must stay the same.
+// sum, the SHA-256 of what was proved. Where nobody knows that, its ETag must stay the same.
 func (b *Bucket) Renew(ctx context.Context, o Object, sum []byte) error {
 	f := o.found
-	f.SHA256 = sum
-	if o.SHA256 != nil && !bytes.Equal(o.SHA256, sum) {
-		f.SHA256 = o.SHA256
+	if f.SHA256 = sum; sum == nil && !o.Plain {
+		return errors.New("nothing would prove the copy")
 	}
 	_, err := b.Refresh(ctx, o.Key, f)
-	if err != nil && status(err) != 0 {
+	if status(err) != 0 {
 		return b.explain("s3:PutObject", "refreshing", o.Key, err)
 	}
 	return err

@@ -49,6 +49,17 @@ func (u Use) Errorf(format string, args ...any) *problem.Error {
 // Where is the file of the template, as messages call it.
 func (u Use) Where() string { return u.packaged.t.Path }
 
+// File is what messages call the template.
+func (p *Packaged) File() string { return p.t.Path }
+
+// Conditional tells whether a condition has a part in what the property names.
+func (u Use) Conditional() bool {
+	a := u.packaged.places[u.place]
+	var holds func(n *syntax.Node) bool
+	holds = func(n *syntax.Node) bool { return isIf(n) || slices.ContainsFunc(n.Values, holds) }
+	return a.condition != "" || a.node != nil && holds(a.node)
+}
+
 // Place is the number of the property among the template's packaged ones: templates of the
 // same source have the same properties.
 func (u Use) Place() int { return u.place }
