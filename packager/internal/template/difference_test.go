@@ -192,6 +192,9 @@ func FuzzCompare(f *testing.F) {
 		"Resources: {T: {Type: A, Properties: {B: !Sub x, C: [!GetAtt A.B, 1, 0123, yes]}}}",
 		"Resources:\n  T:\n    Type: A\n    DependsOn: [B, A]\n    Properties:\n      P: !If [A, !Ref B, {C: 2012-10-17}]\n",
 		`{"Resources": {"T": {"Type": "A", "Properties": {"B": 1e3, "C": [null, true, "yes"]}}}}`,
+		"Resources:\n  F: {Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: !FindInMap [B, !Ref AWS::Region, b], S3Key: k}}}\nMappings: {B: {us-east-1: {b: x}, us-west-2: {b: y}}}\n",
+		"Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: !If [C, s3://a/b, {Bucket: a, Key: c}], ImageUri: a.b/c@sha256:1}}}",
+		"Resources: {Fn::ForEach::L: [N, [a, b], {F${N}: {Type: AWS::Serverless::Function, Properties: {CodeUri: !Sub 's3://a/${N}'}}}]}",
 		"Transform: A\nMappings: {M: {a: {b: c}}}\nResources: {T: {Type: A, Properties: {B: !FindInMap [M, a, b]}}}",
 	} {
 		f.Add(seed, uint(3))
@@ -202,8 +205,14 @@ func FuzzCompare(f *testing.F) {
 			return
 		}
 		again, _ := packagedOf(t, "a.yaml", text)
-		if got := lines(Compare(t.Context(), a, again)); got != "" {
+		same := Compare(t.Context(), a, again)
+		if got := lines(same); got != "" {
 			t.Fatalf("it differs from itself:\n%s", got)
+		}
+		for _, p := range same.Pairs {
+			if p.Old != p.New {
+				t.Fatalf("its location %d is taken for %d", p.Old, p.New)
+			}
 		}
 		if form, err := a.t.toJSON(a.t.doc.Root); err == nil && !a.t.doc.JSON {
 			b, ok := packagedOf(t, "a.json", string(form))
@@ -251,4 +260,40 @@ func scalarsOf(n *syntax.Node) (all []*syntax.Node) {
 		all = append(all, below...)
 	}
 	return all
+}
+
+// Locations are told apart from all else: they are paired, wherever they stand, and a mapping in
+// which they are found belongs to them, if nothing else is found there.
+func TestLocationsApart(t *testing.T) {
+	text := func(bucket, rest string) string {
+		return "Mappings: {Buckets: {us-east-1: {Bucket: " + bucket + "}}}\nResources:\n" +
+			"  F: {Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: !FindInMap [Buckets, !Ref 'AWS::Region', Bucket], S3Key: k.zip}}}\n" +
+			"  G: {Type: AWS::Serverless::Function, Properties: {CodeUri: 's3://" + bucket + "/k.zip'}}\n" +
+			"  H: {Type: AWS::Lambda::Function, Properties: {Code: {ZipFile: " + bucket + "}}}\n" + rest
+	}
+	for name, tt := range map[string]struct{ old, new, want string }{
+		"locations": {text("a", ""), text("b", ""), "Resources.H.Properties.Code.ZipFile: \"a\" (5:65) → \"b\" (5:65)\n"},
+		"a mapping that serves others": {
+			text("a", "  T: {Type: A, Properties: {B: !FindInMap [Buckets, us-east-1, Bucket]}}\n"),
+			text("b", "  T: {Type: A, Properties: {B: !FindInMap [Buckets, us-east-1, Bucket]}}\n"),
+			"Mappings.Buckets.us-east-1.Bucket: \"a\" (1:42) → \"b\" (1:42)\nResources.H.Properties.Code.ZipFile: \"a\" (5:65) → \"b\" (5:65)\n",
+		},
+		"a mapping that may serve others": {
+			text("a", "  T: {Type: A, Properties: {B: !FindInMap [!Ref P, us-east-1, Bucket]}}\n"),
+			text("a", "  T: {Type: A, Properties: {B: !FindInMap [!Ref P, us-east-1, Bucket]}}\n") + "  U: {Type: X}\n",
+			"Resources.U: nothing → X (7:6)\n",
+		},
+	} {
+		before, _ := packagedOf(t, "old.yaml", tt.old)
+		after, _ := packagedOf(t, "new.yaml", tt.new)
+		d := Compare(t.Context(), before, after)
+		if got := lines(d); got != tt.want || len(d.Pairs) != 2 {
+			t.Errorf("%s: %d pairs\n%s\nwant\n%s", name, len(d.Pairs), got, tt.want)
+		}
+	}
+	before, _ := packagedOf(t, "old.yaml", text("a", ""))
+	after, _ := packagedOf(t, "new.yaml", "Resources:\n  G: {Type: AWS::Serverless::Function, Properties: {CodeUri: 's3://b/k.zip'}}\n  I: {Type: AWS::Serverless::Function, Properties: {CodeUri: 's3://b/i.zip'}}\n")
+	if got := fmt.Sprint(Compare(t.Context(), before, after).Pairs); got != "[{1 0} {-1 1} {0 -1}]" {
+		t.Errorf("pairs %s", got)
+	}
 }
