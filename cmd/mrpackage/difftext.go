@@ -222,15 +222,17 @@ func (w *diffWriter) layers(c diff.Code) {
 
 // moved tells of contents that are the same in another place, in one line for each such place.
 func (w *diffWriter) moved(all []diff.Code) {
-	from := func(c diff.Code) string { return storedIn(c.Old) + " → " + storedIn(c.New) }
-	var told []string
+	var ways []string
+	by := make(map[string][]diff.Code)
 	for _, c := range all {
-		if slices.Contains(told, from(c)) {
-			continue
+		way := storedIn(c.Old) + " → " + storedIn(c.New)
+		if by[way] == nil {
+			ways = append(ways, way)
 		}
-		told = append(told, from(c))
-		alike := slices.DeleteFunc(slices.Clone(all), func(o diff.Code) bool { return from(o) != from(c) })
-		w.line("the same code elsewhere, %s: %s", from(c), w.names(referencesOf(alike)))
+		by[way] = append(by[way], c)
+	}
+	for _, way := range ways {
+		w.line("the same code elsewhere, %s: %s", way, w.names(referencesOf(by[way])))
 	}
 }
 

@@ -323,3 +323,32 @@ func TestConditions(t *testing.T) {
 		t.Errorf("%+v, %v", result, err)
 	}
 }
+
+// A stranger's template may name as much as its size allows.
+func TestManyReferences(t *testing.T) {
+	w := newWorld(t)
+	text := func(prefix string) string {
+		var b strings.Builder
+		b.WriteString("Resources:\n")
+		for i := range 20_000 {
+			fmt.Fprintf(&b, "  F%d: {Type: AWS::Serverless::Function, Properties: {CodeUri: 's3://east/%s%d/%s.zip'}}\n", i, prefix, i, strings.Repeat("ab", 32))
+		}
+		return b.String()
+	}
+	result, err := w.run("us-east-1="+w.template("a.yaml", text("a")), "us-east-1="+w.template("b.yaml", text("b")))
+	if err != nil || len(result.Code) != 1 || len(result.Code[0].References) != 20_000 || len(result.Code[0].New.Locations) != 20_000 {
+		t.Errorf("%v", err)
+	}
+}
+
+// A URL names the same object whether it says the region or not.
+func TestURLs(t *testing.T) {
+	w := newWorld(t)
+	text := func(url string) string {
+		return "Resources: {S: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: '" + url + "'}}}"
+	}
+	a, b := w.template("a.yaml", text("https://s3.us-east-1.amazonaws.com/east/k.template")), w.template("b.yaml", text("https://east.s3.amazonaws.com/k.template"))
+	if result, err := w.run("us-east-1="+a, "us-east-1="+b); err != nil || result.Different {
+		t.Errorf("%+v, %v", result, err)
+	}
+}

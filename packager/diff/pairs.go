@@ -55,6 +55,14 @@ type group struct {
 	code     Code
 	old, now []template.Use // where it is, once for each location; none where there is nothing
 	apart    bool           // nested templates of the same meaning are other objects: of other regions, or in another form
+	known    map[any]bool   // the references and locations that are in it: a stranger's template may have endlessly many
+}
+
+// isNew tells what was not added yet.
+func (g *group) isNew(what any) bool {
+	before := g.known[what]
+	g.known[what] = true
+	return !before
 }
 
 // groupsOf collects the pairs of two versions by their contents.
@@ -71,7 +79,7 @@ func groupsOf(before, after version, pairs []template.Pair) (groups []*group) {
 				key := strings.Join([]string{string(status), identity(x), identity(y)}, "\n")
 				g := known[key]
 				if g == nil {
-					g = &group{code: Code{Status: status}, apart: across || before.forMany != after.forMany}
+					g = &group{code: Code{Status: status}, known: make(map[any]bool), apart: across || before.forMany != after.forMany}
 					known[key] = g
 					groups = append(groups, g)
 				}
@@ -98,46 +106,45 @@ func nth(uses []template.Use, i int) *template.Use {
 
 // add adds a property to a group, of the same contents as those that are in it.
 func (g *group) add(a, b *template.Use, stacks [2]template.Stack) {
+	type reference struct {
+		id, property string
+		old, now     Place
+	}
 	var r Reference
+	var known reference
 	if b != nil {
-		r = Reference{LogicalID: b.LogicalID, Property: b.Property, New: &Place{b.Line, b.Column}}
-		g.code.New = with(g.code.New, *b, stacks[1])
-		g.now = placed(g.now, *b, stacks[1])
+		g.code.New, g.now = g.place(g.code.New, g.now, *b, stacks[1])
+		r.LogicalID, r.Property, r.New = b.LogicalID, b.Property, &Place{b.Line, b.Column}
+		known.now = *r.New
 	}
 	if a != nil {
-		r.LogicalID, r.Property = cmp.Or(r.LogicalID, a.LogicalID), cmp.Or(r.Property, a.Property)
-		r.Old = &Place{a.Line, a.Column}
-		g.code.Old = with(g.code.Old, *a, stacks[0])
-		g.old = placed(g.old, *a, stacks[0])
+		g.code.Old, g.old = g.place(g.code.Old, g.old, *a, stacks[0])
+		r.LogicalID, r.Property, r.Old = cmp.Or(r.LogicalID, a.LogicalID), cmp.Or(r.Property, a.Property), &Place{a.Line, a.Column}
+		known.old = *r.Old
 	}
-	is := func(o Reference) bool {
-		return o.LogicalID == r.LogicalID && o.Property == r.Property && samePlace(o.Old, r.Old) && samePlace(o.New, r.New)
-	}
-	if !slices.ContainsFunc(g.code.References, is) {
+	if known.id, known.property = r.LogicalID, r.Property; g.isNew(known) {
 		g.code.References = append(g.code.References, r)
 	}
 }
 
-// placed adds a use, which knows its region then, where none of that location is among them.
-func placed(all []template.Use, u template.Use, in template.Stack) []template.Use {
-	if slices.ContainsFunc(all, func(o template.Use) bool { return o.Location == u.Location }) {
-		return all
+// place adds a location, which knows its region then, to what is stored on one side.
+func (g *group) place(s *Stored, uses []template.Use, u template.Use, in template.Stack) (*Stored, []template.Use) {
+	type location struct {
+		side *Stored
+		Location
 	}
-	u.Stack.Region = in.Region
-	return append(all, u)
-}
-
-func samePlace(a, b *Place) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
-
-// with adds a location to what is stored.
-func with(s *Stored, u template.Use, in template.Stack) *Stored {
 	if s == nil {
 		s = &Stored{Name: nameOf(u)}
 	}
-	if l := locationOf(u, in); l != (Location{}) && !slices.Contains(s.Locations, l) {
+	l := locationOf(u, in)
+	if !g.isNew(location{s, l}) {
+		return s, uses
+	}
+	if l != (Location{}) {
 		s.Locations = append(s.Locations, l)
 	}
-	return s
+	u.Stack.Region = in.Region
+	return s, append(uses, u)
 }
 
 func locationOf(u template.Use, in template.Stack) Location {
@@ -189,7 +196,7 @@ func statusOf(a, b *template.Use, across bool) Status {
 		return Added
 	case b == nil:
 		return Removed
-	case a.Location == b.Location && a.Local == b.Local && a.Unknown == b.Unknown:
+	case isOne(*a, *b):
 		return Same
 	case identity(a) != identity(b):
 		return Changed
@@ -197,4 +204,11 @@ func statusOf(a, b *template.Use, across bool) Status {
 		return Same
 	}
 	return Moved
+}
+
+// isOne tells whether two properties name the same object, or the same that nobody knows. A
+// bucket's name is the only one of its kind, so that a URL may say the region, or not.
+func isOne(a, b template.Use) bool {
+	a.Location.Region, b.Location.Region = "", ""
+	return a.Location == b.Location && a.Local == b.Local && a.Unknown == b.Unknown
 }

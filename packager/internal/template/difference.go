@@ -48,8 +48,9 @@ const (
 func Compare(ctx context.Context, before, after *Packaged) Differences {
 	c := comparison{ctx: ctx, before: before.side(), after: after.side()}
 	a, b := c.before.read(), c.after.read()
+	inA, inB := a.index(), b.index()
 	for _, name := range sectionsOf(a, b) {
-		c.section(name, a.index()[name], b.index()[name])
+		c.section(name, inA[name], inB[name])
 	}
 	c.unpaired()
 	return c.found
@@ -158,7 +159,8 @@ func (c *comparison) section(name string, a, b *meaning) {
 		b = empty
 	}
 	if name == "Mappings" && isEntries(a) && isEntries(b) {
-		a, b = without(a, c.serves(a, b)), without(b, c.serves(a, b))
+		serve := c.serves(a, b)
+		a, b = without(a, serve), without(b, serve)
 	}
 	c.path = []string{name}
 	c.values(a, b)

@@ -233,6 +233,8 @@ func (w *briefWriter) value(m *meaning) {
 			}
 		}
 		w.value(m.values[0])
+	case m.placed && m.node.Kind == syntax.Scalar && m.node.Tag == "":
+		w.write(syntax.QuoteJSON(m.node.Value))
 	case m.placed:
 		w.write("a location")
 	case m.kind == syntax.Scalar:
