@@ -3,7 +3,6 @@ package diff
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -186,7 +185,8 @@ func identity(u *template.Use) string {
 // isDigest tells the names that follow from contents: those that mrpackage gives, from a
 // SHA-256, and those of aws cloudformation package and sam package, an MD5.
 func isDigest(name string) bool {
-	return regexp.MustCompile(`^(?:[0-9a-f]{64}|[0-9a-f]{32})(?:\.[^/\\:]*)?$`).MatchString(name)
+	digits, extension, _ := strings.Cut(name, ".")
+	return (len(digits) == 64 || len(digits) == 32) && strings.Trim(digits, "0123456789abcdef") == "" && !strings.ContainsAny(extension, `/\:`)
 }
 
 // statusOf compares what two properties name by the names alone.
