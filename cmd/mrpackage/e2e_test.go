@@ -64,6 +64,8 @@ func TestE2E(t *testing.T) {
 	t.Run("InterruptAborts", e.testInterruptAborts)
 	t.Run("Images", e.testImages)
 	t.Run("Verify", e.testVerify)
+	t.Run("Diff", e.testDiff)
+	t.Run("DiffOfAWS", e.testDiffOfAWS)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {
