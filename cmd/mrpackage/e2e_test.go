@@ -68,6 +68,8 @@ func TestE2E(t *testing.T) {
 	t.Run("ECR", e.testECR)
 	t.Run("ECRLogin", e.testECRLogin)
 	t.Run("Verify", e.testVerify)
+	t.Run("Diff", e.testDiff)
+	t.Run("DiffOfAWS", e.testDiffOfAWS)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {

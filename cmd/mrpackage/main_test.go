@@ -102,7 +102,7 @@ func TestScripts(t *testing.T) {
 			"grow":        grow,
 			"jsonfile":    jsonfile,
 			"topics":      topics,
-			"diff":        diff,
+			"diff":        differ,
 			"envfile":     envfile,
 
 			"stsrole":     stsRole,
