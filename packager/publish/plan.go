@@ -3,7 +3,6 @@ package publish
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -175,7 +174,10 @@ func (p *planner) read() error {
 // plan is what all that was found comes to. What has the same bytes and the same media type
 // is one artifact.
 func (p *planner) plan() *Plan {
-	plan := &Plan{Path: p.opts.path(), opts: p.opts, root: p.assembly.Root}
+	plan := &Plan{Path: p.opts.path(), opts: p.opts, reads: make(map[string]bool)}
+	for _, m := range p.assembly.Manifests {
+		plan.reads[archive.RealPath(absolute(m.Path))] = true
+	}
 	plan.Stores, plan.roles, plan.Warnings = p.stores.contents, p.stores.roles, p.warnings
 	plan.objects, plan.pushes = make([][]int, len(plan.Stores)), make([][]push, len(plan.Stores))
 	artifacts, stored := make(map[string]int), make(map[objectID]goal)
@@ -224,18 +226,11 @@ func (p *planner) conflict(a, b goal) error {
 	return e
 }
 
-// Reads tells whether path is in the cloud assembly, or one of its assets, so that nothing
-// may be written there.
+// Reads tells whether path is a manifest, or a file of an asset, so that nothing may be
+// written there.
 func (p *Plan) Reads(path string) bool {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return false
-	}
-	real := archive.RealPath(abs)
-	if archive.Within(real, p.root) {
-		return true
-	}
-	return slices.ContainsFunc(p.sources, func(s *source) bool {
+	real := archive.RealPath(absolute(path))
+	return p.reads[real] || slices.ContainsFunc(p.sources, func(s *source) bool {
 		return s.dir != "" && archive.Within(real, archive.RealPath(s.dir)) || s.dir == "" && len(s.files) == 1 && archive.RealPath(s.files[0].Path) == real
 	})
 }
