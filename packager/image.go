@@ -41,6 +41,7 @@ type Layer struct {
 type PushedImage struct {
 	*Image
 	Repository string // its address, without a tag and a digest
+	Tag        string // that names it; "" where its digest does
 	Action     Action // Planned, Uploaded or Reused
 }
 
@@ -275,7 +276,7 @@ func (p *planner) pushes(s s3store.Store) (all []push) {
 		for _, r := range c.refs {
 			to := push{image: c, repository: p.opts.repositoryOf(s.Region, r.LogicalID)}
 			same := func(other push) bool { return other.repository == to.repository && other.image.digest == c.digest }
-			if !slices.ContainsFunc(all, same) && p.opts.Shard.has(strings.TrimPrefix(c.digest, "sha256:")) {
+			if !slices.ContainsFunc(all, same) && p.opts.Shard.Has(strings.TrimPrefix(c.digest, "sha256:")) {
 				all = append(all, to)
 			}
 		}

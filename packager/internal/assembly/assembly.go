@@ -89,6 +89,8 @@ type Destination struct {
 
 	RoleARN, ExternalID string
 	Options             []Option // further fields of AssumeRole
+
+	Account string // of a resolved one: the caller's, where it speaks of that
 }
 
 // An Option is a further field of AssumeRole. Its value is JSON.
