@@ -46,8 +46,13 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			assembly, err := filepath.Abs("../../testdata/cdk/cdk.out")
+			if err != nil {
+				return err
+			}
 			env.Vars = append(env.Vars,
 				"APP="+app,
+				"CDK="+assembly,
 				"HOME="+filepath.Join(env.WorkDir, "home"),
 				"USERPROFILE="+filepath.Join(env.WorkDir, "home"), // the same on Windows
 				"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",

@@ -32,7 +32,8 @@ type policy struct {
 type tag struct{ Key, Value string }
 
 // With returns the role with further fields of AssumeRole, a JSON object: CDK calls it
-// assumeRoleAdditionalOptions. What is not known, or cannot work, is an error.
+// assumeRoleAdditionalOptions. What is not known, or cannot work, is an error. As for CDK,
+// all tags are transitive where nothing is said of that.
 func (r Role) With(fields []byte) (Role, error) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(fields, &all); err != nil {
@@ -57,6 +58,11 @@ func (r Role) With(fields []byte) (Role, error) {
 	}
 	if err := o.check(); err != nil {
 		return r, err
+	}
+	if all["TransitiveTagKeys"] == nil {
+		for _, t := range o.Tags {
+			o.TransitiveTagKeys = append(o.TransitiveTagKeys, t.Key)
+		}
 	}
 	text, err := json.Marshal(o)
 	if err != nil {

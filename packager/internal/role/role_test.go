@@ -257,6 +257,26 @@ func TestMoreFields(t *testing.T) {
 		t.Errorf("the policy\n%s, want\n%s", policy, want)
 	}
 	for fields, want := range map[string]string{
+		`{"Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d"}]}`:                            "TransitiveTagKeys.member.1=a&TransitiveTagKeys.member.2=c",
+		`{"Tags": [{"Key": "a", "Value": "b"}], "TransitiveTagKeys": []}`:                               "",
+		`{"Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": ""}], "TransitiveTagKeys": ["c"]}`: "TransitiveTagKeys.member.1=c",
+	} {
+		r, err := role.Role{ARN: deployment, ExternalID: "secret"}.With([]byte(fields))
+		if err == nil {
+			err = roles.Assume(t.Context(), r, "us-east-1")
+		}
+		requests := s.Requests()
+		form := requests[len(requests)-1].Form
+		for name := range form {
+			if !strings.HasPrefix(name, "TransitiveTagKeys") {
+				delete(form, name)
+			}
+		}
+		if got := form.Encode(); err != nil || got != want {
+			t.Errorf("%s: %v, %s", fields, err, got)
+		}
+	}
+	for fields, want := range map[string]string{
 		`[]`:                             "this is not a JSON object with fields of AssumeRole",
 		`{"tags": []}`:                   "tags is not known; there are DurationSeconds, Policy, PolicyArns, RoleSessionName, SourceIdentity, Tags, TransitiveTagKeys",
 		`{"RoleArn": "x"}`:               "RoleArn is not known; there are",
