@@ -70,12 +70,20 @@ type Source struct {
 	Executable []string // the command, and its arguments
 }
 
-// An ImageSource is what CDK says of an image that is to be built. Only that it is one
-// matters, and its folder.
+// An ImageSource is what CDK says of an image that is to be built: the folder, and what the
+// engine's program is told (fields of DockerImageSource in the schema).
 type ImageSource struct {
-	Directory string
-	Options   []string // the other fields that are given, by their names
+	Directory               string
+	File, Target            string
+	Args, Contexts, Secrets []Pair
+	SSH, Network, Platform  string
+	Outputs                 []string
+	CacheFrom, CacheTo      []string // in the form of the engine's options
+	NoCache                 bool
 }
+
+// A Pair is a name and what it stands for, in the manifest's order.
+type Pair struct{ Name, Value string }
 
 // A Destination is where an asset must be stored. Placeholders stand in its texts, see
 // [Destination.Resolve].
