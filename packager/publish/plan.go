@@ -11,6 +11,7 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/assembly"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -49,6 +50,11 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err := opts.Shard.Check(); err != nil {
 		return nil, err
 	}
+	for _, in := range opts.Regions {
+		if !region.Valid(in) {
+			return nil, &problem.Error{Subject: in, Message: "this is not the name of a region", Hint: "a region's name is like us-east-1"}
+		}
+	}
 	a, err := assembly.Read(ctx, opts.path())
 	if err != nil {
 		return nil, err
@@ -72,9 +78,9 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		return nil, err
 	}
 	plan := p.plan()
-	for _, region := range opts.Regions {
-		if !p.inRegion[region] && len(p.errs) == 0 {
-			p.errs = append(p.errs, &problem.Error{Subject: region, Message: "nothing of this cloud assembly goes to this region", Hint: "correct --regions, or --stack"})
+	for _, in := range opts.Regions {
+		if !p.inRegion[in] && len(p.errs) == 0 {
+			p.errs = append(p.errs, &problem.Error{Subject: in, Message: "nothing of this cloud assembly goes to this region", Hint: "correct --regions, or --stack"})
 		}
 	}
 	if ctx.Err() != nil {
@@ -127,9 +133,9 @@ func (p *planner) each(a *assembly.Asset, d *assembly.Destination, found func(*a
 		p.fail(e)
 		return
 	}
-	for _, region := range regions {
-		if resolved := p.resolve(a, d, region); resolved != nil {
-			p.inRegion[region] = true
+	for _, in := range regions {
+		if resolved := p.resolve(a, d, in); resolved != nil {
+			p.inRegion[in] = true
 			found(a, resolved)
 		}
 	}
@@ -231,6 +237,6 @@ func (p *planner) conflict(a, b goal) error {
 func (p *Plan) Reads(path string) bool {
 	real := archive.RealPath(absolute(path))
 	return p.reads[real] || slices.ContainsFunc(p.sources, func(s *source) bool {
-		return s.dir != "" && archive.Within(real, archive.RealPath(s.dir)) || s.dir == "" && len(s.files) == 1 && archive.RealPath(s.files[0].Path) == real
+		return s.command == nil && archive.Within(real, s.realPath())
 	})
 }

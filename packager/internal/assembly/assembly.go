@@ -177,9 +177,11 @@ func Read(ctx context.Context, path string) (*Assembly, error) {
 			Hint: "stacks with the legacy synthesizer, and those of CDK 1, have none: use DefaultStackSynthesizer, which CDK 2 does by itself",
 		})
 	}
+	problem.Sort(r.errs)
 	if err := errors.Join(r.errs...); err != nil {
 		return nil, err
 	}
+	problem.Sort(r.assembly.Warnings)
 	return r.assembly, nil
 }
 
