@@ -23,7 +23,7 @@ const anyText = "*"
 // what the flag takes. Beside an error all that is not known holds anyText or
 // is "".
 func parseCommandLine(args []string) (check.Command, error) {
-	if len(args) > 0 && args[0] == checkName {
+	if len(args) > 0 && (args[0] == checkName || args[0] == publishName) {
 		return check.Command{}, nil
 	}
 	var f flags

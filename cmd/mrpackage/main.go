@@ -99,7 +99,7 @@ func command(u *ui) *cobra.Command {
 		}
 		u.help(called, shown)
 	})
-	cmd.AddCommand(checkCommand(u))
+	cmd.AddCommand(checkCommand(u), publishCommand(u))
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 	return cmd

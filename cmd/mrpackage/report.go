@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 )
@@ -11,7 +10,8 @@ import (
 // report is the form of --report. Fields are only ever added.
 type report struct {
 	Mrpackage string           `json:"mrpackage"` // the version
-	Template  string           `json:"template"`
+	Template  string           `json:"template,omitempty"`
+	Assembly  string           `json:"assembly,omitempty"` // in the place of a template: the cloud assembly
 	DryRun    bool             `json:"dryRun"`
 	Artifacts []artifactReport `json:"artifacts"`
 	Images    []imageReport    `json:"images"`
@@ -88,14 +88,17 @@ type secondsReport struct {
 }
 
 // reportOf returns the record of a run as JSON.
-func reportOf(templates templatePaths, d *packager.Result, total time.Duration, dryRun bool) ([]byte, error) {
+func reportOf(templates templatePaths, d durations, dryRun bool) ([]byte, error) {
 	r := report{
-		Mrpackage: version(), Template: d.TemplateFile, DryRun: dryRun,
+		Mrpackage: version(), DryRun: dryRun,
 		Artifacts: []artifactReport{}, Images: []imageReport{}, Regions: []regionReport{},
 		Seconds: secondsReport{
 			d.Times.Plan.Took.Seconds(), d.Times.Rewrite.Took.Seconds(), d.Times.Look.Took.Seconds(),
-			d.Times.Archive.Took.Seconds(), d.Times.Upload.Took.Seconds(), total.Seconds(),
+			d.Times.Archive.Took.Seconds(), d.Times.Upload.Took.Seconds(), d.total.Seconds(),
 		},
+	}
+	if r.Template = d.of; d.isAssembly {
+		r.Template, r.Assembly = "", d.of
 	}
 	for _, a := range d.Artifacts {
 		view := artifactReport{a.Path, nil, a.Digest, a.Name, a.Archive, a.Files, a.Size, a.LeftOut}
@@ -123,7 +126,7 @@ func reportOf(templates templatePaths, d *packager.Result, total time.Duration, 
 			})
 		}
 		for _, i := range s.Images {
-			view.Images = append(view.Images, pushReport{i.Repository + "@" + i.Digest, i.Source, string(i.Action)})
+			view.Images = append(view.Images, pushReport{imageAddress(i), i.Source, string(i.Action)})
 		}
 		r.Regions = append(r.Regions, view)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
@@ -74,6 +75,10 @@ func (t *trace) event(e packager.Event) {
 		t.moment(cmp.Or(e.Region, workersGroup), "trying again: "+e.Err.Error(), now)
 	case packager.Failed:
 		t.moment(e.Region, "failed: "+e.Err.Error(), now)
+	case packager.Kept:
+		t.moment(e.Region, "another, and stays: "+e.Object.Key, now)
+	case packager.Running:
+		t.moment(workersGroup, "running "+strings.Join(e.Command, " "), now)
 	case packager.Sent, packager.Copying:
 	}
 }
@@ -111,10 +116,10 @@ type traceEvent struct {
 
 // json is the whole trace of a run: a group of tracks for its phases, one for the
 // workers that archive, and one for each region.
-func (t *trace) json(r *packager.Result) ([]byte, error) {
+func (t *trace) json(times packager.Times, stores []packager.Contents) ([]byte, error) {
 	groups := []string{phasesGroup, workersGroup}
-	t.phases(phasesGroup, r.Times)
-	for _, s := range r.Stores {
+	t.phases(phasesGroup, times)
+	for _, s := range stores {
 		groups = append(groups, s.Region)
 		t.phases(s.Region, s.Times)
 	}

@@ -23,16 +23,25 @@ const (
 
 // A command is a program that is run, without a shell.
 type command struct {
-	args []string
-	dir  string   // "" means the working directory
-	env  []string // besides the process's own
+	args          []string
+	shown         []string // in the place of args, where these hold what nobody should see
+	dir           string   // "" means the working directory
+	env           []string // besides the process's own
+	silent        bool     // nobody is told of it
+	maySayNothing bool     // what it prints does not matter
 }
 
 // run runs the command, and returns what it has printed on its standard output, without white
 // space around it. When ctx ends, the program is interrupted, and killed where it does not end.
 func (c command) run(ctx context.Context, tell func(packager.Event)) (string, error) {
-	tell(packager.Event{Kind: packager.Running, Command: c.args})
-	line := strings.Join(c.args, " ")
+	shown := c.args
+	if c.shown != nil {
+		shown = c.shown
+	}
+	if !c.silent {
+		tell(packager.Event{Kind: packager.Running, Command: shown})
+	}
+	line := strings.Join(shown, " ")
 	printed, said := &bounded{most: maxOutput}, &tail{}
 	program := exec.CommandContext(ctx, c.args[0], c.args[1:]...) //nolint:gosec // the user's assembly says what to run
 	program.Dir, program.Stdout, program.Stderr = c.dir, printed, said
@@ -56,6 +65,8 @@ func (c command) run(ctx context.Context, tell func(packager.Event)) (string, er
 		return "", fmt.Errorf("%s: %w: %s", line, err, said)
 	case err != nil:
 		return "", fmt.Errorf("%s: %w", line, err)
+	case c.maySayNothing:
+		return "", nil
 	case printed.full:
 		return "", fmt.Errorf("%s: it prints more than %d bytes, and should print one path or name", line, maxOutput)
 	}

@@ -2,7 +2,6 @@ package publish
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -189,11 +188,4 @@ func (i *image) find(ctx context.Context, engine string, tell func(packager.Even
 		source.Name = named.Name
 	}
 	return images.Open(ctx, source)
-}
-
-// errNoBuild is why an image is not built.
-var errNoBuild = errors.New("it is to be built")
-
-func (i *image) build(context.Context, string, func(packager.Event)) (string, error) {
-	return "", errNoBuild
 }

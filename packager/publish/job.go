@@ -51,6 +51,7 @@ func (p *Plan) job(cfg aws.Config) upload.Job {
 		Force: p.opts.ForceUpload,
 		S3: s3store.Config{
 			AWS: cfg, Provenance: p.opts.Provenance, RefreshAfter: -1, Jobs: p.opts.jobs(), Questions: 4 * p.opts.jobs(),
+			Foreign:     "somebody else may own a bucket of this name, and would get your code; if you mean that one, allow other accounts with --cross-account",
 			EndpointURL: p.opts.EndpointURL, Backoff: p.opts.backoff, KeyCounts: true, NameSSE: true,
 			Absent: func(s s3store.Store) string { return bootstrap(s.Bucket, accountOf(s.Role, s.Owner), s.Region) },
 		},

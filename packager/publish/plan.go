@@ -3,7 +3,6 @@ package publish
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/assembly"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -50,6 +50,11 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	if err := opts.Shard.Check(); err != nil {
 		return nil, err
 	}
+	for _, in := range opts.Regions {
+		if !region.Valid(in) {
+			return nil, &problem.Error{Subject: in, Message: "this is not the name of a region", Hint: "a region's name is like us-east-1"}
+		}
+	}
 	a, err := assembly.Read(ctx, opts.path())
 	if err != nil {
 		return nil, err
@@ -73,9 +78,9 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		return nil, err
 	}
 	plan := p.plan()
-	for _, region := range opts.Regions {
-		if !p.inRegion[region] && len(p.errs) == 0 {
-			p.errs = append(p.errs, &problem.Error{Subject: region, Message: "nothing of this cloud assembly goes to this region", Hint: "correct --regions, or --stack"})
+	for _, in := range opts.Regions {
+		if !p.inRegion[in] && len(p.errs) == 0 {
+			p.errs = append(p.errs, &problem.Error{Subject: in, Message: "nothing of this cloud assembly goes to this region", Hint: "correct --regions, or --stack"})
 		}
 	}
 	if ctx.Err() != nil {
@@ -128,9 +133,9 @@ func (p *planner) each(a *assembly.Asset, d *assembly.Destination, found func(*a
 		p.fail(e)
 		return
 	}
-	for _, region := range regions {
-		if resolved := p.resolve(a, d, region); resolved != nil {
-			p.inRegion[region] = true
+	for _, in := range regions {
+		if resolved := p.resolve(a, d, in); resolved != nil {
+			p.inRegion[in] = true
 			found(a, resolved)
 		}
 	}
@@ -175,7 +180,10 @@ func (p *planner) read() error {
 // plan is what all that was found comes to. What has the same bytes and the same media type
 // is one artifact.
 func (p *planner) plan() *Plan {
-	plan := &Plan{Path: p.opts.path(), opts: p.opts, root: p.assembly.Root}
+	plan := &Plan{Path: p.opts.path(), opts: p.opts, reads: make(map[string]bool)}
+	for _, m := range p.assembly.Manifests {
+		plan.reads[archive.RealPath(absolute(m.Path))] = true
+	}
 	plan.Stores, plan.roles, plan.Warnings = p.stores.contents, p.stores.roles, p.warnings
 	plan.objects, plan.pushes = make([][]int, len(plan.Stores)), make([][]push, len(plan.Stores))
 	artifacts, stored := make(map[string]int), make(map[objectID]goal)
@@ -224,18 +232,11 @@ func (p *planner) conflict(a, b goal) error {
 	return e
 }
 
-// Reads tells whether path is in the cloud assembly, or one of its assets, so that nothing
-// may be written there.
+// Reads tells whether path is a manifest, or a file of an asset, so that nothing may be
+// written there.
 func (p *Plan) Reads(path string) bool {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return false
-	}
-	real := archive.RealPath(abs)
-	if archive.Within(real, p.root) {
-		return true
-	}
-	return slices.ContainsFunc(p.sources, func(s *source) bool {
-		return s.dir != "" && archive.Within(real, archive.RealPath(s.dir)) || s.dir == "" && len(s.files) == 1 && archive.RealPath(s.files[0].Path) == real
+	real := archive.RealPath(absolute(path))
+	return p.reads[real] || slices.ContainsFunc(p.sources, func(s *source) bool {
+		return s.command == nil && archive.Within(real, s.realPath())
 	})
 }

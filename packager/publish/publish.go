@@ -106,7 +106,7 @@ type Plan struct {
 	roles   []role.Role // by store
 	times   packager.Times
 	tell    func(packager.Event)
-	root    string
+	reads   map[string]bool // the manifests, by their real paths
 }
 
 // A Result tells of a run that succeeded, or how far one came.

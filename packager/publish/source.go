@@ -178,13 +178,19 @@ func (s *source) artifact() packager.Artifact {
 	switch {
 	case s.command != nil:
 		view.Path, view.Archive = strings.Join(s.command, " "), true // its size is not known before it is made
-	case s.dir != "":
-		view.Path = archive.RealPath(absolute(s.dir))
 	default:
-		view.Path = archive.RealPath(absolute(s.files[0].Path))
+		view.Path = s.realPath()
 	}
 	view.References = references(s.named)
 	return view
+}
+
+// realPath is that of the folder or file.
+func (s *source) realPath() string {
+	if s.dir != "" {
+		return archive.RealPath(absolute(s.dir))
+	}
+	return archive.RealPath(absolute(s.files[0].Path))
 }
 
 // references are where assets stand in their manifests.

@@ -70,12 +70,20 @@ type Source struct {
 	Executable []string // the command, and its arguments
 }
 
-// An ImageSource is what CDK says of an image that is to be built. Only that it is one
-// matters, and its folder.
+// An ImageSource is what CDK says of an image that is to be built: the folder, and what the
+// engine's program is told (fields of DockerImageSource in the schema).
 type ImageSource struct {
-	Directory string
-	Options   []string // the other fields that are given, by their names
+	Directory               string
+	File, Target            string
+	Args, Contexts, Secrets []Pair
+	SSH, Network, Platform  string
+	Outputs                 []string
+	CacheFrom, CacheTo      []string // in the form of the engine's options
+	NoCache                 bool
 }
+
+// A Pair is a name and what it stands for, in the manifest's order.
+type Pair struct{ Name, Value string }
 
 // A Destination is where an asset must be stored. Placeholders stand in its texts, see
 // [Destination.Resolve].
@@ -169,9 +177,11 @@ func Read(ctx context.Context, path string) (*Assembly, error) {
 			Hint: "stacks with the legacy synthesizer, and those of CDK 1, have none: use DefaultStackSynthesizer, which CDK 2 does by itself",
 		})
 	}
+	problem.Sort(r.errs)
 	if err := errors.Join(r.errs...); err != nil {
 		return nil, err
 	}
+	problem.Sort(r.assembly.Warnings)
 	return r.assembly, nil
 }
 

@@ -2,6 +2,7 @@ package s3store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -74,7 +75,7 @@ func (b *Bucket) ask(ctx context.Context) error {
 			return &problem.Error{
 				Subject: b.Region,
 				Message: fmt.Sprintf("the bucket %s does not belong to the account %s", b.Bucket, b.Owner),
-				Hint:    "somebody else may own a bucket of this name: correct the name, or --expected-bucket-owner",
+				Hint:    cmp.Or(b.config.Foreign, "somebody else may own a bucket of this name: correct the name, or --expected-bucket-owner"),
 			}
 		}
 	}
