@@ -86,6 +86,37 @@ func TestRoleExpires(t *testing.T) {
 	}
 }
 
+// Credentials that AWS takes for expired, whatever this machine's clock says, are fetched anew.
+func TestRoleExpiresEarly(t *testing.T) {
+	const arn = "arn:aws:iam::222222222222:role/publish"
+	server, opts := store(t)
+	sts := startSTS(t, arn)
+	var mu sync.Mutex
+	first, uses := "", 0
+	server.Guard("east", func(accessKey, _ string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		if first == "" {
+			first = accessKey
+		}
+		if accessKey != first {
+			return ""
+		}
+		if uses++; uses > 2 { // for the bucket, and for the object
+			return "ExpiredToken"
+		}
+		return ""
+	})
+	opts.Stores = []packager.Store{{Region: "us-east-1", Bucket: "east", Role: packager.Role{ARN: arn}}}
+	opts.Hurry(time.Minute)
+	if _, err := packager.Package(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sts.Requests()); n != 2 {
+		t.Errorf("the role was assumed %d times", n)
+	}
+}
+
 // S3 copies between buckets of one role, and never between those of two: a role that may do both would be more than each
 // needs.
 func TestNoCopyBetweenRoles(t *testing.T) {

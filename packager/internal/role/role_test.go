@@ -75,6 +75,11 @@ func TestAssumedOncePerRoleAndRegion(t *testing.T) {
 	if len(got) != regions || len(slices.Compact(got)) != regions {
 		t.Errorf("assumed %q", got)
 	}
+	for _, at := range got {
+		if region, arn, _ := strings.Cut(at, " "); !strings.HasSuffix(arn, "/"+region) {
+			t.Errorf("%s was assumed in %s", arn, region)
+		}
+	}
 	if s.MostAtOnce() < regions/2 {
 		t.Errorf("at most %d of %d roles were assumed at the same time", s.MostAtOnce(), regions)
 	}
@@ -126,6 +131,9 @@ func TestRenewed(t *testing.T) {
 	s.SetLife(time.Hour)
 	provider.(*aws.CredentialsCache).Invalidate()
 	second := use()
+	if c, err := provider.Retrieve(t.Context()); err != nil || time.Until(c.Expires) > 56*time.Minute || time.Until(c.Expires) < 50*time.Minute {
+		t.Errorf("credentials of an hour are renewed after %s: %v", time.Until(c.Expires), err)
+	}
 	s.Fail(ststest.Fault{Status: 503, Code: "ServiceUnavailable"})
 	provider.(*aws.CredentialsCache).Invalidate()
 	if use() != second {
@@ -217,6 +225,7 @@ func TestInterrupted(t *testing.T) {
 	s, roles := open(t, time.Hour)
 	s.CreateRole(ststest.Role{ARN: deployment})
 	s.Fail(ststest.Fault{Delay: time.Hour})
+	before := goleak.IgnoreCurrent()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- roles.Assume(ctx, role.Role{ARN: deployment}, "us-east-1") }()
@@ -227,7 +236,8 @@ func TestInterrupted(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	roles.Close() // goleak sees that the request ends with it
+	roles.Close()
+	goleak.VerifyNone(t, before) // the request ends with it
 }
 
 // What CDK calls assumeRoleAdditionalOptions is sent as it is, and what cannot be is refused.
