@@ -27,14 +27,13 @@ assembly names, in all regions and accounts at once, under the same keys and tag
 does. The assembly's templates find it there, unchanged.
 
 ASSEMBLY is the folder that cdk synth writes, with the assemblies of its stages, or one
-*.assets.json in it; default: cdk.out. Each destination is reached by the role that it names, which
-is assumed once in each region. A destination of a stack that is bound to no region is in the
-AWS configuration's, or in each one of --regions.
+*.assets.json in it; default: cdk.out. Each destination is reached by the role that it names,
+which is assumed once in each region. A destination of a stack that is bound to no region is in
+the AWS configuration's, or in each one of --regions.
 
 What is under a key, or under an image's tag, counts as there, as for CDK. Where mrpackage stored
-it, its recorded digest is proved as well, and a difference is told. Images are built by
---image-engine, as CDK's options say, where a repository lacks them. A command that makes an asset is shown, and run
-where the asset is missing.
+it, its recorded digest is proved as well, and a difference is told. Where an asset is missing,
+its image is built by --image-engine, or the command run that makes it, which is shown.
 
 Standard output holds the results alone: for each destination its region, a tab, and the location.
 Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted.`

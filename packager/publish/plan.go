@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -75,7 +76,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 	})
 	p.collect()
 	if err := p.read(); err != nil {
-		return nil, err
+		return nil, cmp.Or(ctx.Err(), err)
 	}
 	plan := p.plan()
 	for _, in := range opts.Regions {
