@@ -32,7 +32,7 @@ func (p *Plan) job(cfg aws.Config) upload.Job {
 	j.S3, j.Registry = p.opts.storeConfig(cfg), p.opts.registryConfig(cfg)
 	stores := make([]upload.Store, len(p.Stores))
 	for i, s := range p.Stores {
-		stores[i].Store = s.Store.inner()
+		stores[i].Store = s.inner()
 	}
 	j.addObjects(stores)
 	if !p.opts.DryRun {

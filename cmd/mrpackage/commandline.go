@@ -23,7 +23,7 @@ const anyText = "*"
 // what the flag takes. Beside an error all that is not known holds anyText or
 // is "".
 func parseCommandLine(args []string) (check.Command, error) {
-	if len(args) > 0 && (args[0] == checkName || args[0] == publishName) {
+	if packagesNothing(args) {
 		return check.Command{}, nil
 	}
 	var f flags
@@ -71,4 +71,9 @@ func parseCommandLine(args []string) (check.Command, error) {
 // unexpectedArgument is the error about an argument that is no flag.
 func unexpectedArgument(arg string) error {
 	return errors.New("unexpected argument \"" + arg + "\"; several regions are divided by commas")
+}
+
+// packagesNothing tells whether arguments are those of a command beside the main job.
+func packagesNothing(args []string) bool {
+	return len(args) > 0 && slices.Contains([]string{checkName, publishName}, args[0])
 }

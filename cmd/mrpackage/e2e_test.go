@@ -63,6 +63,7 @@ func TestE2E(t *testing.T) {
 	t.Run("ChecksumRefused", e.testChecksumRefused)
 	t.Run("InterruptAborts", e.testInterruptAborts)
 	t.Run("Images", e.testImages)
+	t.Run("Publish", e.testPublish)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {

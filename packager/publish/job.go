@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -58,7 +58,11 @@ func (p *Plan) job(cfg aws.Config) upload.Job {
 		Registry: registry.Config{
 			AWS: cfg, Jobs: p.opts.jobs(), Questions: 4 * p.opts.jobs(), Backoff: p.opts.backoff, API: p.opts.ecr, Hub: p.opts.ecr,
 			Absent: func(s registry.Store) string {
-				return bootstrap(path.Base(s.Repository), s.Role.Account(), s.Region)
+				account, name := "", s.Repository
+				if host, path, found := strings.Cut(name, ".dkr.ecr."); found {
+					account, name = host, path[strings.Index(path, "/")+1:]
+				}
+				return bootstrap(name, account, s.Region)
 			},
 		},
 	}

@@ -28,7 +28,6 @@ type source struct {
 	digest    string // "" of a command
 
 	named []*assembly.Asset // of these, one each is named
-	view  packager.Artifact
 }
 
 type sourceID struct {

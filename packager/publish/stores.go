@@ -56,11 +56,11 @@ func (s *stores) of(a *assembly.Asset, to *assembly.Destination) (index int, ok 
 	return s.index[id], true
 }
 
-// ofImage is the store that images of a place go with: the bucket of the same region and
-// account, else one of its own.
+// ofImage is the store that images of a place go with: the first bucket of the same region,
+// as far as it is known to be of the same account, else one of its own.
 func (s *stores) ofImage(in, account string, as role.Role) int {
 	for i, c := range s.contents {
-		if c.Region == in && (s.roles[i].Account() == account || s.roles[i] == as) {
+		if of := accountOf(s.roles[i], c.Owner); c.Region == in && (of == account || of == "" || s.roles[i] == as) {
 			return i
 		}
 	}

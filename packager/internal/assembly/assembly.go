@@ -260,7 +260,7 @@ func (r *reader) open(path string, from Place) *object {
 	case info.Size() > maxSize:
 		return fail(fmt.Sprintf("this manifest has %d bytes, and %d are read at most", info.Size(), int64(maxSize)), "")
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // the user, or the user's assembly, names it
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return fail(problem.Cause(err), "")
 	}

@@ -9,9 +9,9 @@ import (
 const (
 	// unmeasured is how many bytes a run sends more than once before it knows its link.
 	unmeasured = 512 << 10
-	// doubtful is how many times as long a copy is taken to last before any was made: what a
-	// first one costs that takes long, nothing makes good.
-	doubtful = 2
+	// unseenCopy is how many times as long a first copy may take as it is thought to, and end
+	// before the run does all the same.
+	unseenCopy = 4
 	// smallestCopy is below what it is not worth to ask S3 for a copy of, where a
 	// request's header is most of it.
 	smallestCopy = 64 << 10
@@ -22,9 +22,10 @@ const (
 // others, which costs the link nothing and takes its time.
 //
 // It compares when the run would end if everything that is not decided yet went over the
-// link, and if it were copied. What was sent to one store waits for that decision as long as
-// the first copies of the run are under way and the link has other work. It is safe for
-// concurrent use.
+// link, and if it were copied. What a copy takes, only one shows: the first is asked for
+// where it would end before the run even if it took far longer than is thought. What was
+// sent to one store waits for what it shows, as long as the link has other work. It is safe
+// for concurrent use.
 type router struct {
 	mode Copy
 	rate func() float64 // bytes a second that the link carries; 0 where nobody knows yet
@@ -151,15 +152,19 @@ func (r *router) isForAll(d *delivery, rate float64) bool {
 	return r.linkIsBetter(d.size, rate)
 }
 
-// linkIsBetter tells whether the run ends no later if all that is undecided goes over the
-// link, as far as is known now.
+// linkIsBetter tells whether an archive of that size goes over the link, as far as is known
+// now: whether the run ends no later if all that is undecided does, and whether a copy might
+// end later than the run then.
 func (r *router) linkIsBetter(size int64, rate float64) bool {
 	toAll, toOne := r.ends(rate, r.undecided, 0)
 	copyTime := r.copyTime(size)
-	if r.made == 0 {
-		copyTime *= doubtful
+	switch {
+	case size < smallestCopy || r.refused && r.made == 0:
+		return true
+	case r.made == 0 && r.copies == 0:
+		return toAll <= unseenCopy*copyTime
 	}
-	return size < smallestCopy || r.refused && r.made == 0 || toAll <= toOne+copyTime
+	return toAll <= toOne+copyTime
 }
 
 // send takes in that the link gets to carry an archive to the other stores.
