@@ -71,11 +71,8 @@ func serve(ctx context.Context, n network, trusted string) error {
 }
 
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == takenPath { // asks, and begins anew
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_, _ = fmt.Fprint(w, s.taken)
-		s.taken = 0
+	if r.URL.Path == takenPath {
+		s.tell(w)
 		return
 	}
 	var first strings.Builder
@@ -133,6 +130,14 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.objects[r.URL.Path] = object{stored(r.Header), size}
 		maps.Copy(w.Header(), echoed(r.Header))
 	}
+}
+
+// tell tells how many bytes were taken, and begins anew.
+func (s *sink) tell(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = fmt.Fprint(w, s.taken)
+	s.taken = 0
 }
 
 // head answers a HEAD; s.mu is locked.

@@ -88,4 +88,31 @@ application/vnd.openxmlformats-officedocument.wordprocessingml.document docx
 application/vnd.ms-excel xls xlm xla xlc xlt xlw
 application/vnd.openxmlformats-officedocument.spreadsheetml.sheet xlsx
 application/vnd.openxmlformats-officedocument.presentationml.presentation pptx
+application/epub+zip epub
+application/java-vm class
+application/pgp-signature asc sig
+application/rls-services+xml rs
+application/vnd.apple.keynote key
+application/vnd.ms-fontobject eot
+application/vnd.ms-powerpoint ppt
+application/vnd.oasis.opendocument.text odt
+application/vnd.rar rar
+application/x-httpd-php php
+application/x-perl pl
+application/x-pkcs12 p12 pfx
+application/x-redhat-package-manager rpm
+application/x-xz xz
+audio/mp4 m4a
+audio/x-flac flac
+image/heic heic
+text/coffeescript coffee
+text/less less
+text/x-c c cpp h
+text/x-java-source java
+text/x-lua lua
+text/x-sass sass
+text/x-scss scss
+text/x-vcard vcf
+video/x-matroska mkv
+video/x-msvideo avi
 `
