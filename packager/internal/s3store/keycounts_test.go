@@ -25,10 +25,10 @@ func TestKeyCounts(t *testing.T) {
 		why    string // the beginning
 		proved bool   // its sum is known
 	}{
-		"ours":              {s3.HeadObjectOutput{ContentLength: aws.Int64(100), Metadata: meta(want.Digest, "100")}, want, Proved, "", true},
-		"theirs":            {s3.HeadObjectOutput{ContentLength: aws.Int64(100)}, want, Proved, "", false},
-		"ours of old":       {s3.HeadObjectOutput{ContentLength: aws.Int64(100), Metadata: meta(other, "100")}, want, Proved, "it was made of other content: its digest is eeee", false},
-		"ours, truncated":   {s3.HeadObjectOutput{ContentLength: aws.Int64(99), Metadata: meta(want.Digest, "100")}, want, Proved, "it has 99 bytes, and was stored with 100", false},
+		"ours":            {s3.HeadObjectOutput{ContentLength: aws.Int64(100), Metadata: meta(want.Digest, "100")}, want, Proved, "", true},
+		"theirs":          {s3.HeadObjectOutput{ContentLength: aws.Int64(100)}, want, Proved, "", false},
+		"ours of old":     {s3.HeadObjectOutput{ContentLength: aws.Int64(100), Metadata: meta(other, "100")}, want, Proved, "it was made of other content: its digest is eeee", false},
+		"ours, truncated": {s3.HeadObjectOutput{ContentLength: aws.Int64(99), Metadata: meta(want.Digest, "100")}, want, Proved, "it has 99 bytes, and was stored with 100", false},
 		"ours, spoiled": {s3.HeadObjectOutput{ContentLength: aws.Int64(100), Metadata: meta(want.Digest, "100"), ChecksumSHA256: aws.String("eA=="),
 			ChecksumType: types.ChecksumTypeFullObject}, want, Proved, "its checksum is another", false},
 		"of a command":      {s3.HeadObjectOutput{ContentLength: aws.Int64(100), Metadata: meta(other, "100")}, unknown, Proved, "", false},
