@@ -13,6 +13,10 @@ import (
 // ValidRegion tells whether name has the form of an AWS region's name.
 func ValidRegion(name string) bool { return region.Valid(name) }
 
+// KnownRegions returns the names of the regions that AWS had when this was written, to choose
+// from. There may be others.
+func KnownRegions() []string { return region.Known() }
+
 // BucketVariable returns the name of the environment variable that holds a
 // region's bucket: US_EAST_1_ARTIFACT_BUCKET for us-east-1.
 func BucketVariable(name string) string { return region.BucketVariable(name) }

@@ -135,7 +135,7 @@ func (f *publishFlags) run(ctx context.Context, u *ui, path string) (err error) 
 		return usageError{err}
 	}
 	r := &publishRun{flags: f, ui: u, began: time.Now(), bars: &progress{ui: u}}
-	if f.trace != "" {
+	if f.trace != "" || slices.ContainsFunc(f.reports, isPage) {
 		r.spans = &trace{began: r.began}
 	}
 	if err := r.makePlan(ctx, path); err != nil {
@@ -155,7 +155,10 @@ func (f *publishFlags) run(ctx context.Context, u *ui, path string) (err error) 
 	writing := time.Now()
 	files := &staged{}
 	defer func() { err = errors.Join(err, files.discard()) }()
-	if err := r.stageRecords(files, result); err != nil {
+	told := account{
+		durations: r.durations(result), flags: &f.flags, began: r.began, spans: r.spans, stores: r.shown(result.Stores), warnings: result.Warnings,
+	}
+	if err := told.stage(files); err != nil {
 		return err
 	}
 	return files.finish(io.Discard, func() error {
@@ -282,27 +285,6 @@ func (r *publishRun) upload(ctx context.Context) (*publish.Result, error) {
 // durations are the times of the run, and what it stored.
 func (r *publishRun) durations(result *publish.Result) durations {
 	return durations{of: result.Path, isAssembly: true, Inventory: result.Inventory, Times: result.Times, total: time.Since(r.began)}
-}
-
-// stageRecords stages the report and the trace.
-func (r *publishRun) stageRecords(files *staged, result *publish.Result) error {
-	if r.flags.report != "" {
-		text, err := reportOf(nil, r.durations(result), r.flags.dryRun)
-		if err == nil {
-			err = files.add(r.flags.report, text)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if r.spans == nil {
-		return nil
-	}
-	text, err := r.spans.json(result.Times, r.shown(result.Stores))
-	if err == nil {
-		err = files.add(r.flags.trace, text)
-	}
-	return err
 }
 
 // published is what a person takes in at a glance at the end.

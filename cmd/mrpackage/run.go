@@ -16,7 +16,7 @@ type packageRun struct {
 	flags *flags
 	ui    *ui
 	began time.Time
-	spans *trace // nil without --trace
+	spans *trace // nil where nobody asks where the time went
 
 	plan      *packager.Plan
 	templates templatePaths
@@ -25,7 +25,7 @@ type packageRun struct {
 // run packages the template as the flags say.
 func (f *flags) run(ctx context.Context, u *ui) (err error) {
 	r := &packageRun{flags: f, ui: u, began: time.Now()}
-	if f.trace != "" {
+	if f.trace != "" || slices.ContainsFunc(f.reports, isPage) {
 		r.spans = &trace{began: r.began}
 	}
 	opts, problems, err := f.options(ctx)
@@ -117,28 +117,17 @@ func (r *packageRun) upload(ctx context.Context, bars *progress) (*packager.Resu
 	return result, err
 }
 
-// stageRecords stages the report and the trace, and sees to it that no later
+// stageRecords stages the reports and the trace, and sees to it that no later
 // run packages an output of this one.
 func (r *packageRun) stageRecords(files *staged, result *packager.Result) error {
-	if r.flags.report != "" {
-		text, err := reportOf(r.templates, durations{of: result.TemplateFile, Inventory: result.Inventory, Times: result.Times, total: time.Since(r.began)}, r.flags.dryRun)
-		if err != nil {
-			return err
-		}
-		if err := files.add(r.flags.report, text); err != nil {
-			return err
-		}
+	t := account{
+		durations: durations{of: result.TemplateFile, Inventory: result.Inventory, Times: result.Times, total: time.Since(r.began)},
+		flags:     r.flags, began: r.began, spans: r.spans, stores: result.Stores, templates: r.templates, warnings: result.Warnings,
 	}
-	if r.spans != nil {
-		text, err := r.spans.json(result.Times, result.Stores)
-		if err != nil {
-			return err
-		}
-		if err := files.add(r.flags.trace, text); err != nil {
-			return err
-		}
+	if err := t.stage(files); err != nil {
+		return err
 	}
-	outputs := append(slices.Clone(r.templates), r.flags.report, r.flags.trace)
+	outputs := slices.Concat([]string(r.templates), []string(r.flags.reports), []string{r.flags.trace})
 	outputs = slices.DeleteFunc(outputs, func(path string) bool { return path == "" || path == "-" })
 	return r.plan.RememberOutputs(outputs...)
 }
