@@ -17,11 +17,9 @@ import (
 // images mean when it is made.
 type Plan struct {
 	TemplateFile string
-	Artifacts    []Artifact // each distinct local artifact, in the template's order
-	Stores       []Contents // what each store must hold, in the order of Options.Stores
-	Templates    []Template // the packaged template for each store, or with Options.OneTemplate the one for all
-	Images       []Image    // each distinct container image, in the template's order
-	Warnings     []error    // what would go wrong later; each an *problem.Error
+	Inventory
+	Templates []Template // the packaged template for each store, or with Options.OneTemplate the one for all
+	Warnings  []error    // what would go wrong later; each an *problem.Error
 
 	opts    Options
 	objects [][]object
@@ -30,6 +28,14 @@ type Plan struct {
 	outputs outputs
 	times   Times
 	active  atomic.Bool // an Upload is under way
+}
+
+// An Inventory is what a run stores, and where. Artifacts and images are in the template's
+// order, and stores in that of Options.Stores.
+type Inventory struct {
+	Artifacts []Artifact // each distinct local artifact
+	Images    []Image    // each distinct container image
+	Stores    []Contents // what each store must hold
 }
 
 // Reads tells whether path is one of the templates or local artifacts, so that
@@ -165,6 +171,7 @@ type Layer struct {
 type PushedImage struct {
 	*Image
 	Repository string // its address, without a tag and a digest
+	Tag        string // that names it; "" where its digest does
 	Action     Action // Planned, Uploaded or Reused
 }
 

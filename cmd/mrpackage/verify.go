@@ -59,7 +59,8 @@ const verifyExamples = `  # is all there that the templates of target/ need?
   mrpackage verify
 
   # last month's artifact, by its bytes, of the account's own buckets
-  mrpackage verify --deep --expected-bucket-owner self us-east-1=old/east.yaml us-west-2=old/west.yaml`
+  mrpackage verify --deep --expected-bucket-owner self \
+    us-east-1=old/east.yaml us-west-2=old/west.yaml`
 
 // verifyFlags are what a command line of mrpackage verify says.
 type verifyFlags struct {
@@ -78,7 +79,7 @@ func verifyCommand(u *ui) *cobra.Command {
 		Example: verifyExamples,
 		Args:    cobra.ArbitraryArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			u.quiet, u.verbose, u.unfinishedWork = f.quiet, f.verbose, "nothing is proved"
+			u.quiet, u.verbose, u.failing, u.sendsNothing = f.quiet, f.verbose, "nothing is proved", true
 			return f.run(cmd.Context(), u, args, cmd.InOrStdin())
 		},
 	}
