@@ -52,7 +52,7 @@ func TestPackagedIsReadAsItWasWritten(t *testing.T) {
 	want := func(bucket string) []string {
 		var lines []string
 		for _, r := range tmpl.References() {
-			if r.Stored != nil {
+			if r.Stored != nil || r.row.section == "Globals" { // which all functions of this template ignore
 				continue
 			}
 			id := strings.ReplaceAll(r.LogicalID, "${N}", "")
@@ -220,6 +220,25 @@ Resources:
 		got := linesOf(p.Uses(Stack{Region: "us-east-1", Parameters: map[string]string{"Given": "given"}}))
 		if !slices.Equal(got, want) {
 			t.Errorf("%s:\n got %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+// A location of Globals is needed where a function has none of its own.
+func TestUsesOfGlobals(t *testing.T) {
+	for functions, needed := range map[string]bool{
+		"  F: {Type: AWS::Serverless::Function}\n":                                                                    true,
+		"  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: s3://b/f}}\n":                                   false,
+		"  F: {Type: AWS::Serverless::Function, Properties: {InlineCode: x}}\n":                                       false,
+		"  F: {Type: AWS::Serverless::Function, IgnoreGlobals: '*', Properties: {CodeUri: s3://b/f}}\n":               false,
+		"  F: {Type: AWS::Serverless::Api}\n":                                                                         false,
+		"  Fn::ForEach::L: [N, [a], {'F${N}': {Type: AWS::Serverless::Function, Properties: {Handler: x}}}]\n":        true,
+		"  Fn::ForEach::L: [N, [a], {'F${N}': {Type: AWS::Serverless::Function, Properties: {CodeUri: s3://b/f}}}]\n": false,
+		"  Fn::Transform: {Name: M}\n":                                                                                true,
+	} {
+		uses := readPackaged(t, "Globals: {Function: {CodeUri: s3://b/k}}\nResources:\n"+functions).Uses(Stack{Region: "us-east-1"})
+		if got := slices.Contains(linesOf(uses), "Globals.Function.CodeUri b k"); got != needed {
+			t.Errorf("%s: needed is %v, want %v", functions, got, needed)
 		}
 	}
 }
