@@ -19,6 +19,7 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A run is one verification. It goes level by level: what the templates of one level name is
@@ -352,8 +353,14 @@ func (r *run) finish() *Result {
 		view.State = d.state
 		r.result.Deployments = append(r.result.Deployments, view)
 	}
+	for _, all := range [][]error{r.result.Problems, r.result.Unknowns, r.result.Warnings} {
+		problem.Sort(all)
+	}
 	return &r.result
 }
+
+// soon is when the end of an object is a warning.
+const soon = 7 * 24 * time.Hour
 
 // tell makes a problem, an unknown or a warning of what was found of a target.
 func (r *run) tell(d *deployment, t *target) {
@@ -381,6 +388,11 @@ func (r *run) tell(d *deployment, t *target) {
 	case Unknown:
 		r.unknown(d, e)
 	case Proved, Present:
+	}
+	if left := time.Until(t.view.Ends); t.there && !t.view.Ends.IsZero() && left < soon {
+		e := uses[0].Errorf("%s in %s: a lifecycle rule ends it on %s%s", t.url(), t.view.Region, t.view.Ends.UTC().Format(time.DateOnly), more)
+		e.Hint = "--refresh makes young what is in use"
+		r.result.Warnings = append(r.result.Warnings, e)
 	}
 	for _, w := range t.warnings {
 		e := uses[0].Errorf("%s in %s: %s%s", t.url(), t.view.Region, w, more)

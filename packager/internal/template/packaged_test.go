@@ -168,6 +168,7 @@ Parameters:
 Mappings: {M: {us-east-1: {B: east}, eu-west-1: {B: west}}}
 Conditions:
   East: !Equals [!Ref AWS::Region, us-east-1]
+  West: !Equals [!Ref AWS::Region, us-west-2]
   NotEast: !Not [!Condition East]
   Both: !And [!Condition East, !Condition Maybe]
   Either: !Or [!Condition East, !Condition Maybe]
@@ -202,6 +203,8 @@ Resources:
 		`{Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: !If [Maybe, a, b], S3Key: !If [Maybe, ka, kb]}}}`:                     {"F.Code a ka", "F.Code b kb"},
 		`{Type: AWS::Serverless::Function, Properties: {CodeUri: !If [Maybe, s3://a/k, !If [Gone, ./src, !Ref AWS::NoValue]]}}`:            {"F.CodeUri a k", "F.CodeUri local: ./src"},
 		`{Type: AWS::Serverless::Function, Condition: NotEast, Properties: {CodeUri: s3://b/k}}`:                                           nil,
+		`{Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: !If [West, w, e], S3Key: k}}}`:                                        {"F.Code e k"},
+		`{Type: AWS::Serverless::Function, Condition: West, Properties: {CodeUri: s3://b/k}}`:                                              nil,
 		`{Type: AWS::Serverless::Function, Condition: Maybe, Properties: {CodeUri: s3://b/k}}`:                                             {"F.CodeUri b k"},
 		`{Type: AWS::Serverless::Application, Properties: {Location: {ApplicationId: a, SemanticVersion: 1.0.0}}}`:                         nil,
 		`{Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: 'https://b.s3.us-east-1.amazonaws.com/k?versionId=v'}}`:              {"F.TemplateURL b k v"},
