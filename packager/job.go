@@ -95,6 +95,9 @@ func (j *job) item(o object) upload.Item {
 			e.Err = err
 			return nil, e
 		}
+		if a.zip {
+			a.packed.Store(&s.Packed)
+		}
 		return s, nil
 	}
 	if j.plan.opts.ArchiveDir != "" {

@@ -13,6 +13,10 @@ import (
 // ValidRegion tells whether name has the form of an AWS region's name.
 func ValidRegion(name string) bool { return region.Valid(name) }
 
+// KnownRegions returns the names of the regions that AWS had when this was written, to choose
+// from. There may be others.
+func KnownRegions() []string { return region.Known() }
+
 // BucketVariable returns the name of the environment variable that holds a
 // region's bucket: US_EAST_1_ARTIFACT_BUCKET for us-east-1.
 func BucketVariable(name string) string { return region.BucketVariable(name) }
@@ -25,9 +29,10 @@ func RepositoryVariable(name string) string { return region.RepositoryVariable(n
 func DNSSuffix(name string) string { return region.DNSSuffix(name) }
 
 // RegionsOf returns the regions, sorted, whose bucket variable is set in
-// environ, a list of the form of os.Environ. One that is set and empty counts:
-// a region must not vanish because a value got lost.
-func RegionsOf(environ []string) []string { return region.OfVariables(environ) }
+// environ, a list of the form of os.Environ; where there is none, those whose
+// repository variable is set. One that is set and empty counts: a region must not
+// vanish because a value got lost.
+func RegionsOf(environ []string) []string { return region.Default(environ) }
 
 // TempName returns the pattern, as os.CreateTemp takes it, of temporary files
 // beside the outputs. Files of such names never enter an archive.

@@ -62,6 +62,35 @@ type Artifact struct {
 	Files      int
 	Size       int64 // bytes of the files together
 	LeftOut    int   // entries that are excluded
+
+	of *artifact
+}
+
+// An Entry is one file of an artifact.
+type Entry struct {
+	Name   string // its path in the archive, with slashes
+	Size   int64  // bytes
+	Packed int64  // bytes in the archive; 0 where it was not made, as all stores have it
+}
+
+// Entries returns the artifact's files, in the archive's order; none of an artifact that no
+// plan has made.
+func (a *Artifact) Entries() []Entry {
+	if a.of == nil {
+		return nil
+	}
+	var packed []int64
+	if sizes := a.of.packed.Load(); sizes != nil {
+		packed = *sizes
+	}
+	entries := make([]Entry, len(a.of.files))
+	for i, f := range a.of.files {
+		entries[i] = Entry{Name: f.Name, Size: f.Size}
+		if packed != nil {
+			entries[i].Packed = packed[i]
+		}
+	}
+	return entries
 }
 
 // A Reference is one occurrence of an artifact in a template.
@@ -131,7 +160,8 @@ type Layer struct {
 	Size   int64  // bytes
 }
 
-// A PushedImage is an image in a store's region.
+// A PushedImage is an image in a store's region. Its References are those whose
+// images go to this repository.
 type PushedImage struct {
 	*Image
 	Repository string // its address, without a tag and a digest
@@ -158,7 +188,7 @@ func (p *Plan) describe(artifacts []*artifact) {
 	for i, a := range artifacts {
 		view := Artifact{
 			Path: a.path, Digest: a.digest, Name: a.name, Archive: a.zip,
-			Files: len(a.files), Size: a.size(), LeftOut: a.left,
+			Files: len(a.files), Size: a.size(), LeftOut: a.left, of: a,
 		}
 		for _, r := range a.refs {
 			view.References = append(view.References, referenceOf(r))

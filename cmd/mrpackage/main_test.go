@@ -102,7 +102,7 @@ func TestScripts(t *testing.T) {
 			"grow":        grow,
 			"jsonfile":    jsonfile,
 			"topics":      topics,
-			"diff":        diff,
+			"diff":        differ,
 			"envfile":     envfile,
 
 			"stsrole":     stsRole,
@@ -114,6 +114,8 @@ func TestScripts(t *testing.T) {
 			"repository":   ecrRepository,
 			"registry":     otherRegistry,
 			"registryfail": registryFails,
+			"registryslow": registrySlow,
+			"arrived":      arrived,
 			"image":        makeImages,
 			"dockerlogin":  dockerLogin,
 			"tags":         pushedTags,

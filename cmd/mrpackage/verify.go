@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,7 +132,7 @@ func (f *verifyFlags) run(ctx context.Context, u *ui, args []string, stdin io.Re
 		return u.unverified(err)
 	}
 	verdict := u.verdict(result)
-	if err := f.writeReport(result); err != nil {
+	if err := f.writeReports(result); err != nil {
 		u.list(problem.Errors(err), "")
 		return errReported{}
 	}
@@ -151,6 +152,9 @@ func (f *verifyFlags) verify(ctx context.Context, opts verify.Options, who *call
 
 // checkArguments finds arguments that name no template.
 func (f *verifyFlags) checkArguments(args []string) error {
+	if i := slices.IndexFunc(f.reports, isPage); i >= 0 {
+		return fmt.Errorf("--report %s: the page is made of packaging alone, and verify's report is JSON", f.reports[i])
+	}
 	seen := make(map[string]bool)
 	for _, arg := range args {
 		region, file, named := strings.Cut(arg, "=")
@@ -177,9 +181,9 @@ func (f *verifyFlags) patterns() []string {
 	return all
 }
 
-// writeReport writes the record of the run, if one is asked for.
-func (f *verifyFlags) writeReport(result *verify.Result) error {
-	if f.report == "" {
+// writeReports writes the record of the run, if one is asked for.
+func (f *verifyFlags) writeReports(result *verify.Result) error {
+	if len(f.reports) == 0 {
 		return nil
 	}
 	text, err := verifyReportOf(result)
@@ -187,8 +191,10 @@ func (f *verifyFlags) writeReport(result *verify.Result) error {
 		return err
 	}
 	files := &staged{}
-	if err := files.add(f.report, text); err != nil {
-		return errors.Join(err, files.discard())
+	for _, path := range f.reports {
+		if err := files.add(path, text); err != nil {
+			return errors.Join(err, files.discard())
+		}
 	}
 	return errors.Join(files.finish(io.Discard, func() error { return nil }), files.discard())
 }

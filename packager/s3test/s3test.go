@@ -76,7 +76,9 @@ type Request struct {
 	Status      int // 0 as long as there is no answer, and where the connection was dropped instead
 	// BodyBytes counts the bytes of the body, framing included, that were read before the answer.
 	BodyBytes int64
-	Header    http.Header
+	// AnswerBytes is how many bytes the answer's body has.
+	AnswerBytes int64
+	Header      http.Header
 }
 
 // Fault makes requests go wrong. It applies to the requests that match all of Operation, Region, Bucket and Key, where ""

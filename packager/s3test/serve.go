@@ -104,7 +104,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		fault = s.takeFault(c)
 	}
 	drop := func() {
-		s.finish(record, c, 0)
+		s.finish(record, c, &answer{})
 		panic(http.ErrAbortHandler) // net/http's way to close the connection
 	}
 
@@ -150,7 +150,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !answerFirst {
 		_, _ = io.Copy(io.Discard, c.body)
 	}
-	s.finish(record, c, a.status) // before the client can know of the answer, and look at the record
+	s.finish(record, c, a) // before the client can know of the answer, and look at the record
 	a.write(w, c, fault)
 	if answerFirst && fault.Cut == "" {
 		_ = http.NewResponseController(w).Flush()
@@ -215,10 +215,13 @@ func (s *Server) record(c *call) *Request {
 }
 
 // finish completes a call's record.
-func (s *Server) finish(r *Request, c *call, status int) {
+func (s *Server) finish(r *Request, c *call, a *answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.Status, r.BodyBytes = status, c.body.n
+	r.Status, r.BodyBytes = a.status, c.body.n
+	if c.Method != http.MethodHead {
+		r.AnswerBytes = int64(len(a.body))
+	}
 }
 
 // takeFault returns the fault that hits a call, and counts the hit. It returns the zero Fault if there is none.

@@ -77,20 +77,41 @@ func (p *Packaged) Uses(in Stack) (all []Use) {
 			continue
 		}
 		told := make(map[named]bool)
-		for _, u := range e.uses(a) {
+		for _, u := range e.usesAt(p, i, a) {
 			name := named{u.Location, u.Local, u.Unknown}
-			if told[name] {
-				continue
+			if !told[name] {
+				told[name] = true
+				all = append(all, u)
 			}
-			told[name] = true
-			u.place, u.packaged = i, p
-			u.LogicalID, u.Property = a.id, a.name
-			u.Nested, u.Spread, u.Image = a.row.nested, a.row.spread, a.row.form.image
-			u.Line, u.Column = p.t.where(a.at())
-			if u.Nested && u.Location.Bucket != "" {
-				u.Stack = e.nestedStack(a)
-			}
-			all = append(all, u)
+		}
+	}
+	return all
+}
+
+// ByPlace returns what each packaged property names in a stack, by its number, whatever the
+// conditions: once for each outcome of those in it and for each value of the loops around it,
+// in an order that is that of the template.
+func (p *Packaged) ByPlace(in Stack) [][]Use {
+	e := p.evaluator(in)
+	e.whatever = true
+	all := make([][]Use, len(p.places))
+	for i, a := range p.places {
+		all[i] = e.usesAt(p, i, a)
+	}
+	return all
+}
+
+// usesAt are what a place names, with all that is known of the place.
+func (e *evaluator) usesAt(p *Packaged, place int, a spot) []Use {
+	all := e.uses(a)
+	for i := range all {
+		u := &all[i]
+		u.place, u.packaged = place, p
+		u.LogicalID, u.Property = a.id, a.name
+		u.Nested, u.Spread, u.Image = a.row.nested, a.row.spread, a.row.form.image
+		u.Line, u.Column = p.t.where(a.at())
+		if u.Nested && u.Location.Bucket != "" {
+			u.Stack = e.nestedStack(a)
 		}
 	}
 	return all
@@ -100,8 +121,9 @@ func (p *Packaged) Uses(in Stack) (all []Use) {
 // one stack.
 type evaluator struct {
 	collector
-	in   Stack
-	left *int // how many values may still be looked at: a stranger's template may have endlessly many
+	in       Stack
+	whatever bool // nothing is known of conditions
+	left     *int // how many values may still be looked at: a stranger's template may have endlessly many
 }
 
 // maxEvaluated bounds the values that are looked at for one template. CloudFormation's largest
