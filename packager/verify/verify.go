@@ -203,7 +203,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	result := r.finish()
+	result := r.finish(ctx)
 	result.Took = time.Since(began)
 	return result, nil
 }

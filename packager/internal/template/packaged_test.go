@@ -272,32 +272,6 @@ Resources:
 	}
 }
 
-// Two regions' templates of one source are the same but for locations, and nothing else.
-func TestSameBut(t *testing.T) {
-	tmpl := readEveryForm(t)
-	var texts []string
-	for _, s := range twoStores() {
-		text, err := tmpl.Rewrite(t.Context(), false, locator(s, keyOf))
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts = append(texts, string(text))
-	}
-	a := readPackaged(t, texts[0])
-	if where, same := a.SameBut(readPackaged(t, texts[1])); !same {
-		t.Errorf("they differ at %s", where)
-	}
-	for what, where := range map[[2]string]string{
-		{"Handler: a.b", "Handler: a.c"}: "Resources.Lambda.Properties.Handler",
-		{"{a: {b: c}}", "{a: {b: d}}"}:   "Mappings.Own.a.b",
-	} {
-		changed := readPackaged(t, strings.Replace(texts[1], what[0], what[1], 1))
-		if got, same := a.SameBut(changed); same || got != where {
-			t.Errorf("%v: differs at %q, %v", what, got, same)
-		}
-	}
-}
-
 // An error about a use names its place in the file.
 func TestPlaceOfUse(t *testing.T) {
 	p := readPackaged(t, "Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties: {Code: {S3Bucket: b, S3Key: k}}\n")
@@ -333,9 +307,6 @@ func FuzzPackaged(f *testing.F) {
 					t.Fatalf("%+v at %v", u, e)
 				}
 			}
-		}
-		if where, same := p.SameBut(p); !same {
-			t.Fatalf("it differs from itself at %s", where)
 		}
 	})
 }
