@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,8 @@ func reportText(path string, r record.Run) ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// record is what is told of the run, when all is stored.
+// record is what is told of the run, when all is stored. What only the page shows is
+// left out where there is none.
 func (r *packageRun) record(result *packager.Result) record.Run {
 	t := result.Times
 	told := record.Run{
@@ -58,7 +60,11 @@ func (r *packageRun) record(result *packager.Result) record.Run {
 		told.Shard = fmt.Sprintf("%d/%d", s.Index, s.Count)
 	}
 	for i := range result.Artifacts {
-		told.Artifacts = append(told.Artifacts, recordArtifact(&result.Artifacts[i]))
+		a := recordArtifact(&result.Artifacts[i])
+		if slices.ContainsFunc(r.flags.reports, isPage) {
+			a.Entries = recordEntries(&result.Artifacts[i])
+		}
+		told.Artifacts = append(told.Artifacts, a)
 	}
 	for _, i := range result.Images {
 		told.Images = append(told.Images, record.Image{
@@ -76,14 +82,17 @@ func (r *packageRun) record(result *packager.Result) record.Run {
 }
 
 func recordArtifact(a *packager.Artifact) record.Artifact {
-	told := record.Artifact{
+	return record.Artifact{
 		Path: a.Path, References: recordReferences(a.References), Digest: a.Digest, Name: a.Name,
 		Archive: a.Archive, Files: a.Files, Bytes: a.Size, LeftOut: a.LeftOut,
 	}
+}
+
+func recordEntries(a *packager.Artifact) (all []record.Entry) {
 	for _, e := range a.Entries() {
-		told.Entries = append(told.Entries, record.Entry(e))
+		all = append(all, record.Entry(e))
 	}
-	return told
+	return all
 }
 
 func recordReferences(references []packager.Reference) (all []record.Reference) {
