@@ -16,38 +16,21 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/upload"
 )
-
-// An Image is one container image that the template names by a path or by a name, or with
-// Options.CopyImages by an address. Of one that is copied Unpacked is 0, and in a dry run
-// nothing is known but the digest.
-type Image struct {
-	Source       string // the path or the name, as the template has it
-	References   []Reference
-	Digest       string // of the manifest, "sha256:…"
-	Architecture string // as Docker calls it: amd64, arm64
-	Layers       []Layer
-	Size         int64 // bytes of the layers, as they are stored
-	Unpacked     int64 // bytes of the layers, unpacked
-}
-
-// A Layer is one of an image, as it is stored.
-type Layer struct {
-	Digest string // "sha256:…"
-	Size   int64  // bytes
-}
-
-// A PushedImage is an image in a store's region.
-type PushedImage struct {
-	*Image
-	Repository string // its address, without a tag and a digest
-	Action     Action // Planned, Uploaded or Reused
-}
 
 // A push is an image on its way to a repository.
 type push struct {
 	image      *containerImage
 	repository string
+	references []Reference // those whose image goes there
+}
+
+// view is the public view of it, before it is made.
+func (p push) view() PushedImage {
+	view := *p.image.view
+	view.References = p.references
+	return PushedImage{&view, p.repository, Planned}
 }
 
 // A containerImage is one image that a template names, by a path or a name, or if it is
@@ -171,6 +154,7 @@ func (p *planner) readImages(ctx context.Context) (common, err error) {
 	for i, c := range p.images.distinct {
 		group.Go(func() error {
 			switch {
+			case ctx.Err() != nil: // no temporary file is made any more
 			case !c.isCopied():
 				errs[i] = c.read(ctx)
 			case sources.err == nil:
@@ -224,7 +208,7 @@ func (c *containerImage) read(ctx context.Context) error {
 			said = ": " + said
 		}
 		e := c.refs[0].Errorf("%q%s", c.refs[0].Local, said)
-		e.Err = err
+		e.Err, e.Hint = err, upload.TempHint(err)
 		return e
 	}
 	c.found(img)
@@ -241,7 +225,9 @@ func (c *containerImage) open(ctx context.Context, from *registry.Connections, t
 	img, release, err := image.Open(ctx, c.source)
 	if err != nil {
 		if ctx.Err() == nil {
-			err = first.Errorf("%q: %v", first.Local, err)
+			e := first.Errorf("%q: %v", first.Local, err)
+			e.Err, e.Hint = err, upload.TempHint(err)
+			err = e
 		}
 		return nil, nil, err
 	}
@@ -269,15 +255,33 @@ func (c *containerImage) found(img *image.Image) {
 	}
 }
 
+// onlyImages tells whether the input names container images, and nothing that goes to a
+// bucket.
+func (p *planner) onlyImages() bool {
+	for _, t := range p.order {
+		for _, r := range t.References() {
+			if r.Stored == nil && !r.IsImage() {
+				return false
+			}
+		}
+	}
+	return len(p.images.distinct) > 0
+}
+
 // pushes are the images that a store's region gets, each repository once.
 func (p *planner) pushes(s s3store.Store) (all []push) {
 	for _, c := range p.images.distinct {
 		for _, r := range c.refs {
+			if !p.opts.Shard.has(strings.TrimPrefix(c.digest, "sha256:")) {
+				continue
+			}
 			to := push{image: c, repository: p.opts.repositoryOf(s.Region, r.LogicalID)}
-			same := func(other push) bool { return other.repository == to.repository && other.image.digest == c.digest }
-			if !slices.ContainsFunc(all, same) && p.opts.Shard.has(strings.TrimPrefix(c.digest, "sha256:")) {
+			i := slices.IndexFunc(all, func(other push) bool { return other.repository == to.repository && other.image.digest == c.digest })
+			if i < 0 {
+				i = len(all)
 				all = append(all, to)
 			}
+			all[i].references = append(all[i].references, referenceOf(r))
 		}
 	}
 	return all

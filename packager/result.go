@@ -114,6 +114,33 @@ type Object struct {
 	VersionID string // "" where the bucket has no versions, or the object was reused
 }
 
+// An Image is one container image that the template names by a path or by a name, or with
+// Options.CopyImages by an address. Of one that is copied Unpacked is 0, and in a dry run
+// nothing is known but the digest.
+type Image struct {
+	Source       string // the path or the name, as the template has it
+	References   []Reference
+	Digest       string // of the manifest, "sha256:…"
+	Architecture string // as Docker calls it: amd64, arm64
+	Layers       []Layer
+	Size         int64 // bytes of the layers, as they are stored
+	Unpacked     int64 // bytes of the layers, unpacked
+}
+
+// A Layer is one of an image, as it is stored.
+type Layer struct {
+	Digest string // "sha256:…"
+	Size   int64  // bytes
+}
+
+// A PushedImage is an image in a store's region. Its References are those whose
+// images go to this repository.
+type PushedImage struct {
+	*Image
+	Repository string // its address, without a tag and a digest
+	Action     Action // Planned, Uploaded or Reused
+}
+
 // A Template is a packaged template.
 type Template struct {
 	Region  string   // that it is for; "" with Options.OneTemplate

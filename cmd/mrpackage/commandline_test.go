@@ -27,6 +27,7 @@ func TestParseCommandLine(t *testing.T) {
 
 		"check --buildspec x": {},
 		"completion bash":     {},
+		"verify --deep":       {},
 		"--version":           {Output: standard},
 		"-r a -h":             {Regions: []string{"a"}, Output: standard},
 		"--print-iam-policy":  {Output: standard},

@@ -22,6 +22,7 @@ import (
 type ui struct {
 	out, err       io.Writer
 	quiet, verbose bool
+	unfinishedWork string // what an interrupt leaves behind; "" is that of the main job
 
 	mu   sync.Mutex // of what follows, and of err
 	said time.Time  // when the last line was written
@@ -95,7 +96,7 @@ func (u *ui) usage(err error) {
 }
 
 func (u *ui) interrupted() {
-	u.printf("mrpackage: interrupted; no template was written. Run again: what is stored is not sent again\n")
+	u.printf("mrpackage: interrupted; %s\n", cmp.Or(u.unfinishedWork, "no template was written. Run again: what is stored is not sent again"))
 }
 
 func (u *ui) warn(err error) { u.problem(err, "warning: ") }

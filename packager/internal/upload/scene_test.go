@@ -152,11 +152,15 @@ func (s *scene) sent() (puts, copies []string) {
 // check holds what the run told against its result.
 func (s *scene) check(t *testing.T, r *Result) {
 	t.Helper()
-	missing, told := make([]int, len(s.job.Stores)), make(map[destination]bool)
+	missing, looked := make([]int, len(s.job.Stores)), make([]int, len(s.job.Stores))
+	told, sent := make(map[destination]bool), make(map[destination]int64)
 	for _, e := range s.events {
 		switch at := (destination{e.Store, e.Object}); e.Kind {
 		case Looked:
-			missing[e.Store] += e.Missing
+			missing[e.Store] = e.Missing
+			looked[e.Store]++
+		case Sent:
+			sent[at] += e.Bytes
 		case Stored:
 			if told[at] || e.Outcome != r.Stores[e.Store].Objects[e.Object] {
 				t.Errorf("%v is told of with %+v", at, e.Outcome)
@@ -177,9 +181,12 @@ func (s *scene) check(t *testing.T, r *Result) {
 			if o.Action != Reused && o.Action != Refreshed {
 				lacked++
 			}
+			if got := sent[destination{i, j}]; o.Action == Uploaded && got != o.Size || o.Action != Uploaded && got != 0 {
+				t.Errorf("%d bytes of object %d of store %d are told of: %+v", got, j, i, o)
+			}
 		}
-		if missing[i] != lacked {
-			t.Errorf("%d objects are said to be missing in store %d, and %d are", missing[i], i, lacked)
+		if missing[i] != lacked || looked[i] != min(1, len(s.job.Stores[i].Bucket)) {
+			t.Errorf("%d objects are said %d times to be missing in store %d, and %d are", missing[i], looked[i], i, lacked)
 		}
 	}
 	for i := range s.made {

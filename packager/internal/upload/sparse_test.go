@@ -320,6 +320,7 @@ func TestRandomly(t *testing.T) {
 			}
 			s := newScene(t, rows...)
 			s.job.Copy = Copy(pick("", "always", "always", "never"))
+			s.job.S3.Jobs, s.job.S3.Questions = 1+random.IntN(3), 1+random.IntN(9)
 			whole := slices.Clone(s.job.Stores)
 			for i := range whole {
 				whole[i].Group = pick("a", "a", "b")

@@ -28,7 +28,7 @@ func (p places) free() { <-p }
 // All concurrency of the upload is here, and in look, which waits for none of it: as
 // many archives are made at once as there are processors, and no more are on disk than
 // there are uploads at once, so that archiving waits for uploads only where they are far
-// behind.
+// behind. Images are pushed when all that is over.
 //
 // Nothing can lock up: whoever has a place on disk may wait for one of an upload or of a
 // copy; whoever has one of these waits for no other.
