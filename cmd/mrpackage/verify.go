@@ -88,6 +88,7 @@ func verifyCommand(u *ui) *cobra.Command {
 	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, by a copy onto themselves, so that no lifecycle rule deletes them. Nothing else changes anything")
 	own.Func("parameter-overrides", "`KEY=VALUE,...` values of the templates' parameters; or a JSON object. Default: their defaults", into(&f.parameters, parseMetadata))
 	own.AddFlagSet(f.some("expected-bucket-owner", "role-arn", "role-external-id", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
+	own.Lookup("report").Usage = "`FILE` write a JSON record of what was verified here; repeatable. Default: none"
 	return cmd
 }
 

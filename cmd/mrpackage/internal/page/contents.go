@@ -57,7 +57,7 @@ func artifact(a record.Artifact, id string, bars int, open bool) markup.HTML {
 	case !a.Archive:
 		kind = "stored as it is"
 	}
-	parts := []markup.Part{markup.Attr("id", id), markup.Class("artifact")}
+	parts := []markup.HTML{markup.Attr("id", id), markup.Class("artifact")}
 	if open {
 		parts = append(parts, markup.Attr("open", ""))
 	}
