@@ -45,7 +45,7 @@ type Options struct {
 	// EndpointURL replaces S3's own endpoints, for a server of one's own.
 	EndpointURL string
 	// AWS returns the configuration of the AWS SDK. It is called when the first object is to be
-	// read from a bucket or a registry, and else never.
+	// read from a bucket or a registry, and else never. Nil means the SDK's default chain.
 	AWS func(context.Context) (aws.Config, error)
 }
 
@@ -75,7 +75,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	s := newSession(ctx, opts)
 	defer s.close()
 	d := &differ{session: s, table: table}
-	result, errs := d.templates(ctx, before.version(), after.version(), 0)
+	result, errs := d.templates(ctx, before.version(), after.version())
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

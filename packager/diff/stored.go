@@ -35,7 +35,12 @@ type session struct {
 
 func newSession(ctx context.Context, opts Options) *session {
 	s := &session{opts: opts, regions: make(map[string]string)}
-	s.config = sync.OnceValues(func() (aws.Config, error) { return opts.AWS(ctx) })
+	s.config = sync.OnceValues(func() (aws.Config, error) {
+		if opts.AWS == nil {
+			return s3store.LoadAWS(ctx, "")
+		}
+		return opts.AWS(ctx)
+	})
 	s.s3 = sync.OnceValues(func() (*s3store.Connections, error) {
 		cfg, err := s.config()
 		if err != nil {
