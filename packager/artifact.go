@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
@@ -27,7 +28,8 @@ type artifact struct {
 	refs   []*template.Reference
 	view   *Artifact // in the plan
 
-	unpacked int64 // its size when Lambda has unpacked it, once it is known
+	unpacked int64                   // its size when Lambda has unpacked it, once it is known
+	packed   atomic.Pointer[[]int64] // the bytes of each file in the archive, once it was made
 }
 
 func (a *artifact) size() int64 { return archive.Size(a.files) }

@@ -7,48 +7,24 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
-	"runtime"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 )
 
 // digest walks the folders of the artifacts and reads every file, in parallel,
 // and gives the artifacts their digests and names.
-//
-// All concurrency of the plan is here, in two limited groups: some walk folders,
-// and some read files as soon as they are found.
 func (p *planner) digest(ctx context.Context, folders [][]byte) error {
-	walks, reads := new(errgroup.Group), new(errgroup.Group)
-	walks.SetLimit(runtime.GOMAXPROCS(0))
-	found := make(chan *archive.File, 1024)
-	for range 2 * runtime.GOMAXPROCS(0) {
-		reads.Go(func() error {
-			h := archive.NewHasher(folders)
-			for f := range found {
-				if ctx.Err() == nil {
-					f.Err = h.Hash(ctx, f)
-				}
-			}
-			return nil
-		})
-	}
 	problems := make([][]error, len(p.distinct))
-	for i, a := range p.distinct {
-		walks.Go(func() error {
-			for _, f := range a.files {
-				found <- f
-			}
-			if a.folder != "" {
-				problems[i] = p.walk(a, func(f *archive.File) { found <- f })
-			}
-			return nil
-		})
-	}
-	err := walks.Wait()
-	close(found)
-	if err := errors.Join(err, reads.Wait(), ctx.Err()); err != nil {
+	err := archive.ReadAll(ctx, folders, len(p.distinct), func(i int, found func(*archive.File)) {
+		a := p.distinct[i]
+		for _, f := range a.files {
+			found(f)
+		}
+		if a.folder != "" {
+			problems[i] = p.walk(a, found)
+		}
+	})
+	if err != nil {
 		return err
 	}
 	for i, a := range p.distinct {

@@ -15,6 +15,8 @@ const (
 	Copying                   // Bytes more of a large object were copied, which S3 does in parts; less than 0: they are removed again
 	Stored                    // an object was uploaded or found, as Object.Action says
 	Replaced                  // an object under the key is not what it should be, and is uploaded again
+	Kept                      // it is not, as Err says, and stays, for it is another tool's key
+	Running                   // Command is run, which makes what is stored
 	Retrying                  // a request failed and is sent again after Took; Err is why
 	Pushed                    // a container image was pushed or found, as Image.Action says; Bucket is its repository
 	Failed                    // a store gets nothing more, as Err says
@@ -32,4 +34,5 @@ type Event struct {
 	Bytes   int64
 	Took    time.Duration
 	Err     error
+	Command []string
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
@@ -34,7 +34,7 @@ func (p *planner) openSources(ctx context.Context) (s sources) {
 		}
 		if p.opts.AWS != nil {
 			s.aws = *p.opts.AWS
-		} else if s.aws, s.err = s3store.LoadAWS(ctx, ""); s.err != nil {
+		} else if s.aws, s.err = role.LoadAWS(ctx, ""); s.err != nil {
 			return s
 		}
 		s.Connections = registry.Connect(p.opts.registryConfig(s.aws))
@@ -61,7 +61,7 @@ func (s sources) withoutCredentials(err error) error {
 	if s.Connections == nil {
 		return nil
 	}
-	return s3store.WithoutCredentials(s.aws, err)
+	return role.WithoutCredentials(s.aws, err)
 }
 
 // find finds out which manifest the address of an image means for the function, and
@@ -114,8 +114,8 @@ func (c *containerImage) told(tell func(Event)) registry.Told {
 
 // again is the image that was found, read by other connections: what counts is what was
 // planned, wherever its tag has moved since.
-func (c *containerImage) again(ctx context.Context, from *registry.Connections, tell func(Event)) (*image.Image, error) {
-	img, err := from.Again(ctx, c.address.String(), *c.planned, c.told(tell))
+func (c *containerImage) again(ctx context.Context, from *registry.Connections, told registry.Told) (*image.Image, error) {
+	img, err := from.Again(ctx, c.address.String(), *c.planned, told)
 	if err != nil {
 		return nil, c.failed(err)
 	}

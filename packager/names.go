@@ -7,11 +7,15 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 )
 
 // ValidRegion tells whether name has the form of an AWS region's name.
 func ValidRegion(name string) bool { return region.Valid(name) }
+
+// KnownRegions returns the names of the regions that AWS had when this was written, to choose
+// from. There may be others.
+func KnownRegions() []string { return region.Known() }
 
 // BucketVariable returns the name of the environment variable that holds a
 // region's bucket: US_EAST_1_ARTIFACT_BUCKET for us-east-1.
@@ -25,9 +29,10 @@ func RepositoryVariable(name string) string { return region.RepositoryVariable(n
 func DNSSuffix(name string) string { return region.DNSSuffix(name) }
 
 // RegionsOf returns the regions, sorted, whose bucket variable is set in
-// environ, a list of the form of os.Environ. One that is set and empty counts:
-// a region must not vanish because a value got lost.
-func RegionsOf(environ []string) []string { return region.OfVariables(environ) }
+// environ, a list of the form of os.Environ; where there is none, those whose
+// repository variable is set. One that is set and empty counts: a region must not
+// vanish because a value got lost.
+func RegionsOf(environ []string) []string { return region.Default(environ) }
 
 // TempName returns the pattern, as os.CreateTemp takes it, of temporary files
 // beside the outputs. Files of such names never enter an archive.
@@ -37,11 +42,11 @@ func TempName() string { return archive.TempName }
 // the machine. A profile of "" is the one that the environment names. An error says what
 // to do.
 func LoadAWS(ctx context.Context, profile string) (aws.Config, error) {
-	return s3store.LoadAWS(ctx, profile)
+	return role.LoadAWS(ctx, profile)
 }
 
 // WithoutCredentials returns an error that says why a request of the AWS SDK had no
 // credentials, and what to do; nil where that is not why it failed.
 func WithoutCredentials(cfg aws.Config, err error) error {
-	return s3store.WithoutCredentials(cfg, err)
+	return role.WithoutCredentials(cfg, err)
 }

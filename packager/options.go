@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
@@ -99,7 +100,8 @@ type Options struct {
 type Store struct {
 	Region string
 	// Bucket is the bucket's name. Empty means the value of the environment
-	// variable that [BucketVariable] names.
+	// variable that [BucketVariable] names. Where the template names container images
+	// and nothing else, none is needed.
 	Bucket string
 	// Prefix stands before every key, a slash between them. Empty means none.
 	Prefix string
@@ -109,6 +111,22 @@ type Store struct {
 	// KMSKey is the KMS key that objects are encrypted with: its ID, its ARN,
 	// or an alias. Empty means what Options.SSE says.
 	KMSKey string
+	// Role is assumed for all that is asked of the bucket, and of the region's
+	// repositories for container images. The zero value means that nobody is: the
+	// requests are the caller's own.
+	Role Role
+}
+
+func (s Store) inner() s3store.Store {
+	return s3store.Store{Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix, Owner: s.Owner, KMSKey: s.KMSKey, Role: s.Role.inner()}
+}
+
+// storeOf is the public view of a store.
+func storeOf(s s3store.Store) Store {
+	return Store{
+		Region: s.Region, Bucket: s.Bucket, Prefix: s.Prefix, Owner: s.Owner, KMSKey: s.KMSKey,
+		Role: Role{ARN: s.Role.ARN, ExternalID: s.Role.ExternalID, SessionName: s.Role.SessionName},
+	}
 }
 
 // SSE is the encryption that S3 stores objects under.
@@ -133,27 +151,35 @@ const (
 	CopyNever  Copy = "never"
 )
 
-// stores returns the stores with all that was left to defaults, and every problem.
-func (o Options) stores() ([]s3store.Store, []error) {
+// stores returns the stores with all that was left to defaults, and every problem. Those
+// for which needed says so must have a bucket.
+func (o Options) stores(needed func(region string) bool) ([]s3store.Store, []error) {
 	given := make([]s3store.Store, len(o.Stores))
 	for i, s := range o.Stores {
-		given[i] = s3store.Store(s)
+		given[i] = s.inner()
 	}
-	stores, errs := s3store.Complete(given)
+	stores, errs := s3store.Complete(given, needed)
+	for _, s := range stores {
+		if err := s.Role.Check(s.Region); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return stores, append(errs, s3store.CheckKeys(stores, s3store.SSE(o.SSE))...)
 }
 
 // storeConfig is what of the options is a bucket's matter.
-func (o Options) storeConfig() s3store.Config {
-	config := s3store.Config{
+func (o Options) storeConfig(cfg aws.Config) s3store.Config {
+	return s3store.Config{
+		AWS:      cfg,
 		Metadata: o.Metadata, Provenance: o.Provenance, Tags: o.Tags, SSE: s3store.SSE(o.SSE), RefreshAfter: o.RefreshAfter,
 		Jobs: o.jobs(), Questions: o.questions(), EndpointURL: o.EndpointURL,
 		Stall: o.stall, Backoff: o.backoff, Part: o.part, CopyPart: o.copyPart,
 	}
-	if o.AWS != nil {
-		config.AWS = *o.AWS
-	}
-	return config
+}
+
+// registryConfig is what of them is a registry's matter.
+func (o Options) registryConfig(cfg aws.Config) registry.Config {
+	return registry.Config{AWS: cfg, Jobs: o.jobs(), Questions: o.questions(), Stall: o.stall, Backoff: o.backoff, API: o.ecr, Hub: o.ecr}
 }
 
 func (o Options) jobs() int {

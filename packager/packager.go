@@ -73,12 +73,6 @@ package packager
 
 import (
 	"context"
-	"errors"
-	"regexp"
-
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // Package plans, archives, uploads and rewrites. Where it returns an error no
@@ -95,55 +89,4 @@ func Package(ctx context.Context, opts Options) (*Result, error) {
 		return nil, err
 	}
 	return result, nil
-}
-
-// Policy returns, as JSON, the least IAM policy with which a run with these
-// options can do all that it does: store, prove what is stored, refresh it, and
-// clean up after an interrupted upload. The template is read only with
-// Options.CopyImages, for the repositories that it copies images from.
-func Policy(opts Options) ([]byte, error) {
-	stores, errs := opts.stores()
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	var repositories []registry.Store
-	for _, s := range stores {
-		told := make(map[string]bool)
-		for _, r := range append([]Repository{{}}, opts.Repositories...) {
-			if address := opts.repositoryOf(s.Region, r.LogicalID); address != "" && !told[address] {
-				told[address] = true
-				repositories = append(repositories, registry.Store{Region: s.Region, Repository: address})
-			}
-		}
-	}
-	if errs := registry.Complete(repositories); len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	var sources []string
-	if opts.CopyImages {
-		var err error
-		if sources, err = addresses(opts); err != nil {
-			return nil, err
-		}
-	}
-	return s3store.Policy(stores, len(opts.Tags) > 0, registry.Policy(repositories, sources))
-}
-
-// joined joins errors; a context's end hides what it brought about. What several stores
-// have in common, and names none of them, is one problem: that there are no credentials.
-func joined(ctx context.Context, errs ...error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	var all []error
-	said := make(map[string]bool)
-	id := regexp.MustCompile(`RequestID: [^,]*`) // of STS, which each store's question asks anew
-	for _, err := range problem.Errors(errors.Join(errs...)) {
-		text := id.ReplaceAllString(err.Error(), "")
-		if !said[text] {
-			all = append(all, err)
-		}
-		said[text] = true
-	}
-	return errors.Join(all...)
 }

@@ -62,6 +62,35 @@ type Artifact struct {
 	Files      int
 	Size       int64 // bytes of the files together
 	LeftOut    int   // entries that are excluded
+
+	of *artifact
+}
+
+// An Entry is one file of an artifact.
+type Entry struct {
+	Name   string // its path in the archive, with slashes
+	Size   int64  // bytes
+	Packed int64  // bytes in the archive; 0 where it was not made, as all stores have it
+}
+
+// Entries returns the artifact's files, in the archive's order; none of an artifact that no
+// plan has made.
+func (a *Artifact) Entries() []Entry {
+	if a.of == nil {
+		return nil
+	}
+	var packed []int64
+	if sizes := a.of.packed.Load(); sizes != nil {
+		packed = *sizes
+	}
+	entries := make([]Entry, len(a.of.files))
+	for i, f := range a.of.files {
+		entries[i] = Entry{Name: f.Name, Size: f.Size}
+		if packed != nil {
+			entries[i].Packed = packed[i]
+		}
+	}
+	return entries
 }
 
 // A Reference is one occurrence of an artifact in a template.
@@ -112,6 +141,33 @@ type Object struct {
 	VersionID string // "" where the bucket has no versions, or the object was reused
 }
 
+// An Image is one container image that the template names by a path or by a name, or with
+// Options.CopyImages by an address. Of one that is copied Unpacked is 0, and in a dry run
+// nothing is known but the digest.
+type Image struct {
+	Source       string // the path or the name, as the template has it
+	References   []Reference
+	Digest       string // of the manifest, "sha256:…"
+	Architecture string // as Docker calls it: amd64, arm64
+	Layers       []Layer
+	Size         int64 // bytes of the layers, as they are stored
+	Unpacked     int64 // bytes of the layers, unpacked
+}
+
+// A Layer is one of an image, as it is stored.
+type Layer struct {
+	Digest string // "sha256:…"
+	Size   int64  // bytes
+}
+
+// A PushedImage is an image in a store's region. Its References are those whose
+// images go to this repository.
+type PushedImage struct {
+	*Image
+	Repository string // its address, without a tag and a digest
+	Action     Action // Planned, Uploaded or Reused
+}
+
 // A Template is a packaged template.
 type Template struct {
 	Region  string   // that it is for; "" with Options.OneTemplate
@@ -132,7 +188,7 @@ func (p *Plan) describe(artifacts []*artifact) {
 	for i, a := range artifacts {
 		view := Artifact{
 			Path: a.path, Digest: a.digest, Name: a.name, Archive: a.zip,
-			Files: len(a.files), Size: a.size(), LeftOut: a.left,
+			Files: len(a.files), Size: a.size(), LeftOut: a.left, of: a,
 		}
 		for _, r := range a.refs {
 			view.References = append(view.References, referenceOf(r))
@@ -159,7 +215,7 @@ func (p *Plan) describeImages(images []*containerImage) {
 
 // contents is the public view of what a store must hold.
 func contents(s s3store.Store, objects []object) Contents {
-	c := Contents{Store: Store(s), Objects: make([]Object, len(objects))}
+	c := Contents{Store: storeOf(s), Objects: make([]Object, len(objects))}
 	for i, o := range objects {
 		c.Objects[i] = Object{Key: o.key, Action: Planned, Size: int64(len(o.body))}
 		if o.artifact != nil {

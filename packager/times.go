@@ -2,6 +2,8 @@ package packager
 
 import (
 	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/upload"
 )
 
 // Times tell where the time of a run went, or of a store: then without Plan and
@@ -23,17 +25,9 @@ type Phase struct {
 }
 
 // add takes in a span of time.
-func (p *Phase) add(from, to time.Time) {
-	if p.Began.IsZero() {
-		p.Began, p.Took = from, to.Sub(from)
-		return
-	}
-	end := p.Began.Add(p.Took)
-	if from.Before(p.Began) {
-		p.Began = from
-	}
-	if to.After(end) {
-		end = to
-	}
-	p.Took = end.Sub(p.Began)
+func (p *Phase) add(from, to time.Time) { (*upload.Phase)(p).Add(from, to) }
+
+// take takes in the times of an upload.
+func (t *Times) take(of upload.Times) {
+	t.Look, t.Archive, t.Upload = Phase(of.Look), Phase(of.Archive), Phase(of.Upload)
 }

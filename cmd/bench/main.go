@@ -17,7 +17,7 @@
 // compare what --copy may say. With -scale, it packages
 // applications that are large in one way or another, which takes 20 GB of disk
 // and some minutes. With -images, it pushes a container image to four regions,
-// beside crane once per region. README.md has the method and the figures.
+// beside docker and crane once per region. README.md has the method and the figures.
 package main
 
 import (

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -22,8 +23,17 @@ type caller struct {
 	offline  bool // no request is made
 	patience time.Duration
 	aws      *aws.Config
+	role     string // the account of the role that acts for the caller; "" where none does
 	id       string // of the account
 	problems []error
+}
+
+// as is the caller when a role acts for it: its account is the role's, which the ARN tells.
+func (c *caller) as(role packager.Role) *caller {
+	if role.ARN == "" {
+		return c
+	}
+	return &caller{role: cmp.Or(role.Account(), unknownAccount)} // an ARN that is none is a problem already
 }
 
 // stsPatience is how long STS may take, tries included: where it cannot be
@@ -38,9 +48,12 @@ const unknownAccount = "000000000000"
 // read, in the same way.
 const unknownRegion = "us-east-1"
 
-// account is the account whose buckets or repositories are meant: the build's own, where
-// CodeBuild says which, else the caller's.
+// account is the account whose buckets or repositories are meant: the role's, or the build's
+// own, where CodeBuild says which, else the caller's.
 func (c *caller) account(ctx context.Context, region, flag string) string {
+	if c.role != "" {
+		return c.role
+	}
 	if arn := strings.Split(os.Getenv("CODEBUILD_BUILD_ARN"), ":"); len(arn) > 4 {
 		return arn[4] // arn:aws:codebuild:REGION:ACCOUNT:build/...
 	}
@@ -57,6 +70,9 @@ func (c *caller) account(ctx context.Context, region, flag string) string {
 // self is the caller's account, as AWS knows it; "", which means no expected
 // owner, where no request is made: no bucket is looked at then.
 func (c *caller) self(ctx context.Context, region string) string {
+	if c.role != "" {
+		return c.role
+	}
 	if c.offline {
 		return ""
 	}

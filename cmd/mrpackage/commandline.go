@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/check"
@@ -23,8 +24,8 @@ const anyText = "*"
 // what the flag takes. Beside an error all that is not known holds anyText or
 // is "".
 func parseCommandLine(args []string) (check.Command, error) {
-	if packagesNothing(args) {
-		return check.Command{}, nil
+	if len(args) > 0 && isCommand(args[0]) {
+		return check.Command{}, nil // which packages nothing
 	}
 	var f flags
 	fs := pflag.NewFlagSet("mrpackage", pflag.ContinueOnError)
@@ -68,9 +69,9 @@ func parseCommandLine(args []string) (check.Command, error) {
 	return c, nil
 }
 
-// packagesNothing tells the commands beside the main job.
-func packagesNothing(args []string) bool {
-	return len(args) > 0 && slices.Contains([]string{checkName, verifyName, diffName}, args[0])
+// isCommand tells whether mrpackage has a command of this name beside its main job.
+func isCommand(name string) bool {
+	return slices.ContainsFunc(command(&ui{}).Commands(), func(c *cobra.Command) bool { return c.Name() == name })
 }
 
 // unexpectedArgument is the error about an argument that is no flag.

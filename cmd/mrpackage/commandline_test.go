@@ -26,6 +26,8 @@ func TestParseCommandLine(t *testing.T) {
 		"--shard 1/2":                          {Packages: true, Output: noFile},
 
 		"check --buildspec x": {},
+		"completion bash":     {},
+		"verify --deep":       {},
 		"--version":           {Output: standard},
 		"-r a -h":             {Regions: []string{"a"}, Output: standard},
 		"--print-iam-policy":  {Output: standard},

@@ -63,6 +63,11 @@ func TestE2E(t *testing.T) {
 	t.Run("ChecksumRefused", e.testChecksumRefused)
 	t.Run("InterruptAborts", e.testInterruptAborts)
 	t.Run("Images", e.testImages)
+	t.Run("ImagesInterrupted", e.testImagesInterrupted)
+	t.Run("ImagesRegistryRestarts", e.testImagesRegistryRestarts)
+	t.Run("ECR", e.testECR)
+	t.Run("ECRLogin", e.testECRLogin)
+	t.Run("Verify", e.testVerify)
 	t.Run("Diff", e.testDiff)
 	t.Run("DiffOfAWS", e.testDiffOfAWS)
 }

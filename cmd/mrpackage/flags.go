@@ -20,6 +20,8 @@ type flags struct {
 	buckets       byRegion
 	prefix        string
 	owners        byRegion
+	roles         byRegion
+	externalIDs   byRegion
 	sse           packager.SSE
 	keys          byRegion
 	metadata      map[string]string
@@ -40,7 +42,8 @@ type flags struct {
 	profile, endpoint string
 	dryRun, strict    bool
 
-	report, trace  string
+	reports        reports
+	trace          string
 	printPolicy    bool
 	quiet, verbose bool
 	noProgress     bool
@@ -99,13 +102,15 @@ func (f *flags) whereFrom(fs *pflag.FlagSet) {
 }
 
 func (f *flags) whereTo(fs *pflag.FlagSet) {
-	fs.FuncP("regions", "r", "`REGION,...` the regions, divided by commas or white space; repeatable. Default: those whose <REGION>_ARTIFACT_BUCKET is set, else the AWS configuration's region", f.regions.add)
+	fs.FuncP("regions", "r", "`REGION,...` the regions, divided by commas or white space; repeatable. Default: those whose <REGION>_ARTIFACT_BUCKET is set, else those whose <REGION>_IMAGE_REPOSITORY is, else the AWS configuration's region", f.regions.add)
 	fs.Func("region", "`REGION,...` the same as --regions", f.regions.add)
 	fs.Func("s3-bucket", "`NAME` the bucket, in whose name {region} and {account} are filled in; or REGION=NAME for one region; repeatable. Default: $<REGION>_ARTIFACT_BUCKET", f.buckets.addBuckets)
 	fs.StringVar(&f.prefix, "s3-prefix", "", "`PREFIX` what stands before every key, with a slash between them; {region} is filled in. Default: none")
-	fs.Func("expected-bucket-owner", "`ACCOUNT` the account that must own the bucket: its ID, or self for the caller's; or REGION=ACCOUNT for one region; repeatable. Default: any", f.owners.addOwners)
+	fs.Func("expected-bucket-owner", "`ACCOUNT` the account that must own the bucket: its ID, or self for the caller's or, with --role-arn, the role's; or REGION=ACCOUNT for one region; repeatable. Default: any", f.owners.addOwners)
+	fs.Func("role-arn", "`ARN` the role that is assumed for a region's bucket and repositories; {region} and {account}, the caller's, are filled in; or REGION=ARN for one region; repeatable. Default: none", f.roles.addRole)
+	fs.Func("role-external-id", "`ID` the external ID that the trust policy of --role-arn asks for; or REGION=ID for one region; repeatable. Default: none", f.externalIDs.addExternalID)
 	fs.Func("image-repository", "`REPOSITORY` where container images go: the name of a repository of Amazon ECR, or an address, in which {region} and {account} are filled in; or REGION=REPOSITORY for one region, LOGICAL-ID=REPOSITORY for one resource; repeatable. Default: $<REGION>_IMAGE_REPOSITORY", f.repositories.addRepositories)
-	fs.Func("sse", "`ENCRYPTION` how S3 encrypts uploaded objects: bucket, as the bucket says; AES256; or aws:kms. Default: bucket", oneOf(&f.sse, "bucket", packager.AES256, packager.KMS))
+	fs.Var(oneOf(&f.sse, "bucket", packager.AES256, packager.KMS), "sse", "`ENCRYPTION` how S3 encrypts uploaded objects: bucket, as the bucket says; AES256; or aws:kms. Default: bucket")
 	fs.Func("kms-key-id", "`KEY` the KMS key of uploaded objects, its ID, ARN or alias; or REGION=KEY for one region; repeatable. It implies --sse aws:kms. Default: none", f.keys.addKeys)
 	fs.Func("metadata", "`KEY=VALUE,...` metadata of uploaded objects; or a JSON object. Default: none", into(&f.metadata, parseMetadata))
 	fs.Func("tag", "`KEY=VALUE` a tag of uploaded objects; repeatable. Default: none", f.tags.add)
@@ -118,7 +123,7 @@ func (f *flags) whereTo(fs *pflag.FlagSet) {
 func (f *flags) how(fs *pflag.FlagSet) {
 	f.jobs = 32
 	f.refreshAfter = 30 * 24 * time.Hour
-	fs.Func("copy", "`WHEN` when S3 itself copies an archive from one region's bucket to the others, so that this machine sends it once: auto, where that ends the run sooner; always; or never. What S3 refuses to copy is sent. Default: auto", oneOf(&f.copy, "auto", packager.CopyAlways, packager.CopyNever))
+	fs.Var(oneOf(&f.copy, "auto", packager.CopyAlways, packager.CopyNever), "copy", "`WHEN` when S3 itself copies an archive from one region's bucket to the others, so that this machine sends it once: auto, where that ends the run sooner; always; or never. What S3 refuses to copy is sent. Default: auto")
 	fs.Func("shard", "`I/N` store the share I of N of the artifacts, and write no template. N runs on N machines store all; a run without --shard after them writes the templates. Default: all", into(&f.shard, parseShard))
 	fs.Func("jobs", "`NUMBER` how many uploads are under way at once; of questions and copies, which send next to nothing, there are four times as many. Default: 32", into(&f.jobs, parseJobs))
 	fs.Func("refresh-after", "`AGE` when an object that is in use is copied onto itself, so that no lifecycle rule deletes it: days, as 30d, or never. Default: 30d", into(&f.refreshAfter, parseAge))
@@ -130,7 +135,7 @@ func (f *flags) how(fs *pflag.FlagSet) {
 }
 
 func (f *flags) whatIsTold(fs *pflag.FlagSet) {
-	fs.StringVar(&f.report, "report", "", "`FILE` write a JSON record of the run here: artifacts, objects, what was done with each, times. Default: none")
+	fs.Func("report", "`FILE` write a record of the run here: artifacts, objects, what was done with each, times. Where FILE ends in .html it is a page to look at, also with a timeline and what makes archives large; else JSON; repeatable. Default: none", f.reports.add)
 	fs.StringVar(&f.trace, "trace", "", "`FILE` write here where the time goes, for ui.perfetto.dev. Default: none")
 	fs.BoolVar(&f.printPolicy, "print-iam-policy", false, "print the least IAM policy for these regions, buckets and keys, and do nothing else")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print results, warnings and errors only")
@@ -145,6 +150,8 @@ func (f *flags) check() error {
 	switch {
 	case f.quiet && f.verbose:
 		return errors.New("--quiet and --verbose exclude each other")
+	case len(f.externalIDs.named()) > 0 && len(f.roles.named()) == 0:
+		return errors.New("--role-external-id is for a role: name it with --role-arn")
 	case f.oneTemplate && strings.Contains(f.prefix, "{region}"):
 		return errors.New("--s3-prefix with {region} gives the same object another key in each region, and with --one-template it has one key: leave {region} out, or let --s3-bucket hold it")
 	case f.oneTemplate && strings.Contains(f.outputPattern, "{region}"):

@@ -46,6 +46,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		completeValues(cmd)
+	}
 
 	err := cmd.ExecuteContext(ctx)
 	var usage usageError
@@ -81,7 +84,8 @@ func command(u *ui) *cobra.Command {
 			}
 			return nil
 		},
-		SilenceUsage: true, SilenceErrors: true,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		SilenceUsage:      true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			u.quiet, u.verbose = f.quiet, f.verbose
 			if f.version {
@@ -102,7 +106,7 @@ func command(u *ui) *cobra.Command {
 		}
 		u.help(called, shown)
 	})
-	cmd.AddCommand(checkCommand(u), verifyCommand(u), diffCommand(u))
+	cmd.AddCommand(checkCommand(u), verifyCommand(u), diffCommand(u), completionCommand(u))
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 	return cmd

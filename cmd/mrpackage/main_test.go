@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/ststest"
 )
 
 func TestMain(m *testing.M) {
@@ -37,19 +38,28 @@ func TestScripts(t *testing.T) {
 			server := s3test.New()
 			env.Defer(server.Close)
 			env.Values["s3"] = server
+			roles := ststest.New()
+			env.Defer(roles.Close)
+			env.Values["sts"] = roles
 			env.Values["registries"] = &map[string]*registries{}
 			app, err := filepath.Abs("../../testdata/app")
 			if err != nil {
 				return err
 			}
+			assembly, err := filepath.Abs("../../testdata/cdk/cdk.out")
+			if err != nil {
+				return err
+			}
 			env.Vars = append(env.Vars,
 				"APP="+app,
+				"CDK="+assembly,
 				"HOME="+filepath.Join(env.WorkDir, "home"),
 				"USERPROFILE="+filepath.Join(env.WorkDir, "home"), // the same on Windows
 				"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
 				"AWS_SECRET_ACCESS_KEY=secret-example",
 				"AWS_EC2_METADATA_DISABLED=true",
 				"AWS_ENDPOINT_URL_S3="+server.URL(),
+				"AWS_ENDPOINT_URL_STS="+roles.URL(),
 				"AWS_MAX_ATTEMPTS=2",
 			)
 			return nil
@@ -95,9 +105,17 @@ func TestScripts(t *testing.T) {
 			"diff":        differ,
 			"envfile":     envfile,
 
+			"stsrole":     stsRole,
+			"stsfail":     stsFails,
+			"stsrequests": stsRequests,
+			"guard":       guardBucket,
+			"ecrguard":    guardRegistries,
+
 			"repository":   ecrRepository,
 			"registry":     otherRegistry,
 			"registryfail": registryFails,
+			"registryslow": registrySlow,
+			"arrived":      arrived,
 			"image":        makeImages,
 			"dockerlogin":  dockerLogin,
 			"tags":         pushedTags,

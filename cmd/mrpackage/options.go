@@ -49,8 +49,9 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	opts.Outputs = f.outputs(regions)
 	who := &caller{offline: f.offline(), patience: stsPatience, aws: opts.AWS}
 	for _, region := range regions {
-		opts.Stores = append(opts.Stores, f.store(ctx, region, who))
-		opts.Repositories = append(opts.Repositories, f.repositories.in(ctx, region, who)...)
+		role := f.role(ctx, region, who)
+		opts.Stores = append(opts.Stores, f.store(ctx, region, role, who))
+		opts.Repositories = append(opts.Repositories, f.repositories.in(ctx, region, who.as(role))...)
 	}
 	return opts, append(problems, who.problems...), nil
 }
@@ -67,7 +68,7 @@ func (f *flags) checkRegions(regions []string) error {
 	for _, flag := range []struct {
 		name string
 		byRegion
-	}{{"--s3-bucket", f.buckets}, {"--expected-bucket-owner", f.owners}, {"--kms-key-id", f.keys}, {"--image-repository", f.repositories.byRegion}} {
+	}{{"--s3-bucket", f.buckets}, {"--expected-bucket-owner", f.owners}, {"--role-arn", f.roles}, {"--role-external-id", f.externalIDs}, {"--kms-key-id", f.keys}, {"--image-repository", f.repositories.byRegion}} {
 		for _, region := range slices.Sorted(maps.Keys(flag.own)) {
 			if !slices.Contains(regions, region) {
 				return fmt.Errorf("%s %s=%s: %s is not among the regions", flag.name, region, flag.own[region], region)
@@ -77,9 +78,24 @@ func (f *flags) checkRegions(regions []string) error {
 	return nil
 }
 
+// role is what the flags say of the role to assume in one region. {account} is the caller's:
+// nobody else is there yet.
+func (f *flags) role(ctx context.Context, region string, who *caller) packager.Role {
+	r := packager.Role{ARN: f.roles.of(region), ExternalID: f.externalIDs.of(region)}
+	if strings.Contains(r.ARN, "{account}") {
+		r.ARN = strings.ReplaceAll(r.ARN, "{account}", who.account(ctx, region, "--role-arn"))
+	}
+	r.ARN = strings.ReplaceAll(r.ARN, "{region}", region)
+	if r.ARN == "" {
+		return packager.Role{} // the external ID is for other regions
+	}
+	return r
+}
+
 // store is what the flags say of one region.
-func (f *flags) store(ctx context.Context, region string, who *caller) packager.Store {
-	s := packager.Store{Region: region, Bucket: f.buckets.of(region), Owner: f.owners.of(region), KMSKey: f.keys.of(region)}
+func (f *flags) store(ctx context.Context, region string, role packager.Role, who *caller) packager.Store {
+	who = who.as(role)
+	s := packager.Store{Region: region, Role: role, Bucket: f.buckets.of(region), Owner: f.owners.of(region), KMSKey: f.keys.of(region)}
 	if strings.Contains(s.Bucket, "{account}") {
 		s.Bucket = strings.ReplaceAll(s.Bucket, "{account}", who.account(ctx, region, "--s3-bucket"))
 	}

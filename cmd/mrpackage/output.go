@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// An output is a file that a run writes: a packaged template, the report, the
+// An output is a file that a run writes: a packaged template, a report, the
 // trace.
 
 // templatePaths are where the packaged templates go, in the order of the
@@ -62,6 +62,6 @@ func (f *flags) outputs(regions []string) []string {
 			paths = append(paths, strings.ReplaceAll(pattern, "{region}", region))
 		}
 	}
-	paths = append(paths, f.report, f.trace, f.archiveDir)
+	paths = append(append(paths, f.reports...), f.trace, f.archiveDir)
 	return slices.DeleteFunc(paths, func(path string) bool { return path == "" || path == "-" })
 }

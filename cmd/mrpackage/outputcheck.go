@@ -24,7 +24,10 @@ func (f *flags) outputFiles(templates templatePaths) (files []output) {
 	for _, path := range templates {
 		files = append(files, output{"--output-template-file", path})
 	}
-	files = append(files, output{"--report", f.report}, output{"--trace", f.trace})
+	for _, path := range f.reports {
+		files = append(files, output{"--report", path})
+	}
+	files = append(files, output{"--trace", f.trace})
 	return slices.DeleteFunc(files, func(o output) bool { return o.path == "-" || o.path == "" })
 }
 

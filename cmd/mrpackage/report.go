@@ -2,135 +2,146 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/page"
+	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/record"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// report is the form of --report. Fields are only ever added.
-type report struct {
-	Mrpackage string           `json:"mrpackage"` // the version
-	Template  string           `json:"template"`
-	DryRun    bool             `json:"dryRun"`
-	Artifacts []artifactReport `json:"artifacts"`
-	Images    []imageReport    `json:"images"`
-	Regions   []regionReport   `json:"regions"`
-	Seconds   secondsReport    `json:"seconds"`
-}
+// reports are the files of --report.
+type reports []string
 
-type artifactReport struct {
-	Path       string            `json:"path"`
-	References []referenceReport `json:"references"`
-	Digest     string            `json:"digest"`
-	Name       string            `json:"name"` // the key without the prefix
-	Archive    bool              `json:"archive"`
-	Files      int               `json:"files"`
-	Bytes      int64             `json:"bytes"`
-	LeftOut    int               `json:"leftOut"`
-}
-
-type referenceReport struct {
-	Template  string `json:"template"`
-	Line      int    `json:"line"`
-	Column    int    `json:"column"`
-	LogicalID string `json:"logicalId"`
-	Property  string `json:"property"`
-}
-
-type regionReport struct {
-	Region   string         `json:"region"`
-	Bucket   string         `json:"bucket"`
-	Template string         `json:"template"` // the packaged template; "-" is standard output
-	Seconds  float64        `json:"seconds"`  // from the first request to the last object
-	Rewrite  float64        `json:"rewriteSeconds"`
-	Look     float64        `json:"lookSeconds"`
-	Upload   float64        `json:"uploadSeconds"`
-	Objects  []objectReport `json:"objects"`
-	Images   []pushReport   `json:"images"`
-}
-
-type imageReport struct {
-	Source       string            `json:"source"` // a path, or an image's name
-	References   []referenceReport `json:"references"`
-	Digest       string            `json:"digest"`
-	Architecture string            `json:"architecture"`
-	Layers       int               `json:"layers"`
-	Bytes        int64             `json:"bytes"` // of the layers, as they are stored
-	Unpacked     int64             `json:"unpackedBytes"`
-}
-
-type pushReport struct {
-	Image  string `json:"image"` // its address, with the digest
-	Source string `json:"source"`
-	Action string `json:"action"` // planned, uploaded or reused
-}
-
-type objectReport struct {
-	Key       string `json:"key"`
-	URL       string `json:"url"`
-	Source    string `json:"source"`
-	Action    string `json:"action"` // planned, uploaded, copied, reused or refreshed
-	Bytes     int64  `json:"bytes"`
-	VersionID string `json:"versionId,omitempty"`
-}
-
-// A secondsReport tells where the time went. Looking, archiving and uploading
-// overlap.
-type secondsReport struct {
-	Plan    float64 `json:"plan"`
-	Rewrite float64 `json:"rewrite"`
-	Look    float64 `json:"look"`
-	Archive float64 `json:"archive"`
-	Upload  float64 `json:"upload"`
-	Total   float64 `json:"total"`
-}
-
-// reportOf returns the record of a run as JSON.
-func reportOf(templates templatePaths, d *packager.Result, total time.Duration, dryRun bool) ([]byte, error) {
-	r := report{
-		Mrpackage: version(), Template: d.TemplateFile, DryRun: dryRun,
-		Artifacts: []artifactReport{}, Images: []imageReport{}, Regions: []regionReport{},
-		Seconds: secondsReport{
-			d.Times.Plan.Took.Seconds(), d.Times.Rewrite.Took.Seconds(), d.Times.Look.Took.Seconds(),
-			d.Times.Archive.Took.Seconds(), d.Times.Upload.Took.Seconds(), total.Seconds(),
-		},
+func (r *reports) add(path string) error {
+	if path != "" { // which is no report, so that a variable may be empty
+		*r = append(*r, path)
 	}
-	for _, a := range d.Artifacts {
-		view := artifactReport{a.Path, nil, a.Digest, a.Name, a.Archive, a.Files, a.Size, a.LeftOut}
-		for _, ref := range a.References {
-			view.References = append(view.References, referenceReport(ref))
-		}
-		r.Artifacts = append(r.Artifacts, view)
-	}
-	for _, i := range d.Images {
-		view := imageReport{i.Source, nil, i.Digest, i.Architecture, len(i.Layers), i.Size, i.Unpacked}
-		for _, ref := range i.References {
-			view.References = append(view.References, referenceReport(ref))
-		}
-		r.Images = append(r.Images, view)
-	}
-	for i, s := range d.Stores {
-		view := regionReport{
-			Region: s.Region, Bucket: s.Bucket, Seconds: s.Took.Seconds(), Rewrite: s.Times.Rewrite.Took.Seconds(),
-			Look: s.Times.Look.Took.Seconds(), Upload: s.Times.Upload.Took.Seconds(), Objects: []objectReport{}, Images: []pushReport{}, Template: templates.of(i),
-		}
-		for _, object := range s.Objects {
-			view.Objects = append(view.Objects, objectReport{
-				object.Key, "s3://" + s.Bucket + "/" + object.Key, sourcePath(object),
-				string(object.Action), object.Size, object.VersionID,
-			})
-		}
-		for _, i := range s.Images {
-			view.Images = append(view.Images, pushReport{i.Repository + "@" + i.Digest, i.Source, string(i.Action)})
-		}
-		r.Regions = append(r.Regions, view)
+	return nil
+}
+
+// isPage tells whether a report is a page to look at, by its name. Others are JSON.
+func isPage(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	return ext == ".html" || ext == ".htm"
+}
+
+// reportText is a report in the form that its name asks for.
+func reportText(path string, r record.Run) ([]byte, error) {
+	if isPage(path) {
+		return page.Write(r), nil
 	}
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the report: %w", err)
 	}
 	return append(text, '\n'), nil
+}
+
+// record is what is told of the run, when all is stored.
+func (r *packageRun) record(result *packager.Result) record.Run {
+	t := result.Times
+	told := record.Run{
+		Mrpackage: version(), Template: result.TemplateFile, DryRun: r.flags.dryRun,
+		Artifacts: []record.Artifact{}, Images: []record.Image{}, Regions: []record.Region{},
+		Seconds: record.Seconds{
+			Plan: t.Plan.Took.Seconds(), Rewrite: t.Rewrite.Took.Seconds(), Look: t.Look.Took.Seconds(),
+			Archive: t.Archive.Took.Seconds(), Upload: t.Upload.Took.Seconds(), Total: time.Since(r.began).Seconds(),
+		},
+		Began: r.began, Timeline: r.spans.timeline(result),
+	}
+	if s := r.flags.shard; s.Count > 0 {
+		told.Shard = fmt.Sprintf("%d/%d", s.Index, s.Count)
+	}
+	for i := range result.Artifacts {
+		told.Artifacts = append(told.Artifacts, recordArtifact(&result.Artifacts[i]))
+	}
+	for _, i := range result.Images {
+		told.Images = append(told.Images, record.Image{
+			Source: i.Source, References: recordReferences(i.References), Digest: i.Digest, Architecture: i.Architecture,
+			Layers: len(i.Layers), Bytes: i.Size, Unpacked: i.Unpacked,
+		})
+	}
+	for i := range result.Stores {
+		told.Regions = append(told.Regions, recordRegion(result.Plan, i, r.templates.of(i)))
+	}
+	for _, w := range result.Warnings {
+		told.Warnings = append(told.Warnings, recordWarning(w))
+	}
+	return told
+}
+
+func recordArtifact(a *packager.Artifact) record.Artifact {
+	told := record.Artifact{
+		Path: a.Path, References: recordReferences(a.References), Digest: a.Digest, Name: a.Name,
+		Archive: a.Archive, Files: a.Files, Bytes: a.Size, LeftOut: a.LeftOut,
+	}
+	for _, e := range a.Entries() {
+		told.Entries = append(told.Entries, record.Entry(e))
+	}
+	return told
+}
+
+func recordReferences(references []packager.Reference) (all []record.Reference) {
+	for _, r := range references {
+		all = append(all, record.Reference(r))
+	}
+	return all
+}
+
+// recordRegion is what the i-th region has got; template is where its packaged template is.
+func recordRegion(p *packager.Plan, i int, template string) record.Region {
+	s := p.Stores[i]
+	told := record.Region{
+		Region: s.Region, Bucket: s.Bucket, Role: s.Role.ARN, Template: template, Seconds: s.Took.Seconds(), Rewrite: s.Times.Rewrite.Took.Seconds(),
+		Look: s.Times.Look.Took.Seconds(), Upload: s.Times.Upload.Took.Seconds(), Objects: []record.Object{}, Images: []record.Push{},
+	}
+	for _, o := range s.Objects {
+		told.Objects = append(told.Objects, record.Object{
+			Key: o.Key, URL: "s3://" + s.Bucket + "/" + o.Key, Source: sourcePath(o),
+			Action: string(o.Action), Bytes: o.Size, VersionID: o.VersionID, Of: artifactNumber(p, o),
+		})
+	}
+	for _, pushed := range s.Images {
+		told.Images = append(told.Images, record.Push{
+			Image: pushed.Repository + "@" + pushed.Digest, Source: pushed.Source, Action: string(pushed.Action), Of: imageNumber(p, pushed),
+		})
+	}
+	return told
+}
+
+// artifactNumber is which of the plan's artifacts an object is.
+func artifactNumber(p *packager.Plan, o packager.Object) int {
+	for i := range p.Artifacts {
+		if o.Artifact == &p.Artifacts[i] {
+			return i
+		}
+	}
+	return record.Nested
+}
+
+func imageNumber(p *packager.Plan, pushed packager.PushedImage) int {
+	for i := range p.Images {
+		if pushed.Image == &p.Images[i] {
+			return i
+		}
+	}
+	return 0
+}
+
+// recordWarning is a warning as a person reads it.
+func recordWarning(err error) record.Warning {
+	told := record.Warning{Text: hideSecrets(err.Error())}
+	var e *problem.Error
+	if errors.As(err, &e) {
+		told.Text = hideSecrets(e.Error())
+		told.Excerpt, told.Hint, told.Statement = hideSecrets(e.Excerpt), hideSecrets(e.Hint), e.Statement
+	}
+	return told
 }
 
 func sourcePath(o packager.Object) string {

@@ -16,7 +16,7 @@ type packageRun struct {
 	flags *flags
 	ui    *ui
 	began time.Time
-	spans *trace // nil without --trace
+	spans *trace // nil where nobody asks where the time went
 
 	plan      *packager.Plan
 	templates templatePaths
@@ -25,7 +25,7 @@ type packageRun struct {
 // run packages the template as the flags say.
 func (f *flags) run(ctx context.Context, u *ui) (err error) {
 	r := &packageRun{flags: f, ui: u, began: time.Now()}
-	if f.trace != "" {
+	if f.trace != "" || slices.ContainsFunc(f.reports, isPage) {
 		r.spans = &trace{began: r.began}
 	}
 	opts, problems, err := f.options(ctx)
@@ -114,19 +114,22 @@ func (r *packageRun) upload(ctx context.Context, bars *progress) (*packager.Resu
 	return result, err
 }
 
-// stageRecords stages the report and the trace, and sees to it that no later
+// stageRecords stages the reports and the trace, and sees to it that no later
 // run packages an output of this one.
 func (r *packageRun) stageRecords(files *staged, result *packager.Result) error {
-	if r.flags.report != "" {
-		text, err := reportOf(r.templates, result, time.Since(r.began), r.flags.dryRun)
-		if err != nil {
-			return err
-		}
-		if err := files.add(r.flags.report, text); err != nil {
-			return err
+	if len(r.flags.reports) > 0 {
+		told := r.record(result)
+		for _, path := range r.flags.reports {
+			text, err := reportText(path, told)
+			if err != nil {
+				return err
+			}
+			if err := files.add(path, text); err != nil {
+				return err
+			}
 		}
 	}
-	if r.spans != nil {
+	if r.flags.trace != "" {
 		text, err := r.spans.json(result)
 		if err != nil {
 			return err
@@ -135,7 +138,7 @@ func (r *packageRun) stageRecords(files *staged, result *packager.Result) error 
 			return err
 		}
 	}
-	outputs := append(slices.Clone(r.templates), r.flags.report, r.flags.trace)
+	outputs := slices.Concat([]string(r.templates), []string(r.flags.reports), []string{r.flags.trace})
 	outputs = slices.DeleteFunc(outputs, func(path string) bool { return path == "" || path == "-" })
 	return r.plan.RememberOutputs(outputs...)
 }

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/record"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
@@ -91,6 +92,9 @@ func writeStores(to io.Writer, stores []packager.Contents) {
 	}
 	w, images := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0), tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	for _, s := range stores {
+		if s.Bucket == "" {
+			continue // there are images alone
+		}
 		t := tallyOf(s)
 		counts := fmt.Sprintf("%d uploaded\t", t.uploaded)
 		if all.copied > 0 {
@@ -190,17 +194,7 @@ func shortKey(key string) string {
 	return dir + base
 }
 
-// size writes a number of bytes in decimal units: 1 kB is 1000 of them.
-func size(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1000*1000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1000*1000*1000:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-}
+// size writes a number of bytes in decimal units.
+func size(n int64) string { return record.Bytes(n) }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+func seconds(d time.Duration) string { return record.Took(d) }

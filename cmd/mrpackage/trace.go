@@ -7,11 +7,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/record"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// A trace records where a run's time goes. One that is nil records nothing.
+// A trace records where a run's time goes, for --trace and for the page of --report. One that is nil
+// records nothing.
 type trace struct {
 	began   time.Time
 	spans   []traceSpan
@@ -27,6 +29,7 @@ type traceSpan struct {
 	name        string
 	from, to    time.Time
 	args        map[string]any
+	lane        record.Lane // in which the page draws it
 }
 
 // end is where the span is drawn to end: a microsecond after its beginning at
@@ -42,6 +45,8 @@ func (s *traceSpan) end() time.Time {
 type traceMoment struct {
 	group, name string
 	at          time.Time
+	wait        time.Duration // what a request waits from then on until it is sent again
+	usual       bool          // no news to a person
 }
 
 // The groups above those of the regions.
@@ -59,39 +64,104 @@ func (t *trace) event(e packager.Event) {
 	switch e.Kind {
 	case packager.Archived:
 		t.spans = append(t.spans, traceSpan{workersGroup, "worker", true, source(e.Object), now.Add(-e.Took), now,
-			map[string]any{"files": e.Object.Artifact.Files, "bytes": e.Object.Artifact.Size, "archived": e.Object.Size}})
+			map[string]any{"files": e.Object.Artifact.Files, "bytes": e.Object.Artifact.Size, "archived": e.Object.Size}, record.Archive})
 	case packager.Stored:
 		t.spans = append(t.spans, traceSpan{e.Region, "request", true, string(e.Object.Action) + " " + source(e.Object), now.Add(-e.Took), now,
-			map[string]any{"key": e.Object.Key, "bytes": e.Object.Size}})
+			map[string]any{"key": e.Object.Key, "bytes": e.Object.Size}, laneOf(e.Object.Action)})
 	case packager.Pushed:
+		lane := record.Reuse
+		if e.Image.Action == packager.Uploaded {
+			lane = record.Pushing
+		}
 		t.spans = append(t.spans, traceSpan{e.Region, "image", true, pushWord(e.Image.Action) + " " + imageSource(e.Image), now.Add(-e.Took), now,
-			map[string]any{"repository": e.Bucket, "digest": e.Image.Digest, "bytes": e.Image.Size}})
+			map[string]any{"repository": e.Bucket, "digest": e.Image.Digest, "bytes": e.Image.Size}, lane})
 	case packager.Looked:
-		t.moment(e.Region, "looked: "+problem.Count(e.Objects, "object")+" missing", now)
+		t.moment(traceMoment{group: e.Region, name: "looked: " + problem.Count(e.Objects, "object") + " missing", at: now, usual: true})
 	case packager.Replaced:
-		t.moment(e.Region, "not what it should be: "+e.Object.Key, now)
+		t.moment(traceMoment{group: e.Region, name: "not what it should be: " + e.Object.Key, at: now})
 	case packager.Retrying:
-		t.moment(cmp.Or(e.Region, workersGroup), "trying again: "+e.Err.Error(), now)
+		t.moment(traceMoment{group: cmp.Or(e.Region, workersGroup), name: "trying again: " + e.Err.Error(), at: now, wait: e.Took})
 	case packager.Failed:
-		t.moment(e.Region, "failed: "+e.Err.Error(), now)
+		t.moment(traceMoment{group: e.Region, name: "failed: " + e.Err.Error(), at: now})
 	case packager.Sent, packager.Copying:
 	}
 }
 
-func (t *trace) moment(group, name string, at time.Time) {
-	t.moments = append(t.moments, traceMoment{group, name, at})
+// laneOf is where the page draws what became of an object.
+func laneOf(action packager.Action) record.Lane {
+	switch action {
+	case packager.Uploaded:
+		return record.Upload
+	case packager.Copied:
+		return record.Copy
+	case packager.Refreshed:
+		return record.Refresh
+	case packager.Reused, packager.Planned:
+	}
+	return record.Reuse
 }
 
-// phases takes in the phases of a run, or of a store.
-func (t *trace) phases(group string, times packager.Times) {
+// moment takes in a moment. What servers say in its name may hold secrets.
+func (t *trace) moment(m traceMoment) {
+	m.name = hideSecrets(m.name)
+	t.moments = append(t.moments, m)
+}
+
+// phases are the phases of a run, or of a store.
+func phases(group string, times packager.Times) (spans []traceSpan) {
 	for _, p := range []struct {
-		name string
+		lane record.Lane
 		packager.Phase
-	}{{"plan", times.Plan}, {"rewrite", times.Rewrite}, {"look", times.Look}, {"archive", times.Archive}, {"upload", times.Upload}} {
+	}{{record.Plan, times.Plan}, {record.Rewrite, times.Rewrite}, {record.Look, times.Look}, {record.Archive, times.Archive}, {record.Upload, times.Upload}} {
 		if !p.Began.IsZero() {
-			t.spans = append(t.spans, traceSpan{group, p.name, false, p.name, p.Began, p.Began.Add(p.Took), nil})
+			name := string(p.lane)
+			spans = append(spans, traceSpan{group, name, false, name, p.Began, p.Began.Add(p.Took), nil, p.lane})
 		}
 	}
+	return spans
+}
+
+// of is all that took time in a run, with its phases, and the groups of it: the run's phases,
+// the workers that archive, and the regions.
+func (t *trace) of(r *packager.Result) (groups []string, spans []traceSpan) {
+	groups = []string{phasesGroup, workersGroup}
+	spans = append(phases(phasesGroup, r.Times), t.spans...)
+	for _, s := range r.Stores {
+		groups = append(groups, s.Region)
+		spans = append(spans, phases(s.Region, s.Times)...)
+	}
+	return groups, spans
+}
+
+// timeline is what the page draws. In a region its objects stand for the phase of the upload, and the
+// time of its rewriting is the run's.
+func (t *trace) timeline(r *packager.Result) []record.Group {
+	if t == nil {
+		return nil
+	}
+	names, spans := t.of(r)
+	groups := make([]record.Group, len(names))
+	for i, name := range names {
+		groups[i].Name = name
+	}
+	for _, s := range spans {
+		if inRegion := s.group != phasesGroup && s.group != workersGroup; inRegion && !s.several && s.lane != record.Look {
+			continue
+		}
+		g := &groups[slices.Index(names, s.group)]
+		g.Spans = append(g.Spans, record.Span{Lane: s.lane, Name: s.name, From: s.from.Sub(t.began), To: s.to.Sub(t.began)})
+	}
+	for _, m := range t.moments {
+		g := &groups[slices.Index(names, m.group)]
+		at := m.at.Sub(t.began)
+		if m.wait > 0 {
+			g.Spans = append(g.Spans, record.Span{Lane: record.Wait, Name: m.name, From: at, To: at + m.wait})
+		}
+		if !m.usual {
+			g.Moments = append(g.Moments, record.Moment{Name: m.name, At: at})
+		}
+	}
+	return groups
 }
 
 // A traceEvent is a span ("X"), a moment ("i"), or the name or place of a group or
@@ -112,13 +182,7 @@ type traceEvent struct {
 // json is the whole trace of a run: a group of tracks for its phases, one for the
 // workers that archive, and one for each region.
 func (t *trace) json(r *packager.Result) ([]byte, error) {
-	groups := []string{phasesGroup, workersGroup}
-	t.phases(phasesGroup, r.Times)
-	for _, s := range r.Stores {
-		groups = append(groups, s.Region)
-		t.phases(s.Region, s.Times)
-	}
-	text, err := json.Marshal(map[string]any{"traceEvents": t.events(groups), "displayTimeUnit": "ms"})
+	text, err := json.Marshal(map[string]any{"traceEvents": t.events(t.of(r)), "displayTimeUnit": "ms"})
 	if err != nil {
 		return nil, fmt.Errorf("writing the trace: %w", err)
 	}
@@ -126,14 +190,14 @@ func (t *trace) json(r *packager.Result) ([]byte, error) {
 }
 
 // events are the names of groups and tracks, the spans and the moments.
-func (t *trace) events(groups []string) (events []traceEvent) {
+func (t *trace) events(groups []string, spans []traceSpan) (events []traceEvent) {
 	since := func(at time.Time) int64 { return at.Sub(t.began).Microseconds() }
 	for i, group := range groups {
 		events = append(events, nameEvents("process", group, i+1, 0, i)...)
 	}
-	slices.SortStableFunc(t.spans, func(a, b traceSpan) int { return a.from.Compare(b.from) })
+	slices.SortStableFunc(spans, func(a, b traceSpan) int { return a.from.Compare(b.from) })
 	tracks := make([]traceTracks, len(groups))
-	for _, s := range t.spans {
+	for _, s := range spans {
 		g := slices.Index(groups, s.group)
 		known := len(tracks[g])
 		track := tracks[g].take(&s)

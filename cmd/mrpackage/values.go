@@ -43,29 +43,41 @@ func into[T any](to *T, parse func(string) (T, error)) func(string) error {
 	}
 }
 
-// oneOf returns what pflag calls with the value of a flag that takes one of a few
-// words. The word for the default is an empty string in the library.
-func oneOf[T ~string](to *T, standard string, others ...T) func(string) error {
-	return func(s string) error {
-		switch {
-		case s == standard:
-			*to = ""
-		case slices.Contains(others, T(s)):
-			*to = T(s)
-		default:
-			words := standard
-			for i, other := range others {
-				if i == len(others)-1 {
-					words += " and " + string(other)
-				} else {
-					words += ", " + string(other)
-				}
-			}
-			return errors.New("there are " + words)
-		}
-		return nil
-	}
+// A wordValue is the value of a flag that takes one of a few words.
+type wordValue[T ~string] struct {
+	to    *T
+	words []string // the first is the default, which is an empty string in the library
 }
+
+// oneOf is a value that is one of a few words.
+func oneOf[T ~string](to *T, standard string, others ...T) *wordValue[T] {
+	v := &wordValue[T]{to, []string{standard}}
+	for _, other := range others {
+		v.words = append(v.words, string(other))
+	}
+	return v
+}
+
+// Set takes a word.
+func (v *wordValue[T]) Set(s string) error {
+	switch {
+	case !slices.Contains(v.words, s):
+		last := len(v.words) - 1
+		return errors.New("there are " + strings.Join(v.words[:last], ", ") + " and " + v.words[last])
+	case s == v.words[0]:
+		s = ""
+	}
+	*v.to = T(s)
+	return nil
+}
+
+func (v *wordValue[T]) String() string { return "" }
+
+// Type is what pflag calls the kind of value.
+func (v *wordValue[T]) Type() string { return "word" }
+
+// choices are the words, for completion.
+func (v *wordValue[T]) choices() []string { return v.words }
 
 // splitList divides a list at commas and at white space; it may stand on several
 // lines. A comma with nothing before or after it is refused: in "us-east-1,$OTHER"
@@ -163,6 +175,43 @@ func (v *byRegion) addBuckets(s string) error {
 		}
 	}
 	return v.add(s, "a bucket's name")
+}
+
+// addRole takes in the ARN of a role, or that of one region. There is one: names of roles may
+// hold commas.
+func (v *byRegion) addRole(s string) error {
+	for _, placeholder := range regexp.MustCompile(`\{[^}]*\}`).FindAllString(s, -1) {
+		if placeholder != "{region}" && placeholder != "{account}" {
+			return fmt.Errorf("%s is unknown; there are {region} and {account}", placeholder)
+		}
+	}
+	return v.addWhole(s, "a role's ARN")
+}
+
+// addExternalID takes in an external ID, which may hold commas and = as well.
+func (v *byRegion) addExternalID(s string) error { return v.addWhole(s, "an external ID") }
+
+// addWhole takes in one value, or that of one region.
+func (v *byRegion) addWhole(s, what string) error {
+	region, own, ok := strings.Cut(s, "=")
+	if !ok || !packager.ValidRegion(region) {
+		region, own = "", s
+	}
+	switch {
+	case strings.TrimSpace(own) == "":
+		return errors.New(what + " is missing")
+	case v.own[region] != "":
+		return fmt.Errorf("%s has %s already", region, what)
+	case region == "" && v.all != "":
+		return fmt.Errorf("%s is given for all regions already", what)
+	case region == "":
+		v.all = own
+	case v.own == nil:
+		v.own = map[string]string{region: own}
+	default:
+		v.own[region] = own
+	}
+	return nil
 }
 
 func (v *byRegion) addOwners(s string) error { return v.add(s, "an account") }

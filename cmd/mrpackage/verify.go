@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,13 +40,15 @@ What proves an object is told with --verbose and in the report:
   etag      a key of the AWS CLI's, the MD5 of the content: S3 has computed the same
   content   its bytes were read: those of a nested template, and with --deep all others
   manifest  an image: the manifest has the digest, and all that it names is there in its size
-A key that claims nothing is "present": there, and nothing more is known. So are SAM CLI's keys,
-and the AWS CLI's of large or KMS-encrypted objects, without --deep.
+A key that claims nothing is "present": there, and nothing more is known. So are, without --deep,
+archives of SAM CLI, whose keys are made of the files in them, and the AWS CLI's large or
+KMS-encrypted objects.
 
 A parameter has the value of --parameter-overrides, else its default. What is denied to this caller,
 or what only a deployment knows, is unknown, and never called missing.
 
-Without --refresh every request is a HEAD or a GET, or a question to a registry.
+Without --refresh every request is a HEAD or a GET, or a question to a registry or to STS.
+--kms-key-id is for --print-iam-policy alone.
 
 Standard output holds the results alone: for each template and region the region, a tab, the file, a
 tab, proved, present, unknown or wrong, a tab, and the rest in words.
@@ -84,7 +87,7 @@ func verifyCommand(u *ui) *cobra.Command {
 	own.BoolVar(&f.deep, "deep", false, "read all objects, and prove them by their bytes")
 	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, by a copy onto themselves, so that no lifecycle rule deletes them. Nothing else changes anything")
 	own.Func("parameter-overrides", "`KEY=VALUE,...` values of the templates' parameters; or a JSON object. Default: their defaults", into(&f.parameters, parseMetadata))
-	own.AddFlagSet(f.some("expected-bucket-owner", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
+	own.AddFlagSet(f.some("expected-bucket-owner", "role-arn", "role-external-id", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
 	return cmd
 }
 
@@ -97,7 +100,7 @@ func (f *verifyFlags) run(ctx context.Context, u *ui, args []string, stdin io.Re
 		return usageError{err}
 	}
 	opts := verify.Options{
-		Templates: args, Outputs: f.patterns(), Stdin: stdin, Parameters: f.parameters, Keys: f.keys.named(),
+		Templates: args, Outputs: f.patterns(), Stdin: stdin, Parameters: f.parameters,
 		Deep: f.deep, Refresh: f.refresh, RefreshAfter: f.refreshAfter, Jobs: f.jobs, EndpointURL: f.endpoint,
 		Verified: u.verified,
 		Retrying: func(region string, err error, delay time.Duration) {
@@ -107,53 +110,51 @@ func (f *verifyFlags) run(ctx context.Context, u *ui, args []string, stdin io.Re
 	for _, p := range f.properties {
 		opts.Properties = append(opts.Properties, verify.Property{Type: p.Type, Path: p.Path, Form: string(p.Form), Zip: p.Zip})
 	}
+	who := &caller{offline: f.printPolicy, patience: stsPatience}
+	opts.Access = func(region string) verify.Access {
+		role := f.role(ctx, region, who)
+		s := f.store(ctx, region, role, who)
+		return verify.Access{Owner: s.Owner, RoleARN: role.ARN, ExternalID: role.ExternalID, KMSKey: s.KMSKey}
+	}
 	if f.printPolicy {
 		policy, err := verify.Policy(ctx, opts)
-		if err != nil {
+		if err := errors.Join(append(who.problems, err)...); err != nil {
 			return u.unverified(err)
 		}
 		_, err = u.out.Write(policy)
 		return err
 	}
-	result, err := f.verify(ctx, opts)
+	result, err := f.verify(ctx, opts, who)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
 		return u.unverified(err)
 	}
-	return errors.Join(f.writeReport(result), u.verdict(result))
+	verdict := u.verdict(result)
+	if err := f.writeReports(result); err != nil {
+		u.list(problem.Errors(err), "")
+		return errReported{}
+	}
+	return verdict
 }
 
-// verify asks for what the command line leaves to AWS, and verifies.
-func (f *verifyFlags) verify(ctx context.Context, opts verify.Options) (*verify.Result, error) {
+// verify verifies, as somebody whom AWS's configuration knows.
+func (f *verifyFlags) verify(ctx context.Context, opts verify.Options, who *caller) (*verify.Result, error) {
 	cfg, err := packager.LoadAWS(ctx, f.profile)
 	if err != nil {
 		return nil, err
 	}
-	opts.AWS = &cfg
-	who := &caller{patience: stsPatience, aws: &cfg}
-	opts.Owners = f.owners.named()
-	for region, owner := range opts.Owners {
-		if owner == "self" {
-			from := region
-			if from == "" {
-				from = cfg.Region
-			}
-			if from == "" {
-				from = unknownRegion
-			}
-			opts.Owners[region] = who.self(ctx, from)
-		}
-	}
-	if err := errors.Join(who.problems...); err != nil {
-		return nil, err
-	}
-	return verify.Run(ctx, opts)
+	opts.AWS, who.aws = &cfg, &cfg
+	result, err := verify.Run(ctx, opts)
+	return result, errors.Join(append(who.problems, err)...)
 }
 
 // checkArguments finds arguments that name no template.
 func (f *verifyFlags) checkArguments(args []string) error {
+	if i := slices.IndexFunc(f.reports, isPage); i >= 0 {
+		return fmt.Errorf("--report %s: the page is made of packaging alone, and verify's report is JSON", f.reports[i])
+	}
 	seen := make(map[string]bool)
 	for _, arg := range args {
 		region, file, named := strings.Cut(arg, "=")
@@ -180,9 +181,9 @@ func (f *verifyFlags) patterns() []string {
 	return all
 }
 
-// writeReport writes the record of the run, if one is asked for.
-func (f *verifyFlags) writeReport(result *verify.Result) error {
-	if f.report == "" {
+// writeReports writes the record of the run, if one is asked for.
+func (f *verifyFlags) writeReports(result *verify.Result) error {
+	if len(f.reports) == 0 {
 		return nil
 	}
 	text, err := verifyReportOf(result)
@@ -190,8 +191,10 @@ func (f *verifyFlags) writeReport(result *verify.Result) error {
 		return err
 	}
 	files := &staged{}
-	if err := files.add(f.report, text); err != nil {
-		return errors.Join(err, files.discard())
+	for _, path := range f.reports {
+		if err := files.add(path, text); err != nil {
+			return errors.Join(err, files.discard())
+		}
 	}
 	return errors.Join(files.finish(io.Discard, func() error { return nil }), files.discard())
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/record"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/verify"
 )
@@ -30,21 +31,21 @@ type deploymentReport struct {
 }
 
 type verifiedReport struct {
-	URL        string            `json:"url"`
-	VersionID  string            `json:"versionId,omitempty"`
-	Image      bool              `json:"image"`
-	Template   bool              `json:"template"`
-	State      verify.State      `json:"state"`
-	By         verify.By         `json:"provedBy,omitempty"`
-	Why        string            `json:"why,omitempty"`
-	Bytes      int64             `json:"bytes"`
-	Modified   *time.Time        `json:"modified,omitempty"`
-	Ends       *time.Time        `json:"ends,omitempty"`
-	EndsBy     string            `json:"endsByRule,omitempty"`
-	Archives   string            `json:"archivedAs,omitempty"`
-	EndUnknown string            `json:"endUnknown,omitempty"`
-	Refreshed  bool              `json:"refreshed"`
-	References []referenceReport `json:"references"`
+	URL        string             `json:"url"`
+	VersionID  string             `json:"versionId,omitempty"`
+	Image      bool               `json:"image"`
+	Template   bool               `json:"template"`
+	State      verify.State       `json:"state"`
+	By         verify.By          `json:"provedBy,omitempty"`
+	Why        string             `json:"why,omitempty"`
+	Bytes      int64              `json:"bytes"`
+	Modified   *time.Time         `json:"modified,omitempty"`
+	Ends       *time.Time         `json:"ends,omitempty"`
+	EndsBy     string             `json:"endsByRule,omitempty"`
+	Archives   string             `json:"archivedAs,omitempty"`
+	EndUnknown string             `json:"endUnknown,omitempty"`
+	Refreshed  bool               `json:"refreshed"`
+	References []record.Reference `json:"references"`
 }
 
 // verifyReportOf returns the record of a verification as JSON.
@@ -61,7 +62,7 @@ func verifyReportOf(result *verify.Result) ([]byte, error) {
 				Modified: known(o.Modified), Ends: known(o.Ends), EndsBy: o.EndsBy, Archives: o.Archives, EndUnknown: o.EndUnknown, Refreshed: o.Refreshed,
 			}
 			for _, ref := range o.References {
-				object.References = append(object.References, referenceReport(ref))
+				object.References = append(object.References, record.Reference(ref))
 			}
 			view.Objects = append(view.Objects, object)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
@@ -37,7 +38,7 @@ func newSession(ctx context.Context, opts Options) *session {
 	s := &session{opts: opts, regions: make(map[string]string)}
 	s.config = sync.OnceValues(func() (aws.Config, error) {
 		if opts.AWS == nil {
-			return s3store.LoadAWS(ctx, "")
+			return role.LoadAWS(ctx, "")
 		}
 		return opts.AWS(ctx)
 	})

@@ -1,10 +1,12 @@
 package registrytest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"time"
 )
 
@@ -22,14 +24,22 @@ func (s *Server) api(c *call) *answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.place = Place{c.place.Region, in.RegistryID, in.RepositoryName}.own()
+	account := Account
+	if s.guard != nil {
+		var code string
+		key := regexp.MustCompile(`Credential=([^/]+)/`).FindStringSubmatch(c.Header.Get("Authorization"))
+		if account, code = s.guard(append(key, "", "")[1], c.Header.Get("X-Amz-Security-Token")); code != "" {
+			return apiFailed(http.StatusBadRequest, code, "these credentials are not let in")
+		}
+	}
+	c.place = Place{c.place.Region, cmp.Or(in.RegistryID, account), in.RepositoryName}
 	if c.operation == "GetAuthorizationToken" {
 		token := rand.Text()
 		s.tokens[token] = c.place.Region
 		return apiAnswer(map[string]any{"authorizationData": []any{map[string]any{
 			"authorizationToken": base64.StdEncoding.EncodeToString([]byte("AWS:" + token)),
 			"expiresAt":          float64(time.Now().Add(s.options.TokenLife).UnixMilli()) / 1000,
-			"proxyEndpoint":      "https://" + Place{Region: c.place.Region}.Host(),
+			"proxyEndpoint":      "https://" + Place{Region: c.place.Region, Account: account}.Host(),
 		}}})
 	}
 	r := s.repositories[c.place]

@@ -97,6 +97,7 @@ type Server struct {
 	cancel  context.CancelFunc
 
 	mu           sync.Mutex // guards what follows, and what it leads to
+	guard        Guard
 	repositories map[Place]*repository
 	tokens       map[string]string // those of ECR that are good, and their regions
 	bearers      map[string]bool
@@ -130,6 +131,17 @@ func New(options Options) *Server {
 	s.http.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	s.http.Start()
 	return s
+}
+
+// A Guard looks at the access key ID and the session token that a request to ECR's API is signed with. It returns the account
+// of who signed, which a registry without an account is of, and AWS's error code where nobody is let in, else "".
+type Guard func(accessKey, token string) (account, code string)
+
+// Guard has a guard stand before ECR's API.
+func (s *Server) Guard(guard Guard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.guard = guard
 }
 
 // URL is the endpoint of ECR's API and of all registries.

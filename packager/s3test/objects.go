@@ -314,6 +314,9 @@ func (s *Server) findSource(c *call, to *bucket) (*Object, *s3Error) {
 	if !from.ownedBy(c.Header.Get("X-Amz-Source-Expected-Bucket-Owner")) {
 		return nil, accessDenied()
 	}
+	if err := s.letIn(c, from); err != nil {
+		return nil, err
+	}
 	if from == to && key == c.key && version == "" && c.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" &&
 		c.Header.Get("X-Amz-Server-Side-Encryption") == "" && c.Header.Get("X-Amz-Storage-Class") == "" {
 		return nil, invalidRequest("This copy request is illegal because it is trying to copy an object to itself without " +

@@ -17,6 +17,7 @@ type call struct {
 	body                           *countingReader // the request's Body
 	query                          url.Values
 	operation, region, bucket, key string
+	accessKey                      string
 	requestID                      string
 	wrong                          Wrong
 }
@@ -38,7 +39,7 @@ func newCall(r *http.Request) (*call, *s3Error) {
 	c.bucket, c.key, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	c.operation = c.findOperation()
 	var err *s3Error
-	c.region, err = signedRegion(r.Header.Get("Authorization"))
+	c.accessKey, c.region, err = signer(r.Header.Get("Authorization"))
 	return c, err
 }
 
@@ -91,6 +92,8 @@ func (c *call) bucketOperation(has, only func(...string) bool) string {
 		return "GetBucketLocation"
 	case c.Method == http.MethodGet && has("lifecycle"):
 		return "GetBucketLifecycleConfiguration"
+	case c.Method == http.MethodGet && has("encryption"):
+		return "GetBucketEncryption"
 	case c.Method == http.MethodGet && c.query.Get("list-type") == "2" &&
 		only("list-type", "prefix", "max-keys", "start-after", "continuation-token"):
 		return "ListObjectsV2"
@@ -98,14 +101,14 @@ func (c *call) bucketOperation(has, only func(...string) bool) string {
 	return c.Method
 }
 
-// signedRegion returns the region of an Authorization header's credential scope.
-func signedRegion(authorization string) (string, *s3Error) {
+// signer returns the access key ID, and the region, of an Authorization header's credential scope.
+func signer(authorization string) (accessKey, region string, _ *s3Error) {
 	if authorization == "" {
-		return "", accessDenied()
+		return "", "", accessDenied()
 	}
 	fields, ok := strings.CutPrefix(authorization, "AWS4-HMAC-SHA256 ")
 	if !ok {
-		return "", invalidRequest("The authorization mechanism you have provided is not supported. " +
+		return "", "", invalidRequest("The authorization mechanism you have provided is not supported. " +
 			"Please use AWS4-HMAC-SHA256.")
 	}
 	values := map[string]string{}
@@ -118,9 +121,9 @@ func signedRegion(authorization string) (string, *s3Error) {
 	if len(scope) != 5 || scope[0] == "" || len(scope[1]) != len("20060102") || scope[2] == "" ||
 		scope[3] != "s3" || scope[4] != "aws4_request" || err != nil || len(signature) != 32 ||
 		!slices.Contains(strings.Split(values["SignedHeaders"], ";"), "host") {
-		return "", newError(http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed.")
+		return "", "", newError(http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed.")
 	}
-	return scope[2], nil
+	return scope[0], scope[2], nil
 }
 
 // perform does what a call asks for.
@@ -131,6 +134,8 @@ func (s *Server) perform(c *call) (*answer, *s3Error) {
 		do = s.headBucket
 	case "GetBucketLocation":
 		do = s.getBucketLocation
+	case "GetBucketEncryption":
+		do = s.getBucketEncryption
 	case "ListObjectsV2":
 		do = s.listObjectsV2
 	case "GetBucketLifecycleConfiguration":
@@ -212,7 +217,25 @@ func (s *Server) findBucket(c *call) (*bucket, *s3Error) {
 		}
 		return nil, err
 	}
-	return b, nil
+	return b, s.letIn(c, b)
+}
+
+// letIn asks the guard of a bucket about a call.
+func (s *Server) letIn(c *call, b *bucket) *s3Error {
+	s.mu.Lock()
+	guard := s.guards[b.name]
+	s.mu.Unlock()
+	if guard == nil {
+		return nil
+	}
+	switch code := guard(c.accessKey, c.Header.Get("X-Amz-Security-Token")); code {
+	case "":
+		return nil
+	case "AccessDenied":
+		return accessDenied()
+	default:
+		return newError(http.StatusBadRequest, code, "The provided token is not valid any more.")
+	}
 }
 
 // bucketNamed returns nil if there is no such bucket.

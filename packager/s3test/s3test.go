@@ -33,6 +33,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards what follows, and what it leads to
 	buckets  map[string]*bucket
+	guards   map[string]Guard // by bucket
 	faults   []Fault
 	requests []*Request
 }
@@ -111,24 +112,35 @@ type Fault struct {
 	Cut Cut
 }
 
-// bucket is a bucket. All but its objects, uploads and lifecycle rules is immutable.
+// bucket is a bucket. All but its encryption, its lifecycle rules, its objects and uploads is immutable.
 type bucket struct {
 	name, region, owner string
 
-	lifecycle []byte // its rules, as XML
-
-	objects map[string][]*Object // the versions of each key, oldest first; an Object never changes once it is in here
-	uploads map[string]*upload   // by upload ID
+	encryption encryption
+	lifecycle  []byte               // its rules, as XML
+	objects    map[string][]*Object // the versions of each key, oldest first; an Object never changes once it is in here
+	uploads    map[string]*upload   // by upload ID
 }
 
 // New starts a server without buckets.
 func New() *Server {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{cancel: cancel, buckets: map[string]*bucket{}}
+	s := &Server{cancel: cancel, buckets: map[string]*bucket{}, guards: map[string]Guard{}}
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.http.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	s.http.Start()
 	return s
+}
+
+// A Guard looks at the access key ID and the session token that a request is signed with, and returns S3's error code where
+// they are not let in, as "AccessDenied" or "ExpiredToken", else "".
+type Guard func(accessKey, token string) (code string)
+
+// Guard has a guard stand before a bucket, also where it is what is copied from.
+func (s *Server) Guard(bucket string, guard Guard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.guards[bucket] = guard
 }
 
 // URL is the endpoint.
@@ -154,7 +166,8 @@ func (s *Server) CreateBucket(region, name, owner string) {
 	}
 	s.buckets[name] = &bucket{
 		name: name, region: region, owner: owner,
-		objects: map[string][]*Object{}, uploads: map[string]*upload{},
+		encryption: encryption{Algorithm: "AES256"},
+		objects:    map[string][]*Object{}, uploads: map[string]*upload{},
 	}
 }
 

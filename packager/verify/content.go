@@ -25,7 +25,7 @@ func (r *run) proveContent(ctx context.Context, t *target) {
 		return
 	}
 	c := claimOf(t.Key)
-	read := newContent(ctx, t.view.Template, c.digest != "" && c.ext == ".zip")
+	read := newContent(ctx, t.view.Template, c.digest != "" && c.ext == ".zip" || c.md5 != "" && c.ext != ".template")
 	err := t.bucket.Read(ctx, t.object, read)
 	read.end()
 	switch {
@@ -42,16 +42,18 @@ func (r *run) proveContent(ctx context.Context, t *target) {
 	t.sum = read.sha.Sum(nil)
 	sum := hex.EncodeToString(t.sum)
 	switch {
-	case c.digest != "" && (sum == c.digest || read.digest == c.digest):
+	case c.digest != "" && (sum == c.digest || read.zip.Own == c.digest):
 		t.set(Proved, ByContent, "")
 		t.hint = ""
 	case c.digest != "":
 		t.set(Wrong, ByNothing, "its bytes are not what its key says: %s", read.why())
-	case c.md5 != "" && hex.EncodeToString(read.md5.Sum(nil)) == c.md5:
+	case c.md5 != "" && (hex.EncodeToString(read.md5.Sum(nil)) == c.md5 || read.zip.SAM == c.md5):
 		t.set(Proved, ByContent, "")
 		t.warnings = nil
 	case c.md5 != "" && c.ext == ".template":
 		t.set(Wrong, ByNothing, "its bytes are not what its key says: their MD5 is %s", hex.EncodeToString(read.md5.Sum(nil)))
+	case c.md5 != "":
+		t.warnings = []string{"its key is neither the MD5 of its content, as the AWS CLI's keys are, nor that of the files in it, as SAM CLI's are"}
 	case t.object.SHA256 != nil && !bytes.Equal(t.object.SHA256, t.sum):
 		t.set(Wrong, ByNothing, "its bytes are not those that were recorded with it")
 	}
@@ -66,8 +68,8 @@ type content struct {
 	kept     *bytes.Buffer // nil where the bytes are not kept
 	pipe     *io.PipeWriter
 	done     chan struct{}
-	digest   string // of an archive
-	err      error  // why it has none
+	zip      archive.Digests
+	err      error // why it has none
 }
 
 func newContent(ctx context.Context, keep, isZip bool) *content {
@@ -81,7 +83,7 @@ func newContent(ctx context.Context, keep, isZip bool) *content {
 		c.done = make(chan struct{})
 		go func() {
 			defer close(c.done)
-			c.digest, c.err = archive.Redigest(ctx, out)
+			c.zip, c.err = archive.Redigest(ctx, out)
 			_, _ = io.Copy(io.Discard, out) // what is no archive is hashed all the same
 		}()
 	}
@@ -115,8 +117,8 @@ func (c *content) end() {
 // why says what its bytes are, in the place of what the key says.
 func (c *content) why() string {
 	switch {
-	case c.digest != "":
-		return "the archive's digest is " + c.digest
+	case c.zip.Own != "":
+		return "the archive's digest is " + c.zip.Own
 	case c.err != nil:
 		return c.err.Error()
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/packaged"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 )
@@ -28,7 +29,10 @@ type run struct {
 	aws         aws.Config
 	s3          *s3store.Connections
 	registries  *registry.Connections
-	endpoint    string // whose URLs are S3's, too
+	roles       *role.Roles
+	accesses    map[string]Access // by region, as far as somebody has asked
+	refused     []error           // what is amiss with them
+	endpoint    string            // whose URLs are S3's, too
 	deployments []*deployment
 	buckets     map[s3store.Store]*bucket
 	targets     map[location]*target
@@ -74,19 +78,21 @@ func newRun(ctx context.Context, opts Options) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{opts: opts, table: table, buckets: make(map[s3store.Store]*bucket), targets: make(map[location]*target)}
+	r := &run{opts: opts, table: table, buckets: make(map[s3store.Store]*bucket), targets: make(map[location]*target), accesses: make(map[string]Access)}
 	if opts.AWS != nil {
 		r.aws = *opts.AWS
-	} else if r.aws, err = s3store.LoadAWS(ctx, ""); err != nil {
+	} else if r.aws, err = role.LoadAWS(ctx, ""); err != nil {
 		return nil, err
 	}
 	r.endpoint = cmp.Or(opts.EndpointURL, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
+	r.roles = role.Open(role.Config{AWS: r.aws, Backoff: opts.backoff, Retrying: func(region string, err error, delay time.Duration) { r.told(region)(err, delay) }})
 	r.s3 = s3store.Connect(s3store.Config{
+		Roles:        r.roles,
 		RefreshAfter: opts.RefreshAfter, Jobs: r.jobs(), Questions: r.questions(), EndpointURL: opts.EndpointURL, AWS: r.aws,
 		Stall: opts.stall, Backoff: opts.backoff,
 	}, 16)
 	config := opts.registries
-	config.AWS, config.Jobs, config.Questions = r.aws, r.jobs(), r.questions()
+	config.AWS, config.Roles, config.Jobs, config.Questions = r.aws, r.roles, r.jobs(), r.questions()
 	r.registries = registry.Connect(config)
 	return r, nil
 }
@@ -106,7 +112,23 @@ func tableOf(properties []Property) ([]template.Row, error) {
 func (r *run) close() {
 	r.s3.Close()
 	r.registries.Close()
+	r.roles.Close()
 }
+
+// access is how a region is reached.
+func (r *run) access(region string) Access {
+	a, known := r.accesses[region]
+	if !known && r.opts.Access != nil {
+		a = r.opts.Access(region)
+		r.accesses[region] = a
+		if err := a.role().Check(region); err != nil {
+			r.refused = append(r.refused, err)
+		}
+	}
+	return a
+}
+
+func (a Access) role() role.Role { return role.Role{ARN: a.RoleARN, ExternalID: a.ExternalID} }
 
 func (r *run) jobs() int { return cmp.Or(max(r.opts.Jobs, 0), 32) }
 

@@ -35,6 +35,7 @@ type target struct {
 	location
 	view      Object
 	asked     bool
+	access    Access
 	bucket    *bucket // nil of an image
 	object    s3store.Object
 	there     bool
@@ -53,7 +54,7 @@ func (t *target) url() string { return t.view.URL() }
 // target is what a property names; it is the same for all that name the same.
 func (r *run) target(n *node, u template.Use) *target {
 	at := location{n.stack.Region, u.Location}
-	at.Location.Region = ""
+	at.Region = ""
 	t := r.targets[at]
 	if t == nil {
 		t = &target{location: at, view: Object{Region: at.region, Bucket: at.Bucket, Key: at.Key, VersionID: at.Version}}
@@ -88,13 +89,13 @@ func (t *target) fail(state State, err error) {
 // them, then for the bytes that are to be read; and what is old is made young, if that is
 // asked for.
 func (r *run) ask(ctx context.Context) error {
-	var buckets, questions, reads, refreshes []func()
 	var fresh []*target
+	var buckets []func()
 	for _, t := range r.inOrder() {
 		t.asked = true
+		t.access = r.access(t.region)
 		fresh = append(fresh, t)
 		if t.Repository != "" {
-			questions = append(questions, func() { r.proveImage(ctx, t) })
 			continue
 		}
 		t.bucket = r.bucketOf(t)
@@ -102,26 +103,31 @@ func (r *run) ask(ctx context.Context) error {
 			b.asked = true
 			buckets = append(buckets, func() { r.askBucket(ctx, b) })
 		}
-		questions = append(questions, func() { r.proveObject(ctx, t) })
 	}
-	if err := errors.Join(r.group(r.questions(), buckets), r.group(r.questions(), questions), ctx.Err()); err != nil {
+	if err := errors.Join(r.refused...); err != nil {
 		return err
 	}
-	for _, t := range fresh {
-		if t.there && t.object.Archived == "" && (t.view.Template || r.opts.Deep) {
-			reads = append(reads, func() { r.proveContent(ctx, t) })
+	if err := errors.Join(r.group(r.questions(), buckets), ctx.Err()); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		limit  int
+		do     func(context.Context, *target)
+		wanted func(*target) bool
+	}{
+		{r.questions(), r.prove, func(*target) bool { return true }},
+		{r.jobs(), r.proveContent, r.isRead},
+		{r.jobs(), r.refresh, r.isOld},
+	} {
+		var all []func()
+		for _, t := range fresh {
+			if step.wanted(t) {
+				all = append(all, func() { step.do(ctx, t) })
+			}
 		}
-	}
-	if err := errors.Join(r.group(r.jobs(), reads), ctx.Err()); err != nil {
-		return err
-	}
-	for _, t := range fresh {
-		if r.opts.Refresh && t.there && (t.view.State == Proved || t.view.State == Present) && t.object.Old(t.bucket.Bucket) {
-			refreshes = append(refreshes, func() { r.refresh(ctx, t) })
+		if err := errors.Join(r.group(step.limit, all), ctx.Err()); err != nil {
+			return err
 		}
-	}
-	if err := errors.Join(r.group(r.jobs(), refreshes), ctx.Err()); err != nil {
-		return err
 	}
 	for _, t := range fresh {
 		if r.opts.Verified != nil {
@@ -129,6 +135,25 @@ func (r *run) ask(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// isRead tells whether the bytes of what was found are read.
+func (r *run) isRead(t *target) bool {
+	return t.there && t.object.Archived == "" && (t.view.Template || r.opts.Deep)
+}
+
+// isOld tells whether what was proved is made young.
+func (r *run) isOld(t *target) bool {
+	return r.opts.Refresh && t.there && (t.view.State == Proved || t.view.State == Present) && t.object.Old(t.bucket.Bucket)
+}
+
+// prove looks for a target.
+func (r *run) prove(ctx context.Context, t *target) {
+	if t.Repository != "" {
+		r.proveImage(ctx, t)
+		return
+	}
+	r.proveObject(ctx, t)
 }
 
 // inOrder are the targets that nobody has asked for, in the order of the deployments.
@@ -146,7 +171,8 @@ func (r *run) inOrder() (all []*target) {
 }
 
 func (r *run) bucketOf(t *target) *bucket {
-	store := s3store.Store{Region: t.region, Bucket: t.Bucket, Owner: r.opts.Owners.of(t.region)}
+	access := r.access(t.region)
+	store := s3store.Store{Region: t.region, Bucket: t.Bucket, Owner: access.Owner, Role: access.role()}
 	if r.buckets[store] == nil {
 		r.buckets[store] = &bucket{Bucket: r.s3.Bucket(store, s3store.Told{Retrying: r.told(t.region)})}
 	}
@@ -248,7 +274,7 @@ func (t *target) judge() {
 		t.set(Wrong, ByNothing, "it is not what its key says: its MD5 is %s", o.ETag)
 	case c.md5 != "" && o.Plain:
 		t.set(Present, ByNothing, "")
-		t.warnings = append(t.warnings, "its key is not the MD5 of its content, as the AWS CLI's keys are: if SAM CLI has packaged it, its key says nothing of the content, and else it is another object")
+		t.warnings = append(t.warnings, "its key is not the MD5 of its content, as the AWS CLI's keys are; if SAM CLI has packaged it, --deep proves it by the files in it, and else it is another object")
 	default:
 		t.set(Present, ByNothing, "")
 	}
@@ -297,7 +323,7 @@ func (r *run) refresh(ctx context.Context, t *target) {
 // proveImage looks for an image, and all that its manifest names.
 func (r *run) proveImage(ctx context.Context, t *target) {
 	repository, reference := registry.Address(t.view.Image)
-	in, err := r.registries.Reader(registry.Store{Region: t.region, Repository: repository}, registry.Told{Retrying: r.told(t.region)})
+	in, err := r.registries.Reader(registry.Store{Region: t.region, Repository: repository, Role: t.access.role()}, registry.Told{Retrying: r.told(t.region)})
 	if err != nil {
 		t.fail(Wrong, err)
 		return

@@ -8,7 +8,8 @@
 //     was stored, digest, size and SHA-256, held against its size and S3's own checksum;
 //     where nothing is recorded, by that checksum; with Deep, by its bytes.
 //   - A key of the AWS CLI's is the MD5 of the content. It is proved by the ETag where that is
-//     an MD5, and with Deep by its bytes.
+//     an MD5, and with Deep by its bytes. SAM CLI's key of an archive looks alike, and is made of
+//     the files in it: Deep proves it by these.
 //   - Any other key claims nothing: the object is there, and that is all.
 //   - A nested template is read, proved by its bytes, and verified in its turn.
 //   - A container image is proved by its manifest's bytes, and by the digests and sizes of
@@ -45,10 +46,9 @@ type Options struct {
 	Properties []Property
 	// Parameters are the values of the templates' parameters. Others have their defaults.
 	Parameters map[string]string
-	// Owners are the accounts that must own the buckets.
-	Owners ByRegion
-	// Keys are the KMS keys that objects are encrypted with. Only Policy asks for them.
-	Keys ByRegion
+	// Access, if not nil, says how a region's buckets and repositories are reached. It is
+	// called by one goroutine at a time, once for each region.
+	Access func(region string) Access
 	// Deep reads objects and hashes them.
 	Deep bool
 	// Refresh makes proved objects young that are older than RefreshAfter (0 means 30 days),
@@ -71,14 +71,14 @@ type Options struct {
 	stall, backoff time.Duration
 }
 
-// ByRegion is what is said for single regions, and under "" for all others.
-type ByRegion map[string]string
-
-func (v ByRegion) of(region string) string {
-	if own, is := v[region]; is {
-		return own
-	}
-	return v[""]
+// Access is how a region's buckets and repositories are reached. The zero value is by the
+// caller, whoever owns them.
+type Access struct {
+	Owner string // the account that must own the buckets; empty means any
+	// RoleARN is the role that is assumed for all that is asked there, and ExternalID what its
+	// trust policy may ask for.
+	RoleARN, ExternalID string
+	KMSKey              string // that objects are encrypted with; only Policy asks for it
 }
 
 // A Property is one that is packaged besides those that mrpackage knows, as packager.Property.

@@ -77,15 +77,22 @@ func verified(t *testing.T, opts Options) *Result {
 // request is one that reads.
 func TestSendsNothing(t *testing.T) {
 	for name, set := range map[string]func(*s3test.Server, *Options){
-		"all is well":     func(*s3test.Server, *Options) {},
-		"deep":            func(_ *s3test.Server, o *Options) { o.Deep = true },
-		"an owner":        func(_ *s3test.Server, o *Options) { o.Owners = ByRegion{"": "222222222222"} },
-		"a missing one":   func(s *s3test.Server, _ *Options) { s.Delete("east", sumOf("code")+".zip") },
-		"archived":        func(s *s3test.Server, _ *Options) { s.PutObject("east", sumOf("code")+".zip", s3test.Object{StorageClass: "GLACIER"}) },
-		"denied looks":    func(s *s3test.Server, _ *Options) { s.Fail(s3test.Fault{Operation: "HeadObject", Status: 403}) },
-		"denied buckets":  func(s *s3test.Server, _ *Options) { s.Fail(s3test.Fault{Operation: "HeadBucket", Status: 403}) },
-		"denied lists":    func(s *s3test.Server, _ *Options) { s.Fail(s3test.Fault{Status: 403, Code: "AccessDenied"}) },
-		"denied reads":    func(s *s3test.Server, o *Options) { s.Fail(s3test.Fault{Operation: "GetObject", Status: 403}); o.Deep = true },
+		"all is well": func(*s3test.Server, *Options) {},
+		"deep":        func(_ *s3test.Server, o *Options) { o.Deep = true },
+		"an owner": func(_ *s3test.Server, o *Options) {
+			o.Access = func(string) Access { return Access{Owner: "222222222222"} }
+		},
+		"a missing one": func(s *s3test.Server, _ *Options) { s.Delete("east", sumOf("code")+".zip") },
+		"archived": func(s *s3test.Server, _ *Options) {
+			s.PutObject("east", sumOf("code")+".zip", s3test.Object{StorageClass: "GLACIER"})
+		},
+		"denied looks":   func(s *s3test.Server, _ *Options) { s.Fail(s3test.Fault{Operation: "HeadObject", Status: 403}) },
+		"denied buckets": func(s *s3test.Server, _ *Options) { s.Fail(s3test.Fault{Operation: "HeadBucket", Status: 403}) },
+		"denied lists":   func(s *s3test.Server, _ *Options) { s.Fail(s3test.Fault{Status: 403, Code: "AccessDenied"}) },
+		"denied reads": func(s *s3test.Server, o *Options) {
+			s.Fail(s3test.Fault{Operation: "GetObject", Status: 403})
+			o.Deep = true
+		},
 		"a server's pain": func(s *s3test.Server, _ *Options) { s.Fail(s3test.Fault{Status: 503}) },
 		"other redirects": func(s *s3test.Server, _ *Options) { s.Fail(s3test.Fault{Status: 301, BucketRegion: "eu-west-1"}) },
 		"bad requests":    func(s *s3test.Server, _ *Options) { s.Fail(s3test.Fault{Operation: "HeadObject", Status: 400}) },

@@ -89,7 +89,9 @@ func (a *Archiver) Archive(ctx context.Context, files []*File) (s *Spool, err er
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return w.sum.spool(out.Name(), w.zip.at), nil
+	s = w.sum.spool(out.Name(), w.zip.at)
+	s.Packed = w.zip.packed()
+	return s, nil
 }
 
 // readAll cuts files into blocks, for the workers and, in order, for the writer.

@@ -27,6 +27,7 @@ const TempName = ".mrpackage-*.tmp"
 
 // An Excluder knows what never enters an archive.
 type Excluder struct {
+	none     bool             // excludes nothing, see Everything
 	patterns []string         // of Options.Exclude
 	paths    map[string]bool  // the places of this run's outputs
 	outputs  []*regexp.Regexp // absolute paths of outputs for any region
@@ -71,6 +72,10 @@ func NewExcluder(patterns, outputs []string) (*Excluder, error) {
 	return x, nil
 }
 
+// Everything excludes nothing: all of a folder's files are its content, whatever they are
+// called, as where a key is the hash of all of them.
+func Everything() *Excluder { return &Excluder{none: true} }
+
 // readList reads a list beside an artifact's files; none is an empty one.
 // A pipe under its name would never end.
 func readList(path string) ([]byte, error) {
@@ -95,6 +100,9 @@ func (x *Excluder) output(real string) bool {
 // never tells whether an entry stays out of every archive: version control,
 // outputs, temporary files, the ignore file itself.
 func (x *Excluder) never(name, real string) bool {
+	if x.none {
+		return false
+	}
 	if name == ".git" || name == IgnoreFile || name == OutputsFile || x.output(real) {
 		return true
 	}
@@ -112,6 +120,9 @@ func (x *Excluder) Named(name string) bool {
 // rules returns the matcher for one artifact: its ignore file's patterns, then
 // those of the run, so that the run has the last word.
 func (x *Excluder) rules(root string) (*patternmatcher.PatternMatcher, error) {
+	if x.none {
+		return patternmatcher.New(nil)
+	}
 	path := filepath.Join(root, IgnoreFile)
 	text, err := readList(path)
 	if err != nil {

@@ -3,6 +3,7 @@ package archive
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,8 +35,8 @@ func TestRedigest(t *testing.T) {
 	}
 	for _, folder := range []string{tree(t), dir} {
 		text, want := zipOf(t, folder)
-		if got, err := Redigest(t.Context(), bytes.NewReader(text)); got != want || err != nil {
-			t.Errorf("%s, %v, want %s", got, err, want)
+		if got, err := Redigest(t.Context(), bytes.NewReader(text)); got.Own != want || err != nil {
+			t.Errorf("%s, %v, want %s", got.Own, err, want)
 		}
 	}
 }
@@ -64,7 +65,7 @@ func TestRedigestSeesDamage(t *testing.T) {
 		changed := bytes.Clone(text)
 		changed[i] ^= 0x41
 		got, err := Redigest(t.Context(), bytes.NewReader(changed))
-		same := err == nil && got == want
+		same := err == nil && got.Own == want
 		if same && !harmless(text, i) {
 			t.Errorf("byte %d of %d is changed, and the digest is the same", i, len(text))
 		}
@@ -88,6 +89,17 @@ func TestRedigestSeesDamage(t *testing.T) {
 	}
 }
 
+// A zip that Python has made, as SAM CLI does, has SAM's digest and none of this package's.
+func TestRedigestOfSAM(t *testing.T) {
+	text, err := hex.DecodeString(samZip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Redigest(t.Context(), bytes.NewReader(text)); err != nil || got.Own != "" || got.SAM != samDigest {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // harmless tells a byte of a local header that says nothing of the content: the version that
 // is needed, and the time.
 func harmless(text []byte, at int) bool {
@@ -100,9 +112,22 @@ func FuzzRedigest(f *testing.F) {
 	f.Add([]byte("PK\x05\x06"))
 	f.Add([]byte("PK\x03\x04\x14\x00\x00\x08\x08\x00\x00\x00\x21\x00\x00\x00\x00\x00\x05\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00a\x03\x00"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		digest, err := Redigest(t.Context(), bytes.NewReader(text))
-		if (err == nil) != (len(digest) == 64) {
-			t.Errorf("%q, %v", digest, err)
+		d, err := Redigest(t.Context(), bytes.NewReader(text))
+		if (err == nil) != (len(d.SAM) == 32) || d.Own != "" && (err != nil || len(d.Own) != 64) {
+			t.Errorf("%q, %v", d, err)
 		}
 	})
 }
+
+// samZip is a folder of app.js, a.txt and b/ü.txt, as zipfile of Python 3 writes it to a file, and samDigest
+// what samcli/lib/utils/hash.py says of the folder.
+const (
+	samDigest = "c175f332a879a5950d9b6b9350618907"
+	samZip    = "" +
+		"504b0304140000000800aab16e57651f06e91b00000090010000060000006170702e6a734bad28c82f2a29d6cb48cc4bc9492d52b05530" +
+		"e44a1d151b303100504b0304140000000800aab16e5700000000020000000000000005000000612e7478740300504b0304140000080800" +
+		"aab16e578316dc8c030000000100000008000000622fc3bc2e747874ab0000504b01021403140000000800aab16e57651f06e91b000000" +
+		"90010000060000000000000000000000a481000000006170702e6a73504b01021403140000000800aab16e570000000002000000000000" +
+		"00050000000000000000000000a4813f000000612e747874504b01021403140000080800aab16e578316dc8c0300000001000000080000" +
+		"000000000000000000a48164000000622fc3bc2e747874504b050600000000030003009d0000008d0000000000"
+)

@@ -18,6 +18,7 @@ type Spool struct {
 	Size   int64
 	SHA256 [sha256.Size]byte // SHA-256 of the stored bytes
 	Pieces [][]byte          // and of their pieces, see NewArchiver
+	Packed []int64           // of an archive: the bytes in it of each file, in order
 }
 
 // Copy makes a temporary copy of a file that is stored as it is.

@@ -81,13 +81,21 @@ func (w *walker) fail(format string, args ...any) {
 func (w *walker) failEntry(name, remedy, format string, args ...any) {
 	hint := remedy
 	switch {
-	case name == "": // it is the whole folder
+	case name == "", w.none: // it is the whole folder, or cannot be left out
 	case remedy == "":
 		hint = LeaveOut(name)
 	default:
 		hint += ", or " + LeaveOut(name)
 	}
 	w.errs = append(w.errs, &problem.Error{Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// listed are the outputs that a folder lists, which stay out.
+func (w *walker) listed(dir string) ([]string, error) {
+	if w.none {
+		return nil, nil
+	}
+	return listed(dir)
 }
 
 // letRead says what to do about what another user owns.
@@ -110,7 +118,7 @@ func (w *walker) folder(path, real, prefix string, above []os.FileInfo) {
 	entries, err := os.ReadDir(path)
 	var outputs []string
 	if err == nil {
-		outputs, err = listed(path)
+		outputs, err = w.listed(path)
 	}
 	switch {
 	case err == nil:
@@ -235,7 +243,7 @@ func (w *walker) keep(path, real string, mode os.FileMode) {
 func (w *walker) link(path, entry string, above []os.FileInfo) (os.FileInfo, string) {
 	real := RealPath(path)
 	dir, name := filepath.Split(real)
-	outputs, err := listed(dir)
+	outputs, err := w.listed(dir)
 	if err != nil && !errors.Is(err, syscall.ENOTDIR) {
 		w.fail("reading %s in %s: %s", OutputsFile, dir, problem.Cause(err))
 	}

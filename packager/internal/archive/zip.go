@@ -42,6 +42,15 @@ type zipWriter struct {
 	entries []*entry
 }
 
+// packed are the bytes that each entry takes, without its headers.
+func (z *zipWriter) packed() []int64 {
+	sizes := make([]int64, len(z.entries))
+	for i, e := range z.entries {
+		sizes[i] = e.packed
+	}
+	return sizes
+}
+
 func (z *zipWriter) write(p []byte) error {
 	n, err := z.w.Write(p)
 	z.at += int64(n)

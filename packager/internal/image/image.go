@@ -38,6 +38,7 @@ type Image struct {
 	Layers           []Blob   // in order; the same layer may occur twice
 	OS, Architecture string   // as the configuration names them: linux, amd64
 	Names            []string // those of its archive, as people write them: app:1
+	Tag              string   // under which it is pushed; "" means its digest's 64 hex digits
 	Unpacked         int64    // bytes of all layers, unpacked
 }
 

@@ -52,7 +52,10 @@ func Read(ctx context.Context, g Given, stdin io.Reader, table []template.Row) (
 	if g.File == "-" {
 		t.File = "standard input"
 	}
-	text, err := g.read(stdin)
+	text, err := g.readUntil(ctx, stdin)
+	if ctx.Err() != nil {
+		return nil, []error{ctx.Err()}
+	}
 	if err != nil {
 		return nil, []error{&problem.Error{File: t.File, Message: err.Error(), Err: err}}
 	}
@@ -69,6 +72,26 @@ func Read(ctx context.Context, g Given, stdin io.Reader, table []template.Row) (
 		}
 	}
 	return t, nil
+}
+
+// readUntil is read, and returns when ctx ends: a pipe may never say a word. Who reads it then
+// is left to the end of the process.
+func (g Given) readUntil(ctx context.Context, stdin io.Reader) ([]byte, error) {
+	type answer struct {
+		text []byte
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		text, err := g.read(stdin)
+		read <- answer{text, err}
+	}()
+	select {
+	case a := <-read:
+		return a.text, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // read returns the bytes of a template, or so many of them that it is known to be none.

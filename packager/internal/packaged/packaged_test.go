@@ -1,7 +1,9 @@
 package packaged_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,5 +141,16 @@ func TestRegions(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%s: %q, want %q", test.arg, got, test.want)
 		}
+	}
+}
+
+// A pipe that says nothing does not keep a run from its end.
+func TestReadEnds(t *testing.T) {
+	silent, writer := io.Pipe()
+	defer writer.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, errs := packaged.Read(ctx, packaged.Given{File: "-"}, silent, template.Table()); len(errs) != 1 || !errors.Is(errs[0], context.Canceled) {
+		t.Errorf("%v", errs)
 	}
 }

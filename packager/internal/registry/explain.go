@@ -114,7 +114,14 @@ func (r *Repository) absent(err error) *problem.Error {
 	if at.account != "" {
 		e.Message = fmt.Sprintf("there is no repository %s in %s in the account %s", at.name, at.region, at.account)
 	}
+	if r.shared.config.Absent != nil {
+		e.Hint = r.shared.config.Absent(r.Store)
+		return e
+	}
 	e.Hint = fmt.Sprintf("create it: aws ecr create-repository --repository-name %s --region %s", at.name, at.region)
+	if own := r.login.known().account; at.account != "" && own != "" && own != at.account {
+		e.Hint = "with credentials of the account " + at.account + ", " + e.Hint
+	}
 	return e
 }
 

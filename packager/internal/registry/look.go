@@ -93,7 +93,12 @@ func blobsOf(img image.Image) []image.Blob {
 }
 
 // tagOf is the tag of an image.
-func tagOf(img image.Image) string { return strings.TrimPrefix(img.Digest, "sha256:") }
+func tagOf(img image.Image) string {
+	if img.Tag != "" {
+		return img.Tag
+	}
+	return strings.TrimPrefix(img.Digest, "sha256:")
+}
 
 // findInECR asks ECR's API for a manifest by digest and by tag.
 func (r *Repository) findInECR(ctx context.Context, img image.Image) (there, tagged bool, err error) {

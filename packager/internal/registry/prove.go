@@ -51,14 +51,20 @@ func (r *Repository) Prove(ctx context.Context, reference string) (Proof, error)
 	}
 	p := Proof{Digest: digestOf(text)}
 	var m manifest
-	switch err := json.Unmarshal(text, &m); {
+	isManifest := json.Unmarshal(text, &m) == nil && isDigest(m.Config.Digest)
+	switch {
 	case strings.Contains(reference, ":") && p.Digest != reference:
 		p.Why = "its manifest has the digest " + p.Digest
 		return p, nil
-	case err != nil || !isDigest(m.Config.Digest):
+	case !isManifest:
 		p.Why = "its manifest is not that of an image, which names a configuration and layers"
 		return p, nil
 	}
+	return r.proveBlobs(ctx, reference, p, m)
+}
+
+// proveBlobs asks for what a manifest names.
+func (r *Repository) proveBlobs(ctx context.Context, reference string, p Proof, m manifest) (Proof, error) {
 	var blobs []image.Blob
 	told := make(map[string]bool)
 	for _, d := range append([]descriptor{m.Config}, m.Layers...) {
@@ -124,13 +130,13 @@ func (r *Repository) manifestOf(ctx context.Context, reference string) ([]byte, 
 			return []byte(*i.ImageManifest), nil
 		}
 	}
-	for _, f := range out.Failures {
-		if f.FailureCode != types.ImageFailureCodeImageNotFound {
-			return nil, &falseError{string(f.FailureCode) + " (" + short(aws.ToString(f.FailureReason)) + ")"}
-		}
-		return nil, nil
+	if len(out.Failures) == 0 {
+		return nil, &hollowError{lacks: "image and no failure"}
 	}
-	return nil, &hollowError{lacks: "image and no failure"}
+	if f := out.Failures[0]; f.FailureCode != types.ImageFailureCodeImageNotFound {
+		return nil, &falseError{string(f.FailureCode) + " (" + short(aws.ToString(f.FailureReason)) + ")"}
+	}
+	return nil, nil
 }
 
 // Address takes the address of an image apart: its repository, and its digest or tag.

@@ -33,8 +33,9 @@ func (r *Repository) Push(ctx context.Context, img image.Image, found Found) err
 		}
 		now, err := r.Look(ctx, img)
 		// Under an immutable tag there may be somebody else's image, or ECR may not
-		// have told of the tag: what counts is the digest.
-		if err != nil || now.Presence == Proved || now.manifest && len(now.Missing) == 0 {
+		// have told of the tag: what counts is the digest, unless the tag is what the
+		// image is asked for by.
+		if err != nil || now.Presence == Proved || now.manifest && len(now.Missing) == 0 && (img.Tag == "" || refused == nil) {
 			return err
 		}
 		if now.Presence == Unknown && !incomplete(refused) {

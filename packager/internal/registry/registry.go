@@ -7,7 +7,7 @@
 // have been created, or any other that speaks the same protocol (OCI Distribution
 // Specification), where the user's Docker configuration says how to log in. An image is
 // pushed and named by its digest; its tag is the digest's 64 hex digits, so that lifecycle
-// rules for untagged images leave it alone.
+// rules for untagged images leave it alone, unless it is to be asked for by another one.
 package registry
 
 import (
@@ -20,14 +20,18 @@ import (
 	"github.com/aws/smithy-go/logging"
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 )
 
 // A Config says how requests are made, to whichever registry.
 type Config struct {
-	AWS       aws.Config // of which a repository's region replaces its own
-	Jobs      int        // how many layers are sent at once
-	Questions int        // and how many other requests are under way
+	AWS       aws.Config  // of which a repository's region replaces its own
+	Roles     *role.Roles // whose credentials the stores that have a role use; nil where none has
+	Jobs      int         // how many layers are sent at once
+	Questions int         // and how many other requests are under way
+
+	Absent func(store Store) string // what to do where there is no such repository of ECR; nil means to create it
 
 	// For tests; the zero values mean the defaults.
 	API      string         // in the place of ECR's own endpoints for its API
@@ -46,7 +50,8 @@ type Told struct {
 }
 
 // Connections are what the repositories of a run share: the connections themselves, which
-// end with it, how many requests may be under way at once, and one login for each region.
+// end with it, how many requests may be under way at once, and one login for each region
+// and role.
 type Connections struct {
 	config             Config
 	wire               *wire.Wire
@@ -54,7 +59,13 @@ type Connections struct {
 	uploads, questions chan struct{}
 
 	mu     sync.Mutex
-	logins map[string]*login // by region
+	logins map[signer]*login
+}
+
+// A signer is who logs in to ECR in a region.
+type signer struct {
+	region string
+	role   role.Role
 }
 
 // Connect returns the connections for a run. Close ends them.
@@ -67,7 +78,7 @@ func Connect(config Config) *Connections {
 		config.Keychain = authn.DefaultKeychain
 	}
 	c := &Connections{
-		config: config, wire: wire.New(config.Stall), logins: make(map[string]*login),
+		config: config, wire: wire.New(config.Stall), logins: make(map[signer]*login),
 		uploads: make(chan struct{}, config.Jobs), questions: make(chan struct{}, config.Questions),
 	}
 	c.http = httpClient(c.wire, config.AWS.HTTPClient, config.Jobs+config.Questions, config.Hub)
@@ -107,8 +118,9 @@ func (c *Connections) Repository(store Store, told Told) (*Repository, error) {
 func (c *Connections) repository(store Store, place place, told Told) *Repository {
 	r := &Repository{Store: store, shared: c, told: told, flights: make(map[string]*flight), door: &door{place: place, scope: "pull,push", turn: newTurn()}}
 	if place.ecr {
-		r.client = c.client(place.region, c.questions, told.Retrying)
-		r.login = c.loginOf(place.region)
+		as := signer{place.region, store.Role}
+		r.client = c.client(as, c.questions, told.Retrying)
+		r.login = c.loginOf(as)
 	}
 	return r
 }
@@ -125,27 +137,31 @@ func withTold(told Told) Told {
 }
 
 // client is the one of ECR's API in a region. Without slots its requests wait for nobody.
-func (c *Connections) client(region string, slots chan struct{}, tell func(error, time.Duration)) *ecr.Client {
-	return ecr.NewFromConfig(c.config.AWS, func(o *ecr.Options) {
-		o.Region = region
+func (c *Connections) client(as signer, slots chan struct{}, tell func(error, time.Duration)) *ecr.Client {
+	cfg := c.config.AWS.Copy()
+	if as.role != (role.Role{}) {
+		cfg.Credentials = c.config.Roles.Credentials(as.role, as.region)
+	}
+	return ecr.NewFromConfig(cfg, func(o *ecr.Options) {
+		o.Region = as.region
 		if c.config.API != "" {
 			o.BaseEndpoint = aws.String(c.config.API)
 		}
-		o.Retryer = wire.NewRetryer(c.config.AWS, c.config.Backoff, tell)
+		o.Retryer = wire.NewRetryer(cfg, c.config.Backoff, tell)
 		o.APIOptions = append(o.APIOptions, limited(slots), bounded)
 	})
 }
 
 // loginOf is the login to a region's registries, of whichever account: the token is the
-// caller's, and opens what the caller may open (ECR API reference, GetAuthorizationToken).
-func (c *Connections) loginOf(region string) *login {
+// signer's, and opens what that may open (ECR API reference, GetAuthorizationToken).
+func (c *Connections) loginOf(as signer) *login {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := c.logins[region]
+	l := c.logins[as]
 	if l == nil {
 		// Who logs in has a slot already, for a request that waits for the login.
-		l = &login{client: c.client(region, nil, func(error, time.Duration) {}), region: region, turn: newTurn()}
-		c.logins[region] = l
+		l = &login{client: c.client(as, nil, func(error, time.Duration) {}), region: as.region, turn: newTurn()}
+		c.logins[as] = l
 	}
 	return l
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -20,6 +21,9 @@ type Store struct {
 	// Account is the account ID that the repository must belong to. Empty means the
 	// one in the address, or for a name the caller's.
 	Account string
+	// Role is whom one logs in to ECR as. The zero value means the caller, and then a
+	// name alone is of its registry.
+	Role role.Role
 }
 
 // A place is what an address says.

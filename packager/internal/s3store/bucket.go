@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 )
 
@@ -29,6 +30,12 @@ type Config struct {
 	Questions            int           // and how many of the others
 	EndpointURL          string        // in the place of S3's own endpoints; "" means those
 	AWS                  aws.Config    // of which a bucket's region replaces its own
+	Roles                *role.Roles   // whose credentials the stores that have a role use; nil where none has
+
+	// For keys that another tool has made, of a hash of its own, and for its buckets:
+	KeyCounts bool                     // what is there under a key counts as the payload, see keycounts.go
+	NameSSE   bool                     // each put names the bucket's own encryption, as the bucket's or an organization's policies may want
+	Absent    func(store Store) string // what to do where there is no such bucket; nil means what else is said
 
 	// For tests; 0 means the defaults.
 	Stall    time.Duration // how long a transfer may stand still
@@ -76,22 +83,31 @@ type Bucket struct {
 	config Config
 	client *s3.Client
 	told   Told
+	own    *ownEncryption // nil without Config.NameSSE
 }
 
 // Bucket returns the client of a store.
 func (c *Connections) Bucket(store Store, told Told) *Bucket {
-	client := s3.NewFromConfig(c.config.AWS, func(o *s3.Options) {
+	signer := c.config.AWS.Copy()
+	if store.Role != (role.Role{}) {
+		signer.Credentials = c.config.Roles.Credentials(store.Role, store.Region)
+	}
+	client := s3.NewFromConfig(signer, func(o *s3.Options) {
 		o.Region = store.Region
 		if c.config.EndpointURL != "" {
 			o.BaseEndpoint = aws.String(c.config.EndpointURL)
 		}
 		// Servers other than S3 rarely have a DNS name per bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil
-		o.Retryer = wire.NewRetryer(c.config.AWS, c.config.Backoff, told.Retrying)
+		o.Retryer = wire.NewRetryer(signer, c.config.Backoff, told.Retrying)
 		o.DisableLogOutputChecksumValidationSkipped = true
 		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded)
 	})
-	return &Bucket{store, c.config, client, told}
+	b := &Bucket{Store: store, config: c.config, client: client, told: told}
+	if c.config.NameSSE {
+		b.own = &ownEncryption{}
+	}
+	return b
 }
 
 // part is the size of parts, and of what goes in one request at most.

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -57,7 +58,7 @@ func (b *Bucket) checkBy(ctx context.Context, ask func(context.Context) error) e
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	err := ask(limited)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil && WithoutCredentials(b.config.AWS, err) == nil {
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && role.WithoutCredentials(b.config.AWS, err) == nil {
 		return &problem.Error{
 			Subject: b.Region, Err: err,
 			Message: fmt.Sprintf("the bucket %s does not answer: waited %s", b.Bucket, checkTimeout),
@@ -83,7 +84,7 @@ func (b *Bucket) find(ctx context.Context, fewer func(*s3.Options)) (listed bool
 	case err == nil:
 		return true, nil
 	case status(err) != http.StatusForbidden && status(err) != http.StatusBadRequest:
-		return false, b.explain("s3:ListBucket", "looking for the bucket", "", err)
+		return false, b.absent(b.explain("s3:ListBucket", "looking for the bucket", "", err))
 	}
 	// A HEAD's answer does not say why. Only a lack of permission to look is no
 	// problem: to put may be allowed.
@@ -108,11 +109,21 @@ func (b *Bucket) find(ctx context.Context, fewer func(*s3.Options)) (listed bool
 	return false, nil
 }
 
+// absent says what to do where there is no such bucket, if the caller knows that.
+func (b *Bucket) absent(err error) error {
+	var e *problem.Error
+	if b.config.Absent != nil && status(err) == http.StatusNotFound && errors.As(err, &e) {
+		e.Hint = b.config.Absent(b.Store)
+	}
+	return err
+}
+
 // mayPut finds out whether this caller may store objects, by a put whose body is never
 // sent: S3 says whether it wants the body when it has seen the headers (S3 API
 // reference, PutObject, 100-continue). Its headers are those of every put, by which
 // policies decide. Nothing can be stored, whatever the server does.
 func (b *Bucket) mayPut(ctx context.Context, fewer func(*s3.Options)) error {
+	b.learnEncryption(ctx)
 	sum := sha256.Sum256([]byte{0})
 	body := &unsentBody{}
 	input := &s3.PutObjectInput{

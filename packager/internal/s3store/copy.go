@@ -15,12 +15,13 @@ import (
 // stored all the same, which nobody has proved: whoever stores the payload in another
 // way must replace it.
 func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string, p Payload) (version string, made bool, err error) {
+	b.learnEncryption(ctx)
 	if p.Size > maxCopy || b.config.CopyPart > 0 && p.Size > b.config.CopyPart {
 		return b.copyParts(ctx, from, fromKey, key, p)
 	}
 	input := &s3.CopyObjectInput{
 		Bucket: &b.Bucket, Key: &key, CopySource: aws.String(copySource(from.Bucket, fromKey)),
-		MetadataDirective: types.MetadataDirectiveReplace, Metadata: b.metadataOf(p),
+		MetadataDirective: types.MetadataDirectiveReplace, Metadata: b.metadataOf(p), ContentType: p.contentType(),
 		TaggingDirective: types.TaggingDirectiveReplace, Tagging: b.tagging(),
 		ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ExpectedBucketOwner: b.owner(), ExpectedSourceBucketOwner: from.owner(),
 	}

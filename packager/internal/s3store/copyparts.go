@@ -19,7 +19,7 @@ const copyPartSize = 256 << 20
 // part by part from another bucket. Each part must come from the object that was
 // proved, and the whole is looked at in the end.
 func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key string, p Payload) (version string, made bool, err error) {
-	source, err := from.Look(ctx, fromKey, p)
+	source, err := from.prove(ctx, fromKey, p)
 	if err != nil {
 		return "", false, err
 	}
@@ -31,7 +31,7 @@ func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key strin
 	client := multipartClient{b.client, b, nil, nil, grace}
 	create := &s3.CreateMultipartUploadInput{
 		Bucket: &b.Bucket, Key: &key, Metadata: b.metadataOf(p), Tagging: b.tagging(), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
-		ExpectedBucketOwner: b.owner(),
+		ContentType: p.contentType(), ExpectedBucketOwner: b.owner(),
 	}
 	create.ServerSideEncryption, create.SSEKMSKeyId = b.encryption()
 	upload, err := client.CreateMultipartUpload(ctx, create)

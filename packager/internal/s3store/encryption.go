@@ -30,6 +30,8 @@ func (b *Bucket) encryption() (types.ServerSideEncryption, *string) {
 		return types.ServerSideEncryptionAwsKms, &b.KMSKey
 	case b.config.SSE != BucketSSE:
 		return types.ServerSideEncryption(b.config.SSE), nil
+	case b.own != nil:
+		return b.own.encryption()
 	}
 	return "", nil
 }

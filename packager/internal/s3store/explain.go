@@ -21,6 +21,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -32,7 +33,7 @@ func (b *Bucket) explain(action, doing, key string, err error) error {
 	if errors.As(err, &explained) {
 		return explained
 	}
-	if e := WithoutCredentials(b.config.AWS, err); e != nil {
+	if e := role.WithoutCredentials(b.config.AWS, err); e != nil {
 		return e
 	}
 	if region := bucketRegion(err); region != "" && region != b.Region {

@@ -148,7 +148,7 @@ func (r Rules) endBySay(o Object) End {
 	date, rest, closed := strings.Cut(rest, `"`)
 	at, err := http.ParseTime(date)
 	if !ok || !closed || err != nil {
-		return End{Unknown: "S3 denies a look at the bucket's lifecycle rules"}
+		return End{Unknown: "S3 does not tell this caller the bucket's lifecycle rules"}
 	}
 	_, id, _ := strings.Cut(rest, `rule-id="`)
 	id, _, _ = strings.Cut(id, `"`)

@@ -120,10 +120,10 @@ func wordsOf(e End) string {
 // Where the rules are denied, S3 says with the object itself when the newest version expires.
 func TestEndBySay(t *testing.T) {
 	for header, want := range map[string]string{
-		"": "unknown: S3 denies a look at the bucket's lifecycle rules",
+		"": "unknown: S3 does not tell this caller the bucket's lifecycle rules",
 		`expiry-date="Fri, 21 Dec 2012 00:00:00 GMT", rule-id="Rule for testfile.txt"`: "2012-12-21 Rule for testfile.txt",
-		`expiry-date="soon", rule-id="r"`:                                              "unknown: S3 denies a look at the bucket's lifecycle rules",
-		`expiry-date="Fri, 21 Dec 2012 00:00:00 GMT`:                                   "unknown: S3 denies a look at the bucket's lifecycle rules",
+		`expiry-date="soon", rule-id="r"`:                                              "unknown: S3 does not tell this caller the bucket's lifecycle rules",
+		`expiry-date="Fri, 21 Dec 2012 00:00:00 GMT`:                                   "unknown: S3 does not tell this caller the bucket's lifecycle rules",
 	} {
 		end := Rules{Denied: true}.End(Object{Expires: header}, true, nil)
 		if got := wordsOf(end); got != want {

@@ -38,7 +38,7 @@ type Found struct {
 	Presence
 	Size   int64
 	SHA256 []byte               // its SHA-256 as its metadata has it
-	Why    string               // what is not as it should be, where it is Foreign or Different
+	Why    string               // what is not as it should be, where it is Foreign or Different; or though its key counts
 	head   *s3.HeadObjectOutput // it is large: nobody keeps it
 }
 
@@ -50,6 +50,15 @@ type Found struct {
 // and the SHA-256 the one that S3 has computed of the whole object, if it has. An object
 // without all that is a foreign one, whatever its key.
 func (b *Bucket) Look(ctx context.Context, key string, want Payload) (Found, error) {
+	f, err := b.prove(ctx, key, want)
+	if f.head != nil && b.config.KeyCounts {
+		f = f.counted(f.head, want)
+	}
+	return f, err
+}
+
+// prove is Look where no key counts.
+func (b *Bucket) prove(ctx context.Context, key string, want Payload) (Found, error) {
 	out, err := b.head(ctx, key, "")
 	region := bucketRegion(err)
 	switch {

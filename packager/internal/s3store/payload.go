@@ -18,13 +18,14 @@ type Payload struct {
 	Size   int64  // -1 before an archive is made
 	SHA256 []byte // SHA-256 of the bytes
 	Body   []byte
+	Type   string   // the media type that the object says; "" means none
 	Path   string   // the file that holds the bytes; "" where body does
 	parts  [][]byte // SHA-256 of each part of a multipart upload, as they were written
 }
 
-// FilePayload is the content of a file, whose pieces of the size of a part have the sums parts.
-func FilePayload(digest, path string, size int64, sum []byte, parts [][]byte) Payload {
-	p := Payload{Digest: digest, Size: size, SHA256: sum, Path: path}
+// InFile is the payload in a file, whose pieces of the size of a part have the sums parts.
+func (p Payload) InFile(path string, size int64, sum []byte, parts [][]byte) Payload {
+	p.Path, p.Size, p.SHA256 = path, size, sum
 	if len(parts) > 1 {
 		p.parts = parts
 	}
@@ -85,4 +86,12 @@ func (p Payload) md5() ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", p.Path, err)
 	}
 	return sum.Sum(nil), nil
+}
+
+// contentType is the payload's media type, as S3's requests take it.
+func (p Payload) contentType() *string {
+	if p.Type == "" {
+		return nil
+	}
+	return &p.Type
 }

@@ -10,10 +10,10 @@ import (
 // Parts are what goes in several requests.
 func TestPartsOfPayload(t *testing.T) {
 	parts := [][]byte{{1}, {2}}
-	if p := FilePayload("", "x", PartSize+1, nil, parts); len(p.parts) != 2 {
+	if p := (Payload{}).InFile("x", PartSize+1, nil, parts); len(p.parts) != 2 {
 		t.Errorf("%d parts", len(p.parts))
 	}
-	if p := FilePayload("", "x", PartSize, nil, parts[:1]); p.parts != nil {
+	if p := (Payload{}).InFile("x", PartSize, nil, parts[:1]); p.parts != nil {
 		t.Error("what goes in one request has parts")
 	}
 }

@@ -50,6 +50,7 @@ const (
 // and is what it should be, as far as this caller is told. It returns what was
 // there: absent where the payload is stored now, else proved or unknown.
 func (b *Bucket) Put(ctx context.Context, key string, p Payload, ifAbsent bool) (was Presence, version string, err error) {
+	b.learnEncryption(ctx)
 	for try := range conflicts {
 		version, err = b.putOnce(ctx, key, p, ifAbsent)
 		switch {
@@ -79,7 +80,7 @@ func (b *Bucket) Put(ctx context.Context, key string, p Payload, ifAbsent bool) 
 			ifAbsent = false // what is there is something else
 		case code(err) == "NoSuchUpload" && ctx.Err() == nil:
 			// The answer to the completion was lost, and S3 has forgotten it.
-			if there, lerr := b.Look(ctx, key, p); lerr == nil && there.Presence == Proved {
+			if there, lerr := b.prove(ctx, key, p); lerr == nil && there.Presence == Proved {
 				return Absent, aws.ToString(there.head.VersionId), nil
 			}
 			return Unknown, "", b.explain("s3:PutObject", "uploading", key, err)
@@ -111,7 +112,7 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	}
 	input := &s3.PutObjectInput{
 		Bucket: &b.Bucket, Key: &key, Body: body, Metadata: b.metadataOf(p),
-		ContentLength: aws.Int64(p.Size), Tagging: b.tagging(), ExpectedBucketOwner: b.owner(),
+		ContentLength: aws.Int64(p.Size), ContentType: p.contentType(), Tagging: b.tagging(), ExpectedBucketOwner: b.owner(),
 	}
 	input.ServerSideEncryption, input.SSEKMSKeyId = b.encryption()
 	if ifAbsent {
@@ -186,7 +187,7 @@ func (b *Bucket) arrived(ctx context.Context, key string, p Payload, out *s3.Put
 	case err == nil && len(tag) == 2*md5.Size && !byKMS:
 		return b.spoiled(key, fmt.Sprintf("its ETag is %s, and %x was sent", tag, sum))
 	}
-	there, err := b.Look(ctx, key, p)
+	there, err := b.prove(ctx, key, p)
 	switch {
 	case err != nil || there.Presence == Proved:
 		return err
@@ -213,7 +214,7 @@ func signedBody(sum []byte) func(*middleware.Stack) error {
 // verify looks at an object once more as a whole, where the answer to its upload does
 // not prove it: one that came in parts has a checksum for each of them.
 func (b *Bucket) verify(ctx context.Context, key string, p Payload) error {
-	there, err := b.Look(ctx, key, p)
+	there, err := b.prove(ctx, key, p)
 	if err != nil || there.Presence == Proved || there.Presence == Unknown {
 		return err
 	}

@@ -27,7 +27,7 @@ func ReadJSON(ctx context.Context, src *problem.Source) (*Node, error) {
 		return nil, err
 	}
 	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, r.errorAt(r.next(), "something follows the template's closing brace")
+		return nil, r.errorAt(r.next(), "something follows the closing brace")
 	}
 	return n, nil
 }

@@ -29,7 +29,7 @@ var (
 const maxValues = 1 << 20
 
 func tooManyValues(line, column int) error {
-	return &problem.Error{Line: line, Column: column, Message: fmt.Sprintf("this template holds more than %d values, far more than CloudFormation takes", maxValues)}
+	return &problem.Error{Line: line, Column: column, Message: fmt.Sprintf("this file holds more than %d values, and no more are read", maxValues)}
 }
 
 // ReadYAML reads one YAML document with the reader whose positions are

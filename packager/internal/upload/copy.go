@@ -1,0 +1,142 @@
+package upload
+
+import (
+	"sync"
+	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+)
+
+// Refusals remember between which stores S3 does not copy. They are safe for concurrent use.
+type refusals struct {
+	mu    sync.Mutex
+	pairs map[[2]int]bool
+}
+
+func (c *refusals) has(from, to destination) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pairs[[2]int{from.store, to.store}]
+}
+
+func (c *refusals) add(from, to destination) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pairs[[2]int{from.store, to.store}] = true
+}
+
+// A neighborhood is the stores between which copies can work: those of one role, as a request
+// is signed once, and of one of the caller's groups, as far as that is in one partition.
+type neighborhood struct {
+	role             role.Role
+	partition, group string
+}
+
+func (r *run) neighborhood(store int) neighborhood {
+	s := r.Stores[store]
+	return neighborhood{s.Role, region.Partition(s.Region), s.Group}
+}
+
+// neighborhoods are in how many of them an item is wanted, and so how often it must be sent.
+func (r *run) neighborhoods(item int) int {
+	seen := make(map[neighborhood]bool)
+	for _, at := range r.destinations[item] {
+		seen[r.neighborhood(at.store)] = true
+	}
+	return len(seen)
+}
+
+// byNeighborhood sorts what wants an item. The first of each gets it from here, and the
+// others from there: it is one in this machine's own region, if there is any.
+func (r *run) byNeighborhood(wants []want) (all [][]want) {
+	at := make(map[neighborhood]int)
+	for _, w := range wants {
+		n := r.neighborhood(w.store)
+		i, known := at[n]
+		if !known {
+			i = len(all)
+			at[n], all = i, append(all, nil)
+		}
+		all[i] = append(all[i], w)
+		if last := len(all[i]) - 1; r.isHome(w.store) && !r.isHome(all[i][0].store) {
+			all[i][0], all[i][last] = all[i][last], all[i][0]
+		}
+	}
+	return all
+}
+
+// isHome tells whether a store is in the region that this machine is in, as far as anybody
+// knows.
+func (r *run) isHome(store int) bool { return r.Stores[store].Region == r.S3.AWS.Region }
+
+// A reuse is the copy of an object that a store has, and was proved, to where it is wanted.
+type reuse struct {
+	from destination
+	to   want
+	load s3store.Payload
+}
+
+// reusesOf are the copies that bring an item everywhere from stores that have it already, if
+// it should come from there; then it need not be archived. One that must be archived for one
+// store is sent from here to all.
+func (t *transfer) reusesOf(item int, wants []want) (all []reuse) {
+	for _, w := range wants {
+		one, ok := t.reuseFor(item, w)
+		if !ok {
+			return nil
+		}
+		all = append(all, one)
+	}
+	if len(all) == 0 || !t.router.isCopied(all[0].load.Size, len(all)) {
+		return nil
+	}
+	return all
+}
+
+// reuseFor is the copy of what a store has. One in this machine's own region is the first
+// choice.
+func (t *transfer) reuseFor(item int, to want) (one reuse, ok bool) {
+	for _, from := range t.destinations[item] {
+		f := t.states[from.store][from.object]
+		if t.has(from) && len(f.sum) > 0 && t.mayCopy(from, to.destination) && (!ok || t.isHome(from.store)) {
+			load := t.Items[item].Payload
+			load.Size, load.SHA256 = f.size, f.sum
+			one, ok = reuse{from, to, load}, true
+		}
+	}
+	return one, ok
+}
+
+// mayCopy tells whether a copy can work: never where none is allowed, and not where one was
+// refused before.
+func (t *transfer) mayCopy(from, to destination) bool {
+	return t.neighborhood(from.store) == t.neighborhood(to.store) && !t.refusals.has(from, to)
+}
+
+// copy has S3 copy an object from one destination to another, and tells whether nobody
+// needs to upload it there. Otherwise it returns what is wanted now.
+func (t *transfer) copy(from destination, to want, load s3store.Payload) (left want, done bool) {
+	t.copies.take()
+	defer t.copies.free()
+	began := time.Now()
+	if t.ctx.Err() != nil || t.failed(to.store) {
+		return to, true // nobody wants it any more
+	}
+	if !t.mayCopy(from, to.destination) {
+		return to, false
+	}
+	ended := t.router.copy(load.Size)
+	version, made, err := t.buckets[to.store].CopyFrom(t.ctx, t.buckets[from.store], t.key(from), t.key(to.destination), load)
+	ended(err == nil)
+	if err != nil {
+		if t.ctx.Err() == nil {
+			t.refusals.add(from, to.destination)
+		}
+		to.ifAbsent = to.ifAbsent && !made // what is there now is not what somebody proved
+		return to, false
+	}
+	t.finished(to.destination, Outcome{Action: Copied, Size: load.Size, VersionID: version}, began)
+	return to, true
+}

@@ -1,0 +1,172 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+)
+
+// A decision is which stores want an item.
+type decision struct {
+	item  int
+	wants []want
+}
+
+// places bound how much of one kind is under way at once.
+type places chan struct{}
+
+func (p places) take() { p <- struct{}{} }
+func (p places) free() { <-p }
+
+// A transfer makes what stores want, and brings it to them.
+//
+// All concurrency of the upload is here, and in look, which waits for none of it: as
+// many archives are made at once as there are processors, and no more are on disk than
+// there are uploads at once, so that archiving waits for uploads only where they are far
+// behind. Images are pushed when all that is over.
+//
+// Nothing can lock up: whoever has a place on disk may wait for one of an upload or of a
+// copy; whoever has one of these waits for no other.
+type transfer struct {
+	*run
+	router                *router
+	refusals              refusals
+	disk, uploads, copies places
+	archives              *errgroup.Group // limited; an archive on its way to the stores is in deliveries
+	deliveries            errgroup.Group
+	reuses                *errgroup.Group // limited; copies of what a store had before this run
+
+	archiving context.Context // ends when an archive cannot be made: the input is broken, and all others are in vain
+	stop      context.CancelCauseFunc
+
+	mu       sync.Mutex
+	uncopied map[int][]want // by item: what could not be copied and was not made
+}
+
+func (r *run) newTransfer(mode Copy) *transfer {
+	t := &transfer{
+		run: r, router: newRouter(mode, runtime.GOMAXPROCS(0), r.rate), refusals: refusals{pairs: make(map[[2]int]bool)},
+		disk: make(places, r.S3.Jobs), uploads: make(places, r.S3.Jobs), copies: make(places, r.S3.Questions),
+		archives: new(errgroup.Group), reuses: new(errgroup.Group), uncopied: make(map[int][]want),
+	}
+	t.archives.SetLimit(runtime.GOMAXPROCS(0))
+	t.reuses.SetLimit(r.S3.Questions)
+	return t
+}
+
+// carry makes and uploads what is wanted as soon as that is known, or has S3 copy it. It
+// leaves in uncopied what could not be copied and was not made.
+func (t *transfer) carry(look func(decide func(decision)) error) error {
+	t.archiving, t.stop = context.WithCancelCause(t.ctx)
+	defer t.stop(nil)
+	most := len(t.Items)
+	for i := range t.Items {
+		t.router.expect(t.files(i))
+		most += len(t.destinations[i])
+	}
+	decisions := make(chan decision, most) // look never waits
+	looks := new(errgroup.Group)
+	looks.Go(func() error {
+		defer close(decisions)
+		return look(func(d decision) { decisions <- d })
+	})
+	for d := range decisions {
+		t.begin(d)
+	}
+	err := errors.Join(looks.Wait(), t.archives.Wait(), t.deliveries.Wait(), t.reuses.Wait())
+	return errors.Join(err, context.Cause(t.archiving))
+}
+
+// files are those that an item is made of; none, where its bytes are in memory.
+func (r *run) files(item int) files {
+	if r.Items[item].Make == nil {
+		return files{}
+	}
+	size := r.Items[item].Size
+	return files{size, size * int64(len(r.destinations[item])), size * int64(r.neighborhoods(item))}
+}
+
+// begin sets in motion what a decision asks for. It waits where much is under way.
+func (t *transfer) begin(d decision) {
+	item, files := &t.Items[d.item], t.files(d.item)
+	switch {
+	case item.Make == nil:
+		for _, w := range d.wants {
+			t.deliveries.Go(func() error {
+				t.upload(w, item.Payload)
+				return nil
+			})
+		}
+		return
+	case item.Keep == nil && len(d.wants) == 0:
+		t.router.forget(files)
+		return
+	case item.Keep == nil:
+		if reuses := t.reusesOf(d.item, d.wants); len(reuses) > 0 {
+			t.router.forget(files)
+			t.reuse(d.item, reuses)
+			return
+		}
+	}
+	t.disk.take()
+	t.archives.Go(func() error {
+		done := t.router.archive(files)
+		load, remove, err := t.made(t.archiving, d.item)
+		done(load.Size)
+		if err != nil {
+			t.disk.free()
+			t.stop(err) // the first to stop them says why, whoever is the first to end
+			return nil
+		}
+		t.deliveries.Go(func() error {
+			defer t.disk.free()
+			t.deliver(d.wants, load)
+			return remove()
+		})
+		return nil
+	})
+}
+
+// reuse has S3 copy what stores have to others.
+func (t *transfer) reuse(item int, all []reuse) {
+	for _, one := range all {
+		t.reuses.Go(func() error {
+			if left, done := t.copy(one.from, one.to, one.load); !done {
+				t.mu.Lock()
+				defer t.mu.Unlock()
+				t.uncopied[item] = append(t.uncopied[item], left)
+			}
+			return nil
+		})
+	}
+}
+
+// deliver brings what is on disk to the stores. It returns when all have it or have
+// failed.
+func (t *transfer) deliver(wants []want, load s3store.Payload) {
+	var all sync.WaitGroup
+	for _, to := range t.byNeighborhood(wants) {
+		all.Go(func() {
+			t.router.deliver(load.Size, len(to), courier{
+				upload: func(i int) bool { return t.upload(to[i], load) },
+				copy: func(i int) (done bool) {
+					to[i], done = t.copy(to[0].destination, to[i], load)
+					return done
+				},
+			})
+		})
+	}
+	all.Wait()
+}
+
+// upload puts an object, and tells whether it is there for sure.
+func (t *transfer) upload(w want, load s3store.Payload) bool {
+	t.uploads.take()
+	defer t.uploads.free()
+	return t.put(w, load)
+}

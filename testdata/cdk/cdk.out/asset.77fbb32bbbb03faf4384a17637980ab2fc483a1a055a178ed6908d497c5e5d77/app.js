@@ -1,0 +1,3 @@
+const { total } = require('./lib/total');
+
+exports.handler = async (event) => total(event.lines);

@@ -1,0 +1,1 @@
+exports.total = (lines) => lines.reduce((sum, line) => sum + line.price, 0);
