@@ -58,10 +58,10 @@ func (w *world) template(name, text string) string {
 	return file
 }
 
-// put stores an object in the bucket east under its digest, and returns the key.
-func (w *world) put(ext string, body []byte) string {
+// put stores an object in the bucket east under its digest, as an archive, and returns the key.
+func (w *world) put(body []byte) string {
 	sum := sha256.Sum256(body)
-	key := hex.EncodeToString(sum[:]) + ext
+	key := hex.EncodeToString(sum[:]) + ".zip"
 	w.PutObject("east", key, s3test.Object{Body: body})
 	return key
 }
@@ -107,9 +107,9 @@ func TestFewRequests(t *testing.T) {
 	for i := range files {
 		files[i] = [2]string{fmt.Sprintf("node_modules/package-%d/index.js", i), string(content)}
 	}
-	before := w.put(".zip", zipOf(t, files...))
+	before := w.put(zipOf(t, files...))
 	files[500][1] += "more"
-	after := w.put(".zip", zipOf(t, files...))
+	after := w.put(zipOf(t, files...))
 	result, err := w.run("us-east-1="+w.template("old.yaml", function("east", before)), "us-east-1="+w.template("new.yaml", function("east", after)))
 	if err != nil || !result.Different || len(result.Code) != 1 || len(result.Code[0].Files) != 1 {
 		t.Fatalf("%+v, %v", result, err)
@@ -136,8 +136,8 @@ func TestLargeDirectory(t *testing.T) {
 	for i := range 5000 {
 		files = append(files, [2]string{fmt.Sprintf("node_modules/package-%d/index.js", i), ""})
 	}
-	before := w.put(".zip", zipOf(t, files...))
-	after := w.put(".zip", zipOf(t, files[1:]...))
+	before := w.put(zipOf(t, files...))
+	after := w.put(zipOf(t, files[1:]...))
 	result, err := w.run("us-east-1="+w.template("old.yaml", function("east", before)), "us-east-1="+w.template("new.yaml", function("east", after)))
 	if err != nil || len(result.Code[0].Files) != 1 || result.Code[0].Files[0].Status != diff.Removed {
 		t.Fatalf("%+v, %v", result, err)
@@ -214,8 +214,8 @@ func TestVersions(t *testing.T) {
 // Names in a stranger's archive cannot look like lines of ours, and stay apart.
 func TestHostileNames(t *testing.T) {
 	w := newWorld(t)
-	before := w.put(".zip", zipOf(t))
-	after := w.put(".zip", zipOf(t, [2]string{"\x1b[2Jx\nmrpackage: all is well", ""}, [2]string{"\xff", ""}, [2]string{"\xfe", ""}, [2]string{`"\xff"`, ""}, [2]string{"é ü", ""}, [2]string{"\u202egnp", ""}))
+	before := w.put(zipOf(t))
+	after := w.put(zipOf(t, [2]string{"\x1b[2Jx\nmrpackage: all is well", ""}, [2]string{"\xff", ""}, [2]string{"\xfe", ""}, [2]string{`"\xff"`, ""}, [2]string{"é ü", ""}, [2]string{"\u202egnp", ""}))
 	result, err := w.run("us-east-1="+w.template("a.yaml", function("east", before)), "us-east-1="+w.template("b.yaml", function("east", after)))
 	if err != nil {
 		t.Fatal(err)
