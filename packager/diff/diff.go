@@ -15,9 +15,11 @@
 package diff
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -105,7 +107,8 @@ func read(ctx context.Context, opts Options, arg string, table []template.Row) (
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return &given{t, opts.EndpointURL}, nil
+	// The URLs of a server in the place of S3 name objects, too.
+	return &given{t, cmp.Or(opts.EndpointURL, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))}, nil
 }
 
 // A given template is one of the two.

@@ -341,11 +341,35 @@ func TestManyReferences(t *testing.T) {
 	}
 }
 
-// A URL names the same object whether it says the region or not.
+// What one template names in each region is read where it is still there.
+func TestOtherRegion(t *testing.T) {
+	w := newWorld(t)
+	text := func(key string) string {
+		return "Mappings: {B: {us-east-1: {N: east}, us-west-2: {N: west}}}\n" +
+			"Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: {Bucket: !FindInMap [B, !Ref 'AWS::Region', N], Key: " + key + "}}}}\n"
+	}
+	before := w.put(zipOf(t, [2]string{"a", "1"}))
+	archive := zipOf(t, [2]string{"a", "2"})
+	after := w.put(archive)
+	w.Delete("east", after)
+	w.PutObject("west", after, s3test.Object{Body: archive})
+	result, err := w.run(w.template("a.yaml", text(before)), w.template("b.yaml", text(after)))
+	if err != nil || len(result.Code) != 1 || len(result.Code[0].Files) != 1 || len(result.Code[0].New.Locations) != 2 {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+// SAM takes a location as a text and as a mapping, and a URL names the same object whether it says the region or not.
 func TestURLs(t *testing.T) {
 	w := newWorld(t)
 	text := func(url string) string {
 		return "Resources: {S: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: '" + url + "'}}}"
+	}
+	for _, own := range []string{"s3://east/k.zip", "{Bucket: east, Key: k.zip}"} {
+		file := w.template("c.yaml", "Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: "+own+"}}}")
+		if result, err := w.run("us-east-1="+w.template("d.yaml", function("east", "k.zip")), "us-east-1="+file); err != nil || result.Different {
+			t.Errorf("%s: %+v, %v", own, result, err)
+		}
 	}
 	a, b := w.template("a.yaml", text("https://s3.us-east-1.amazonaws.com/east/k.template")), w.template("b.yaml", text("https://east.s3.amazonaws.com/k.template"))
 	if result, err := w.run("us-east-1="+a, "us-east-1="+b); err != nil || result.Different {

@@ -38,7 +38,7 @@ func comparedTexts(t *testing.T, a, b string) string {
 	if !ok || !alsoOK {
 		t.Fatalf("a template was not read:\n%s\n%s", a, b)
 	}
-	return lines(Compare(t.Context(), before, after))
+	return lines(Compare(t.Context(), before, after, ""))
 }
 
 // What CloudFormation reads alike is the same, however it is written.
@@ -166,7 +166,7 @@ func TestManyDifferences(t *testing.T) {
 	}
 	before, _ := packagedOf(t, "old.yaml", many("a"))
 	after, _ := packagedOf(t, "new.yaml", many("b"))
-	if d := Compare(t.Context(), before, after); len(d.All) != maxDifferences || d.More != 5 {
+	if d := Compare(t.Context(), before, after, ""); len(d.All) != maxDifferences || d.More != 5 {
 		t.Errorf("%d differences and %d more", len(d.All), d.More)
 	}
 	deep := func(value string) string {
@@ -185,7 +185,7 @@ func TestManyDifferences(t *testing.T) {
 	}
 	before, _ = packagedOf(t, "old.yaml", list(0, 100_000))
 	after, _ = packagedOf(t, "new.yaml", list(1_000_000, 100_000))
-	if d := Compare(t.Context(), before, after); len(d.All)+d.More != 100_000 {
+	if d := Compare(t.Context(), before, after, ""); len(d.All)+d.More != 100_000 {
 		t.Errorf("a long list: %d differences", len(d.All)+d.More)
 	}
 }
@@ -210,7 +210,7 @@ func FuzzCompare(f *testing.F) {
 			return
 		}
 		again, _ := packagedOf(t, "a.yaml", text)
-		same := Compare(t.Context(), a, again)
+		same := Compare(t.Context(), a, again, "")
 		if got := lines(same); got != "" {
 			t.Fatalf("it differs from itself:\n%s", got)
 		}
@@ -224,7 +224,7 @@ func FuzzCompare(f *testing.F) {
 			if !ok || !b.t.doc.JSON {
 				t.Fatalf("its JSON form is not read:\n%s", form)
 			}
-			if got := lines(Compare(t.Context(), a, b)); got != "" {
+			if got := lines(Compare(t.Context(), a, b, "")); got != "" {
 				t.Fatalf("it differs from its JSON form:\n%s\n%s", got, form)
 			}
 		}
@@ -234,7 +234,7 @@ func FuzzCompare(f *testing.F) {
 		}
 		n := scalars[which%uint(len(scalars))]
 		n.Value, n.Plain, n.Tag = n.Value+" which nobody writes", false, ""
-		got := Compare(t.Context(), a, again)
+		got := Compare(t.Context(), a, again, "")
 		if len(got.Pairs) > 0 {
 			return // it may be a part of a location
 		}
@@ -291,14 +291,14 @@ func TestLocationsApart(t *testing.T) {
 	} {
 		before, _ := packagedOf(t, "old.yaml", tt.old)
 		after, _ := packagedOf(t, "new.yaml", tt.new)
-		d := Compare(t.Context(), before, after)
+		d := Compare(t.Context(), before, after, "")
 		if got := lines(d); got != tt.want || len(d.Pairs) != 2 {
 			t.Errorf("%s: %d pairs\n%s\nwant\n%s", name, len(d.Pairs), got, tt.want)
 		}
 	}
 	before, _ := packagedOf(t, "old.yaml", text("a", ""))
 	after, _ := packagedOf(t, "new.yaml", "Resources:\n  G: {Type: AWS::Serverless::Function, Properties: {CodeUri: 's3://b/k.zip'}}\n  I: {Type: AWS::Serverless::Function, Properties: {CodeUri: 's3://b/i.zip'}}\n")
-	if got := fmt.Sprint(Compare(t.Context(), before, after).Pairs); got != "[{1 0} {-1 1} {0 -1}]" {
+	if got := fmt.Sprint(Compare(t.Context(), before, after, "").Pairs); got != "[{1 0} {-1 1} {0 -1}]" {
 		t.Errorf("pairs %s", got)
 	}
 }
