@@ -371,6 +371,14 @@ func TestURLs(t *testing.T) {
 			t.Errorf("%s: %+v, %v", own, result, err)
 		}
 	}
+	// A server in the place of S3 has URLs of its own, which the AWS CLI writes.
+	for _, name := range []string{"one", "two"} {
+		w.PutObject("east", name, s3test.Object{Body: []byte(function("east", name+".zip"))})
+	}
+	one, two := w.template("one.yaml", text(w.URL()+"/east/one")), w.template("two.yaml", text(w.URL()+"/east/two"))
+	if result, _ := w.run("us-east-1="+one, "us-east-1="+two); result == nil || len(result.Changes) > 0 || len(result.Code) != 1 || result.Code[0].Nested == nil {
+		t.Errorf("%+v", result)
+	}
 	a, b := w.template("a.yaml", text("https://s3.us-east-1.amazonaws.com/east/k.template")), w.template("b.yaml", text("https://east.s3.amazonaws.com/k.template"))
 	if result, err := w.run("us-east-1="+a, "us-east-1="+b); err != nil || result.Different {
 		t.Errorf("%+v, %v", result, err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -154,7 +155,10 @@ func (s *session) remote(ctx context.Context, u template.Use, read func(object) 
 		err = read(object{bucket.Ranges(ctx, found), found.Size})
 	}
 	var explained *problem.Error
-	if err == nil || errors.As(err, &explained) || ctx.Err() != nil {
+	if errors.As(err, &explained) {
+		explained.Hint = strings.Replace(explained.Hint, "--dry-run needs none", "archives in --archive-dir need none", 1)
+	}
+	if err == nil || explained != nil || ctx.Err() != nil {
 		return err
 	}
 	e := u.Errorf("reading s3://%s/%s: %v", l.Bucket, l.Key, err)
@@ -221,11 +225,13 @@ func inParallel(a, b func()) {
 func reasonOf(errs ...error) string {
 	var all []string
 	for _, err := range problem.Errors(errors.Join(errs...)) {
+		text := err.Error()
 		var e *problem.Error
 		if errors.As(err, &e) {
-			all = append(all, e.Message)
-		} else {
-			all = append(all, err.Error())
+			text = e.Message
+		}
+		if !slices.Contains(all, text) {
+			all = append(all, text)
 		}
 	}
 	return strings.Join(all, "; ")
