@@ -23,8 +23,9 @@ there: each object in a bucket of the stack's region and of the expected owner, 
 digest and checksum that its key claims; of each image the manifest and all layers; and what nested
 templates need, which are read from the bucket. The templates of all regions must be the same but
 for locations, and name the same keys. It tells when the buckets' lifecycle rules delete each
-object, and warns of the last week. It is for the hour before a rollback, a region's evacuation, or a deployment of last month's
-artifact, and works with templates of aws cloudformation package and sam package, too.
+object, and warns of the last week. It is for the hour before a rollback, a region's evacuation, or
+a deployment of last month's artifact, and works with templates of aws cloudformation package and
+sam package, too.
 
 TEMPLATE is a file, REGION=FILE, or - for standard input; default: the outputs,
 target/packaged-template-{region}.yaml or .json, and target/packaged-template.yaml or .json of
