@@ -16,12 +16,21 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/upload"
 )
 
 // A push is an image on its way to a repository.
 type push struct {
 	image      *containerImage
 	repository string
+	references []Reference // those whose image goes there
+}
+
+// view is the public view of it, before it is made.
+func (p push) view() PushedImage {
+	view := *p.image.view
+	view.References = p.references
+	return PushedImage{Image: &view, Repository: p.repository, Action: Planned}
 }
 
 // A containerImage is one image that a template names, by a path or a name, or if it is
@@ -145,6 +154,7 @@ func (p *planner) readImages(ctx context.Context) (common, err error) {
 	for i, c := range p.images.distinct {
 		group.Go(func() error {
 			switch {
+			case ctx.Err() != nil: // no temporary file is made any more
 			case !c.isCopied():
 				errs[i] = c.read(ctx)
 			case sources.err == nil:
@@ -198,7 +208,7 @@ func (c *containerImage) read(ctx context.Context) error {
 			said = ": " + said
 		}
 		e := c.refs[0].Errorf("%q%s", c.refs[0].Local, said)
-		e.Err = err
+		e.Err, e.Hint = err, upload.TempHint(err)
 		return e
 	}
 	c.found(img)
@@ -215,7 +225,9 @@ func (c *containerImage) open(ctx context.Context, from *registry.Connections, t
 	img, release, err := image.Open(ctx, c.source)
 	if err != nil {
 		if ctx.Err() == nil {
-			err = first.Errorf("%q: %v", first.Local, err)
+			e := first.Errorf("%q: %v", first.Local, err)
+			e.Err, e.Hint = err, upload.TempHint(err)
+			err = e
 		}
 		return nil, nil, err
 	}
@@ -243,15 +255,33 @@ func (c *containerImage) found(img *image.Image) {
 	}
 }
 
+// onlyImages tells whether the input names container images, and nothing that goes to a
+// bucket.
+func (p *planner) onlyImages() bool {
+	for _, t := range p.order {
+		for _, r := range t.References() {
+			if r.Stored == nil && !r.IsImage() {
+				return false
+			}
+		}
+	}
+	return len(p.images.distinct) > 0
+}
+
 // pushes are the images that a store's region gets, each repository once.
 func (p *planner) pushes(s s3store.Store) (all []push) {
 	for _, c := range p.images.distinct {
 		for _, r := range c.refs {
+			if !p.opts.Shard.Has(strings.TrimPrefix(c.digest, "sha256:")) {
+				continue
+			}
 			to := push{image: c, repository: p.opts.repositoryOf(s.Region, r.LogicalID)}
-			same := func(other push) bool { return other.repository == to.repository && other.image.digest == c.digest }
-			if !slices.ContainsFunc(all, same) && p.opts.Shard.Has(strings.TrimPrefix(c.digest, "sha256:")) {
+			i := slices.IndexFunc(all, func(other push) bool { return other.repository == to.repository && other.image.digest == c.digest })
+			if i < 0 {
+				i = len(all)
 				all = append(all, to)
 			}
+			all[i].references = append(all[i].references, referenceOf(r))
 		}
 	}
 	return all

@@ -2,6 +2,8 @@ package packager_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -224,5 +226,34 @@ func TestImageChanges(t *testing.T) {
 	at := registrytest.Place{Region: "us-east-1", Name: "app"}
 	if _, there := registries.Manifest(at, plan.Images[0].Digest); there {
 		t.Error("it is pushed")
+	}
+}
+
+// An interrupt while an image is read leaves no temporary file: NewPlan waits until they are
+// gone, since a program ends then.
+func TestInterruptWhileAnImageIsRead(t *testing.T) {
+	_, opts := imageApp(t)
+	dir := filepath.Dir(opts.TemplateFile)
+	large := imagetest.Image{Layers: [][]byte{imagetest.Layer("opt/large", bytes.Repeat([]byte("some text of a program "), 4<<20))}}
+	write(t, dir, "saved.tar", string(imagetest.DockerSave(large).Tar()))
+	temp := t.TempDir()
+	for _, name := range []string{"TMPDIR", "TMP"} {
+		t.Setenv(name, temp)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			if found, _ := filepath.Glob(filepath.Join(temp, "mrpackage-image-*")); len(found) > 0 {
+				cancel()
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if _, err := packager.NewPlan(ctx, opts); !errors.Is(err, context.Canceled) {
+		t.Fatalf("%v, want that it was interrupted", err)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("%v are left (%v)", left, err)
 	}
 }

@@ -29,9 +29,10 @@ func RepositoryVariable(name string) string { return region.RepositoryVariable(n
 func DNSSuffix(name string) string { return region.DNSSuffix(name) }
 
 // RegionsOf returns the regions, sorted, whose bucket variable is set in
-// environ, a list of the form of os.Environ. One that is set and empty counts:
-// a region must not vanish because a value got lost.
-func RegionsOf(environ []string) []string { return region.OfVariables(environ) }
+// environ, a list of the form of os.Environ; where there is none, those whose
+// repository variable is set. One that is set and empty counts: a region must not
+// vanish because a value got lost.
+func RegionsOf(environ []string) []string { return region.Default(environ) }
 
 // TempName returns the pattern, as os.CreateTemp takes it, of temporary files
 // beside the outputs. Files of such names never enter an archive.

@@ -100,7 +100,8 @@ type Options struct {
 type Store struct {
 	Region string
 	// Bucket is the bucket's name. Empty means the value of the environment
-	// variable that [BucketVariable] names.
+	// variable that [BucketVariable] names. Where the template names container images
+	// and nothing else, none is needed.
 	Bucket string
 	// Prefix stands before every key, a slash between them. Empty means none.
 	Prefix string
@@ -150,13 +151,14 @@ const (
 	CopyNever  Copy = "never"
 )
 
-// stores returns the stores with all that was left to defaults, and every problem.
-func (o Options) stores() ([]s3store.Store, []error) {
+// stores returns the stores with all that was left to defaults, and every problem. Those
+// for which needed says so must have a bucket.
+func (o Options) stores(needed func(region string) bool) ([]s3store.Store, []error) {
 	given := make([]s3store.Store, len(o.Stores))
 	for i, s := range o.Stores {
 		given[i] = s.inner()
 	}
-	stores, errs := s3store.Complete(given)
+	stores, errs := s3store.Complete(given, needed)
 	for _, s := range stores {
 		if err := s.Role.Check(s.Region); err != nil {
 			errs = append(errs, err)

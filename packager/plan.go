@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
@@ -75,38 +76,52 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		err  error
 	}
 	done := make(chan result, 1)
+	reading := new(atomic.Bool)
 	go func() {
-		plan, err := newPlan(ctx, opts)
+		plan, err := newPlan(ctx, opts, reading)
 		done <- result{plan, err}
 	}()
 	select {
 	case r := <-done:
 		return r.plan, r.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
+	if reading.Load() { // images have temporary files, which are removed when reading ends: soon, if the disk answers
+		select {
+		case <-done:
+		case <-time.After(endTimeout):
+		}
+	}
+	return nil, ctx.Err()
 }
 
-func newPlan(ctx context.Context, opts Options) (*Plan, error) {
+// endTimeout is how long the end of what was interrupted is waited for.
+const endTimeout = 1500 * time.Millisecond
+
+// newPlan tells by reading that it has temporary files.
+func newPlan(ctx context.Context, opts Options, reading *atomic.Bool) (*Plan, error) {
 	began := time.Now()
 	p, err := newPlanner(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	stores, storeErrs := opts.stores()
 	path, err := templateFile(opts.TemplateFile)
 	if err != nil {
+		_, storeErrs := opts.stores(func(string) bool { return true })
 		return nil, errors.Join(append([]error{err}, storeErrs...)...)
 	}
 	p.project = newProject(path)
 	root := p.template(path, path, nil)
+	stores, storeErrs := opts.stores(func(string) bool { return !p.onlyImages() })
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err := p.digest(ctx, buildFolders(path)); err != nil {
 		return nil, err
 	}
+	reading.Store(true)
 	common, err := p.readImages(ctx)
+	reading.Store(false)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,8 @@ import (
 // The policy is the caller's. Where stores have roles, it says that the caller may assume
 // them; what a role must be allowed, Policy returns for its stores without it.
 func Policy(opts Options) ([]byte, error) {
-	stores, errs := opts.stores()
+	// The template is not read: it may name images alone.
+	stores, errs := opts.stores(func(region string) bool { return !opts.hasRepository(region) })
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}

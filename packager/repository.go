@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
@@ -36,6 +37,12 @@ func (o Options) repositoryOf(region, logicalID string) string {
 		all = os.Getenv(RepositoryVariable(region))
 	}
 	return all
+}
+
+// hasRepository tells whether a region has a repository for any image.
+func (o Options) hasRepository(region string) bool {
+	own := func(r Repository) bool { return r.Region == region }
+	return o.repositoryOf(region, "") != "" || slices.ContainsFunc(o.Repositories, own)
 }
 
 // checkRepositories finds what is amiss with the repositories that the images go to.

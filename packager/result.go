@@ -166,7 +166,8 @@ type Layer struct {
 	Size   int64  // bytes
 }
 
-// A PushedImage is an image in a store's region.
+// A PushedImage is an image in a store's region. Its References are those whose
+// images go to this repository.
 type PushedImage struct {
 	*Image
 	Repository string // its address, without a tag and a digest

@@ -42,7 +42,7 @@ func (p *planner) rewrite(ctx context.Context, plan *Plan, stores []s3store.Stor
 			plan.Stores[i] = contents(s, objects)
 			plan.pushes[i] = p.pushes(s)
 			for _, to := range plan.pushes[i] {
-				plan.Stores[i].Images = append(plan.Stores[i].Images, PushedImage{Image: to.image.view, Repository: to.repository, Action: Planned})
+				plan.Stores[i].Images = append(plan.Stores[i].Images, to.view())
 			}
 			plan.Stores[i].Times.Rewrite.add(began, time.Now())
 			plan.Templates[i] = Template{Region: s.Region, Regions: []string{s.Region}, Body: body, JSON: root.IsJSON() || p.opts.UseJSON}

@@ -18,7 +18,7 @@
 // compare what --copy may say. With -scale, it packages
 // applications that are large in one way or another, which takes 20 GB of disk
 // and some minutes. With -images, it pushes a container image to four regions,
-// beside crane once per region. With -cdk, it publishes a cloud assembly of CDK's to four
+// beside docker and crane once per region. With -cdk, it publishes a cloud assembly of CDK's to four
 // regions, beside cdk-assets. README.md has the method and the figures.
 package main
 

@@ -28,6 +28,7 @@ func TestParseCommandLine(t *testing.T) {
 		"check --buildspec x": {},
 		"publish -r a x.out":  {},
 		"completion bash":     {},
+		"verify --deep":       {},
 		"--version":           {Output: standard},
 		"-r a -h":             {Regions: []string{"a"}, Output: standard},
 		"--print-iam-policy":  {Output: standard},

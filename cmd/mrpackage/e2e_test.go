@@ -64,6 +64,13 @@ func TestE2E(t *testing.T) {
 	t.Run("InterruptAborts", e.testInterruptAborts)
 	t.Run("Images", e.testImages)
 	t.Run("Publish", e.testPublish)
+	t.Run("ImagesInterrupted", e.testImagesInterrupted)
+	t.Run("ImagesRegistryRestarts", e.testImagesRegistryRestarts)
+	t.Run("ECR", e.testECR)
+	t.Run("ECRLogin", e.testECRLogin)
+	t.Run("Verify", e.testVerify)
+	t.Run("Diff", e.testDiff)
+	t.Run("DiffOfAWS", e.testDiffOfAWS)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {

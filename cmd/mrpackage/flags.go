@@ -78,6 +78,21 @@ func (f *flags) groups() []flagGroup {
 	return groups
 }
 
+// some are those flags of these names, for a command that has them, too.
+func (f *flags) some(names ...string) *pflag.FlagSet {
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	fs.SortFlags = false
+	groups := f.groups()
+	for _, name := range names {
+		for _, g := range groups {
+			if flag := g.flags.Lookup(name); flag != nil {
+				fs.AddFlag(flag)
+			}
+		}
+	}
+	return fs
+}
+
 func (f *flags) whereFrom(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.templateFile, "template-file", "t", "", "`FILE` the template. Default: the first of template.yaml, template.yml and template.json")
 	fs.Func("property", "`TYPE=PATH:FORM` also package this property of a resource type that mrpackage does not know; repeatable. FORM is how it names what is stored: s3 (s3://bucket/key), url (https://...), lambda ({S3Bucket, S3Key}), bucket ({Bucket, Key}) or image (a container image, by its address). With :zip after it, a single file is archived as a folder is. Default: none", f.properties.add)
@@ -87,7 +102,7 @@ func (f *flags) whereFrom(fs *pflag.FlagSet) {
 }
 
 func (f *flags) whereTo(fs *pflag.FlagSet) {
-	fs.FuncP("regions", "r", "`REGION,...` the regions, divided by commas or white space; repeatable. Default: those whose <REGION>_ARTIFACT_BUCKET is set, else the AWS configuration's region", f.regions.add)
+	fs.FuncP("regions", "r", "`REGION,...` the regions, divided by commas or white space; repeatable. Default: those whose <REGION>_ARTIFACT_BUCKET is set, else those whose <REGION>_IMAGE_REPOSITORY is, else the AWS configuration's region", f.regions.add)
 	fs.Func("region", "`REGION,...` the same as --regions", f.regions.add)
 	fs.Func("s3-bucket", "`NAME` the bucket, in whose name {region} and {account} are filled in; or REGION=NAME for one region; repeatable. Default: $<REGION>_ARTIFACT_BUCKET", f.buckets.addBuckets)
 	fs.StringVar(&f.prefix, "s3-prefix", "", "`PREFIX` what stands before every key, with a slash between them; {region} is filled in. Default: none")

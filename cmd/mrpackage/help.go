@@ -14,10 +14,10 @@ once, stores the archives in every region's bucket concurrently, and writes one 
 per region, or with --one-template one for all of them. Container images of functions go to a
 repository of each region in the same way.
 
-The regions are those of --regions, else those whose <REGION>_ARTIFACT_BUCKET is set, else the AWS
-configuration's region. A region's bucket is that of --s3-bucket, else $<REGION>_ARTIFACT_BUCKET:
-US_EAST_1_ARTIFACT_BUCKET for us-east-1. Its repository for container images is that of
---image-repository, else $<REGION>_IMAGE_REPOSITORY.
+The regions are those of --regions, else those whose <REGION>_ARTIFACT_BUCKET is set, else those
+whose <REGION>_IMAGE_REPOSITORY is, else the AWS configuration's region. A region's bucket is that
+of --s3-bucket, else $<REGION>_ARTIFACT_BUCKET: US_EAST_1_ARTIFACT_BUCKET for us-east-1. Its
+repository for container images is that of --image-repository, else $<REGION>_IMAGE_REPOSITORY.
 
 Standard output holds the results alone: for each written template its region (or all, divided by
 commas), a tab, and its path.

@@ -1,22 +1,10 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"io"
 	"maps"
-	"math/big"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,61 +24,21 @@ import (
 // AWS_CA_BUNDLE the certificate of its authority. Nothing in the program knows of tests.
 type registries struct {
 	*registrytest.Server
-	proxy     *httptest.Server
-	authority []byte
+	proxy *registrytest.Proxy
 }
 
-func startRegistries(options registrytest.Options) (*registries, error) {
-	r := &registries{Server: registrytest.New(options)}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	authority := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a company"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, authority, authority, &key.PublicKey, key)
-	if err != nil {
-		return nil, err
-	}
-	r.authority = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	secure := &tls.Config{NextProtos: []string{"http/1.1"}, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		leaf := &x509.Certificate{
-			SerialNumber: big.NewInt(time.Now().UnixNano()), DNSNames: []string{hello.ServerName}, NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
+func startRegistries(options registrytest.Options) (r *registries, err error) {
+	r = &registries{Server: registrytest.New(options)}
+	r.proxy, err = registrytest.NewProxy(func(host string) string {
+		if strings.Contains(host, ".ecr.") {
+			return r.Host()
 		}
-		der, err := x509.CreateCertificate(rand.Reader, leaf, authority, &key.PublicKey, key)
-		return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
-	}}
-	r.proxy = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		host, _, _ := strings.Cut(request.Host, ":")
-		if request.Method != http.MethodConnect || !strings.Contains(host, ".ecr.") {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		near, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer near.Close()
-		far, err := net.Dial("tcp", r.Host())
-		if err != nil {
-			return
-		}
-		defer far.Close()
-		fmt.Fprint(near, "HTTP/1.1 200 OK\r\n\r\n")
-		inside := tls.Server(near, secure)
-		go func() {
-			_, _ = io.Copy(far, inside)
-			_ = far.Close()
-		}()
-		_, _ = io.Copy(inside, far)
-	}))
-	return r, nil
+		return ""
+	})
+	return r, err
 }
 
 func (r *registries) stop() {
-	r.proxy.CloseClientConnections()
 	r.proxy.Close()
 	r.Close()
 }
@@ -110,9 +58,9 @@ func registriesOf(ts *testscript.TestScript) *registries {
 	ts.Defer(r.stop)
 	(*all)["it"] = r
 	bundle := ts.MkAbs(".authority.pem")
-	ts.Check(os.WriteFile(bundle, r.authority, 0o600))
+	ts.Check(os.WriteFile(bundle, r.proxy.Authority, 0o600))
 	ts.Setenv("AWS_CA_BUNDLE", bundle)
-	ts.Setenv("HTTPS_PROXY", r.proxy.URL)
+	ts.Setenv("HTTPS_PROXY", r.proxy.URL())
 	ts.Setenv("REGISTRY", r.Host())
 	return r
 }
@@ -188,6 +136,27 @@ func registryFails(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 	}
 	r.Fail(f)
+}
+
+// registrySlow has the registries keep requests waiting.
+func registrySlow(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "registryslow OPERATION REGION DURATION", 3)
+	delay, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	registriesOf(ts).Fail(registrytest.Fault{Operation: args[0], Region: args[1], Delay: delay})
+}
+
+// arrived waits until a request has come.
+func arrived(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "arrived OPERATION REGION", 2)
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		for _, request := range registriesOf(ts).Requests() {
+			if request.Operation == args[0] && request.Place.Region == args[1] {
+				return
+			}
+		}
+	}
+	ts.Fatalf("no %s has come to %s", args[0], args[1])
 }
 
 // makeImages writes container images into a file or a folder. Each word says one thing of the image; + begins the next

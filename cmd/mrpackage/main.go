@@ -52,9 +52,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	err := cmd.ExecuteContext(ctx)
 	var usage usageError
+	var exit exitStatus
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &exit):
+		return int(exit)
 	case errors.As(err, &usage):
 		u.usage(usage.error)
 		return exitUsage
@@ -103,7 +106,7 @@ func command(u *ui) *cobra.Command {
 		}
 		u.help(called, shown)
 	})
-	cmd.AddCommand(checkCommand(u), publishCommand(u), completionCommand(u))
+	cmd.AddCommand(checkCommand(u), publishCommand(u), verifyCommand(u), diffCommand(u), completionCommand(u))
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 	return cmd

@@ -79,6 +79,12 @@ func TestScripts(t *testing.T) {
 			"s3put":       s3put,
 			"s3age":       s3age,
 			"s3describe":  s3describe,
+			"s3delete":    s3delete,
+			"s3store":     s3store,
+			"s3archive":   s3archive,
+			"s3rules":     s3rules,
+			"s3reads":     s3reads,
+			"s3spoil":     s3spoil,
 			"s3headers":   s3headers,
 			"s3encrypt":   s3encrypt,
 			"s3object":    s3object,
@@ -98,7 +104,7 @@ func TestScripts(t *testing.T) {
 			"grow":        grow,
 			"jsonfile":    jsonfile,
 			"topics":      topics,
-			"diff":        diff,
+			"diff":        differ,
 			"envfile":     envfile,
 
 			"stsrole":     stsRole,
@@ -110,6 +116,8 @@ func TestScripts(t *testing.T) {
 			"repository":   ecrRepository,
 			"registry":     otherRegistry,
 			"registryfail": registryFails,
+			"registryslow": registrySlow,
+			"arrived":      arrived,
 			"image":        makeImages,
 			"dockerlogin":  dockerLogin,
 			"tags":         pushedTags,
@@ -224,6 +232,61 @@ func s3age(ts *testscript.TestScript, neg bool, args []string) {
 		o.VersionID = ""
 		server(ts).PutObject(args[0], key, o)
 	}
+}
+
+// s3delete deletes objects of a bucket: a delete marker is what is left.
+func s3delete(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3delete BUCKET PATTERN", 2)
+	for _, key := range server(ts).Keys(args[0]) {
+		if ok, err := filepath.Match(args[1], key); ok {
+			server(ts).Delete(args[0], key)
+		} else {
+			ts.Check(err)
+		}
+	}
+}
+
+// s3store stores a file as it is under a key, as another program would.
+func s3store(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3store BUCKET KEY FILE", 3)
+	server(ts).PutObject(args[0], args[1], s3test.Object{Body: []byte(ts.ReadFile(args[2]))})
+}
+
+// s3archive moves every object of a bucket to another storage class.
+func s3archive(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3archive BUCKET CLASS", 2)
+	for _, key := range server(ts).Keys(args[0]) {
+		o, _ := server(ts).Object(args[0], key)
+		o.StorageClass, o.VersionID = args[1], ""
+		server(ts).PutObject(args[0], key, o)
+	}
+}
+
+// s3spoil changes a byte of every object of a bucket, which nothing tells but the bytes.
+func s3spoil(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3spoil BUCKET", 1)
+	for _, key := range server(ts).Keys(args[0]) {
+		o, _ := server(ts).Object(args[0], key)
+		o.Body[len(o.Body)/2] ^= 1
+		server(ts).PutObject(args[0], key, s3test.Object{Body: o.Body, Metadata: o.Metadata})
+	}
+}
+
+// s3rules gives a bucket lifecycle rules.
+func s3rules(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3rules BUCKET FILE", 2)
+	server(ts).SetLifecycle(args[0], ts.ReadFile(args[1]))
+}
+
+// s3reads fails where a request since the last time was no HEAD and no GET.
+func s3reads(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3reads", 0)
+	for _, r := range server(ts).Requests() {
+		if !strings.HasPrefix(r.Operation, "Head") && !strings.HasPrefix(r.Operation, "Get") && !strings.HasPrefix(r.Operation, "List") {
+			ts.Fatalf("%s of s3://%s/%s", r.Operation, r.Bucket, r.Key)
+		}
+	}
+	server(ts).ResetRequests()
 }
 
 // s3describe prints what every object of a bucket is stored with.

@@ -172,11 +172,11 @@ func newCDKWorld(t *testing.T, write func(folder string)) *cdkWorld {
 	write(w.assembly)
 	w.s3.CreateBucket("eu-central-1", openBucket, ststest.Account)
 	bundle := filepath.Join(w.dir, "authority.pem")
-	fatal(t, os.WriteFile(bundle, w.ecr.authority, 0o600))
+	fatal(t, os.WriteFile(bundle, w.ecr.proxy.Authority, 0o600))
 	w.env = append(os.Environ(), "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret-example", "AWS_SESSION_TOKEN=", "AWS_REGION=eu-central-1",
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ENDPOINT_URL_S3="+w.s3.URL(), "AWS_ENDPOINT_URL_STS="+w.sts.URL(), "AWS_ENDPOINT_URL_ECR="+w.ecr.URL(),
-		"AWS_CA_BUNDLE="+bundle, "HTTPS_PROXY="+w.ecr.proxy.URL, "HOME="+w.dir,
+		"AWS_CA_BUNDLE="+bundle, "HTTPS_PROXY="+w.ecr.proxy.URL(), "HOME="+w.dir,
 		"PATH="+w.docker(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return w
 }

@@ -82,9 +82,9 @@ func topics(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(b.String()), 0o600))
 }
 
-// diff prints how two files differ, in the default format of POSIX's diff: the
+// differ prints how two files differ, in the default format of POSIX's diff: the
 // goldens show what is rewritten and nothing else.
-func diff(ts *testscript.TestScript, neg bool, args []string) {
+func differ(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, "diff FILE FILE", 2)
 	a := strings.SplitAfter(ts.ReadFile(args[0]), "\n")
 	b := strings.SplitAfter(ts.ReadFile(args[1]), "\n")

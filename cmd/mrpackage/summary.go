@@ -100,7 +100,7 @@ func writeStores(to io.Writer, stores []packager.Contents) {
 	w, images := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0), tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	for _, s := range stores {
 		if s.Bucket == "" {
-			continue // it gets images alone
+			continue // there are images alone
 		}
 		t := tallyOf(s)
 		counts := fmt.Sprintf("%d uploaded\t", t.uploaded)

@@ -76,7 +76,7 @@ func (b *buildCheck) checkOutcome() {
 	for name := range b.build.Environ {
 		set = append(set, name+"=")
 	}
-	b.templates = b.build.Templates(region.OfVariables(set))
+	b.templates = b.build.Templates(region.Default(set))
 	b.doubtful = b.doubtful && (b.arrives() || !b.someDeploy(b.isMeant))
 	for _, e := range b.build.Problems {
 		b.fail(e)
@@ -243,7 +243,7 @@ func (b *buildCheck) checkBuckets(p buildspec.Packaging) {
 			b.fail(p.Place.Problem("", regionHint, noRegion, name))
 		case p.Bucket(name) == "" && !set:
 			tell := b.fail
-			if p.Maybe || b.build.SetsMore {
+			if p.Maybe || b.build.SetsMore || b.hasRepository(name) {
 				tell = b.warn
 			}
 			tell(p.Place.Problem(name, b.variableHint(name), "no bucket: %s is not among the variables of %s", region.BucketVariable(name), b.project.LogicalID))

@@ -46,6 +46,13 @@ func (b *buildCheck) checkRepositoryName(name string, at document.Value) {
 	b.fail(at.Problem(b.project.LogicalID, "eu-west-1's variable is "+region.RepositoryVariable("eu-west-1"), "%q names no region, so mrpackage does not read it", name))
 }
 
+// hasRepository tells whether a region may have a repository for images. Where a template
+// names nothing else, it needs no bucket.
+func (b *buildCheck) hasRepository(name string) bool {
+	_, set := b.build.Environ[region.RepositoryVariable(name)]
+	return set || b.mentions("--image-repository")
+}
+
 // mentions tells whether the buildspec, or a script that it runs, has a text.
 func (b *buildCheck) mentions(text string) bool {
 	return slices.ContainsFunc(b.build.Files, func(f *document.File) bool { return strings.Contains(f.Text(), text) })

@@ -60,6 +60,9 @@ func (s *Server) listObjectsV2(c *call, b *bucket) (*answer, *s3Error) {
 			break
 		}
 		o := b.newest(key)
+		if o.DeleteMarker {
+			continue
+		}
 		r.Contents = append(r.Contents, content{key, xmlTime(o.LastModified), o.ETag, len(o.Body), "STANDARD"})
 	}
 	r.KeyCount = len(r.Contents)
@@ -81,6 +84,9 @@ func (s *Server) getObject(c *call, b *bucket) (*answer, *s3Error) {
 		return nil, invalidRequest("The object was stored using a form of Server Side Encryption. " +
 			"The correct parameters must be provided to retrieve the object.")
 	}
+	if err := c.mayRead(o); err != nil {
+		return nil, err
+	}
 	a := newAnswer(http.StatusOK,
 		"Accept-Ranges", "bytes",
 		"Content-Length", strconv.Itoa(len(o.Body)),
@@ -98,8 +104,14 @@ func (s *Server) getObject(c *call, b *bucket) (*answer, *s3Error) {
 		a.addChecksum(sum)
 		a.header.Set("X-Amz-Checksum-Type", o.ChecksumType)
 	}
+	if o.Expiration != "" {
+		a.header.Set("X-Amz-Expiration", o.Expiration)
+	}
+	if n := len(o.Tags); n > 0 {
+		a.header.Set("X-Amz-Tagging-Count", strconv.Itoa(n))
+	}
 	a.body = o.Body
-	return a, nil
+	return a, c.cutToRange(a)
 }
 
 // find returns a version of an object, "" being the newest.
@@ -107,8 +119,10 @@ func (s *Server) find(b *bucket, key, version string) (*Object, *s3Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := b.newest(key)
-	if o == nil {
-		return nil, newError(http.StatusNotFound, "NoSuchKey", "The specified key does not exist.", "Key", key)
+	if o == nil || version == "" && o.DeleteMarker {
+		err := newError(http.StatusNotFound, "NoSuchKey", "The specified key does not exist.", "Key", key)
+		err.deleteMarker = o != nil
+		return nil, err
 	}
 	if version == "" {
 		return o, nil
@@ -118,7 +132,12 @@ func (s *Server) find(b *bucket, key, version string) (*Object, *s3Error) {
 		return nil, newError(http.StatusNotFound, "NoSuchVersion", "The specified version does not exist.",
 			"Key", key, "VersionId", version)
 	}
-	return b.objects[key][i], nil
+	if o = b.objects[key][i]; o.DeleteMarker {
+		err := newError(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+		err.deleteMarker = true
+		return nil, err
+	}
+	return o, nil
 }
 
 // addVersion adds what every answer on an object tells of its version and encryption.
@@ -217,7 +236,7 @@ func (c *call) encrypt(o *Object, b *bucket) *s3Error {
 
 // checkAbsent fails if a call wants there to be no such object, and there is. The server's lock is held.
 func (c *call) checkAbsent(b *bucket) *s3Error {
-	if c.Header.Get("If-None-Match") == "" || b.newest(c.key) == nil {
+	if c.Header.Get("If-None-Match") == "" || b.newest(c.key) == nil || b.newest(c.key).DeleteMarker {
 		return nil
 	}
 	return newError(http.StatusPreconditionFailed, "PreconditionFailed",

@@ -66,6 +66,7 @@ func (c *call) findOperation() string {
 	}{
 		{http.MethodHead, "HeadObject", only("versionId")},
 		{http.MethodGet, "GetObject", only("versionId")},
+		{http.MethodGet, "GetObjectTagging", c.query.Has("tagging") && only("tagging", "versionId")},
 		{http.MethodPut, "CopyObject", copies && has()},
 		{http.MethodPut, "UploadPartCopy", copies && has("partNumber", "uploadId")},
 		{http.MethodPut, "PutObject", !copies && has()},
@@ -89,6 +90,8 @@ func (c *call) bucketOperation(has, only func(...string) bool) string {
 		return "HeadBucket"
 	case c.Method == http.MethodGet && has("location"):
 		return "GetBucketLocation"
+	case c.Method == http.MethodGet && has("lifecycle"):
+		return "GetBucketLifecycleConfiguration"
 	case c.Method == http.MethodGet && has("encryption"):
 		return "GetBucketEncryption"
 	case c.Method == http.MethodGet && c.query.Get("list-type") == "2" &&
@@ -135,8 +138,12 @@ func (s *Server) perform(c *call) (*answer, *s3Error) {
 		do = s.getBucketEncryption
 	case "ListObjectsV2":
 		do = s.listObjectsV2
+	case "GetBucketLifecycleConfiguration":
+		do = s.getLifecycle
 	case "HeadObject", "GetObject":
 		do = s.getObject
+	case "GetObjectTagging":
+		do = s.getTags
 	case "PutObject":
 		do = s.putObject
 	case "CopyObject":
@@ -180,6 +187,7 @@ func (c *call) unknownHeader() string {
 	}
 	for name, values := range c.Header {
 		switch {
+		case c.operation == "GetObject" && (name == "Range" || name == "If-Match"):
 		case slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }),
 			name == "If-None-Match" && (values[0] != "*" || c.Method == http.MethodGet || c.Method == http.MethodHead),
 			name == "X-Amz-Storage-Class" && values[0] != "STANDARD" && values[0] != "STANDARD_IA":

@@ -61,6 +61,8 @@ type Object struct {
 
 	StorageClass string // "" is STANDARD
 	CustomerKey  bool   // it is encrypted under a key of the customer's (SSE-C), which nobody gives
+	Expiration   string // what S3 says of its end, as x-amz-expiration; "" is nothing
+	DeleteMarker bool   // it stands for the deletion of what was there before; see Server.Delete
 
 	VersionID    string
 	LastModified time.Time
@@ -74,7 +76,9 @@ type Request struct {
 	Status      int // 0 as long as there is no answer, and where the connection was dropped instead
 	// BodyBytes counts the bytes of the body, framing included, that were read before the answer.
 	BodyBytes int64
-	Header    http.Header
+	// AnswerBytes is how many bytes the answer's body has.
+	AnswerBytes int64
+	Header      http.Header
 }
 
 // Fault makes requests go wrong. It applies to the requests that match all of Operation, Region, Bucket and Key, where ""
@@ -108,11 +112,12 @@ type Fault struct {
 	Cut Cut
 }
 
-// bucket is a bucket. All but its encryption, its objects and uploads is immutable.
+// bucket is a bucket. All but its encryption, its lifecycle rules, its objects and uploads is immutable.
 type bucket struct {
 	name, region, owner string
 
 	encryption encryption
+	lifecycle  []byte               // its rules, as XML
 	objects    map[string][]*Object // the versions of each key, oldest first; an Object never changes once it is in here
 	uploads    map[string]*upload   // by upload ID
 }
@@ -175,7 +180,7 @@ func (s *Server) Object(bucket, key string) (Object, bool) {
 		return Object{}, false
 	}
 	o := b.newest(key)
-	if o == nil {
+	if o == nil || o.DeleteMarker {
 		return Object{}, false
 	}
 	return *o.clone(), true
@@ -185,11 +190,15 @@ func (s *Server) Object(bucket, key string) (Object, bool) {
 func (s *Server) Keys(bucket string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b := s.buckets[bucket]; b != nil {
-		return slices.Sorted(maps.Keys(b.objects))
+	b := s.buckets[bucket]
+	if b == nil {
+		return nil
 	}
-	return nil
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(b.objects)), func(key string) bool { return b.newest(key).DeleteMarker })
 }
+
+// Delete deletes an object: a delete marker is its newest version then. It panics if there is no such bucket.
+func (s *Server) Delete(bucket, key string) { s.PutObject(bucket, key, Object{DeleteMarker: true}) }
 
 // PutObject stores a copy of o, as somebody else would: what o says of its checksum is taken as it is. Only what every
 // object has is filled in: an ETag, a content type, an encryption, a version ID, a time. It panics if there is no such

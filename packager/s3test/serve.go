@@ -24,6 +24,7 @@ type s3Error struct {
 	code, message string
 	details       []element
 	bucketRegion  string // where it is told
+	deleteMarker  bool   // that is what was found
 }
 
 // element is an XML element of a name not known in advance.
@@ -88,6 +89,9 @@ func (e *s3Error) answer(requestID string) *answer {
 	if e.bucketRegion != "" {
 		a.header.Set("X-Amz-Bucket-Region", e.bucketRegion)
 	}
+	if e.deleteMarker {
+		a.header.Set("X-Amz-Delete-Marker", "true")
+	}
 	return a.withXML(body{Code: e.code, Message: e.message, Details: e.details, RequestID: requestID, HostID: "s3test"})
 }
 
@@ -100,7 +104,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		fault = s.takeFault(c)
 	}
 	drop := func() {
-		s.finish(record, c, 0)
+		s.finish(record, c, &answer{})
 		panic(http.ErrAbortHandler) // net/http's way to close the connection
 	}
 
@@ -146,7 +150,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !answerFirst {
 		_, _ = io.Copy(io.Discard, c.body)
 	}
-	s.finish(record, c, a.status) // before the client can know of the answer, and look at the record
+	s.finish(record, c, a) // before the client can know of the answer, and look at the record
 	a.write(w, c, fault)
 	if answerFirst && fault.Cut == "" {
 		_ = http.NewResponseController(w).Flush()
@@ -211,10 +215,13 @@ func (s *Server) record(c *call) *Request {
 }
 
 // finish completes a call's record.
-func (s *Server) finish(r *Request, c *call, status int) {
+func (s *Server) finish(r *Request, c *call, a *answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.Status, r.BodyBytes = status, c.body.n
+	r.Status, r.BodyBytes = a.status, c.body.n
+	if c.Method != http.MethodHead {
+		r.AnswerBytes = int64(len(a.body))
+	}
 }
 
 // takeFault returns the fault that hits a call, and counts the hit. It returns the zero Fault if there is none.

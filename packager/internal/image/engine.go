@@ -48,7 +48,7 @@ func (r *reader) save(ctx context.Context) (string, error) {
 		}
 		return nil
 	}
-	command.WaitDelay = 6 * time.Second
+	command.WaitDelay = time.Second
 	err = command.Run()
 	switch {
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, exec.ErrDot):

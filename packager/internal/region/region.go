@@ -37,9 +37,8 @@ func RepositoryVariable(region string) string {
 // OfRepositoryVariable returns the region whose variable [RepositoryVariable] names so; ""
 // where there is none.
 func OfRepositoryVariable(variable string) string {
-	name, ok := strings.CutSuffix(variable, repositorySuffix)
-	regions := OfVariables([]string{name + bucketSuffix})
-	if !ok || len(regions) == 0 || RepositoryVariable(regions[0]) != variable {
+	regions := ofVariables([]string{variable}, repositorySuffix)
+	if len(regions) == 0 || RepositoryVariable(regions[0]) != variable {
 		return ""
 	}
 	return regions[0]
@@ -48,11 +47,22 @@ func OfRepositoryVariable(variable string) string {
 // OfVariables returns the regions, sorted, whose bucket variable is set in environ,
 // a list of the form of os.Environ. One that is set and empty counts: a region must
 // not vanish because a value got lost.
-func OfVariables(environ []string) []string {
+func OfVariables(environ []string) []string { return ofVariables(environ, bucketSuffix) }
+
+// Default returns the regions of a run that names none: those of [OfVariables], or where
+// there are none, those whose repository variable is set, in the same way.
+func Default(environ []string) []string {
+	if regions := OfVariables(environ); len(regions) > 0 {
+		return regions
+	}
+	return ofVariables(environ, repositorySuffix)
+}
+
+func ofVariables(environ []string, suffix string) []string {
 	var regions []string
 	for _, variable := range environ {
 		name, _, _ := strings.Cut(variable, "=")
-		name, ok := strings.CutSuffix(name, bucketSuffix)
+		name, ok := strings.CutSuffix(name, suffix)
 		region := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 		if ok && name == strings.ToUpper(name) && !strings.Contains(name, "-") && Valid(region) {
 			regions = append(regions, region)

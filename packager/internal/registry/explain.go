@@ -119,6 +119,9 @@ func (r *Repository) absent(err error) *problem.Error {
 		return e
 	}
 	e.Hint = fmt.Sprintf("create it: aws ecr create-repository --repository-name %s --region %s", at.name, at.region)
+	if own := r.login.known().account; at.account != "" && own != "" && own != at.account {
+		e.Hint = "with credentials of the account " + at.account + ", " + e.Hint
+	}
 	return e
 }
 

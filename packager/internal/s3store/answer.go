@@ -95,6 +95,8 @@ func lackOf(answer any) string {
 		field, lacks = out.UploadId, "upload ID"
 	case *s3.HeadObjectOutput:
 		field = out.ETag
+	case *s3.GetObjectOutput:
+		field = out.ETag
 	default:
 		return ""
 	}

@@ -29,9 +29,36 @@ const checkTimeout = 20 * time.Second
 // in, of the owner that is expected, and open to this caller. It sends nothing
 // that could be stored.
 func (b *Bucket) Check(ctx context.Context) error {
+	return b.checkBy(ctx, func(ctx context.Context) error {
+		fewer := b.fewer()
+		if listed, err := b.find(ctx, fewer); listed || err != nil {
+			return err
+		}
+		return b.mayPut(ctx, fewer)
+	})
+}
+
+// CheckRead finds out the same for a caller who only reads. listed tells whether the caller
+// may list the bucket: to one who may not, S3 does not tell what is missing from what is
+// forbidden. Every request is a HEAD or a GET.
+func (b *Bucket) CheckRead(ctx context.Context) (listed bool, err error) {
+	err = b.checkBy(ctx, func(ctx context.Context) (err error) {
+		listed, err = b.find(ctx, b.fewer())
+		return err
+	})
+	return listed, err
+}
+
+// fewer is how often the first questions are asked at most.
+func (b *Bucket) fewer() func(*s3.Options) {
+	return func(o *s3.Options) { o.Retryer = retry.AddWithMaxAttempts(o.Retryer, min(3, o.Retryer.MaxAttempts())) }
+}
+
+// checkBy asks, for a while.
+func (b *Bucket) checkBy(ctx context.Context, ask func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	err := b.ask(limited)
+	err := ask(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil && role.WithoutCredentials(b.config.AWS, err) == nil {
 		return &problem.Error{
 			Subject: b.Region, Err: err,
@@ -42,8 +69,9 @@ func (b *Bucket) Check(ctx context.Context) error {
 	return err
 }
 
-func (b *Bucket) ask(ctx context.Context) error {
-	fewer := func(o *s3.Options) { o.Retryer = retry.AddWithMaxAttempts(o.Retryer, min(3, o.Retryer.MaxAttempts())) }
+// find finds out where the bucket is and whose. listed is false where this caller may not
+// list it, which need not be wrong.
+func (b *Bucket) find(ctx context.Context, fewer func(*s3.Options)) (listed bool, err error) {
 	out, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.Bucket, ExpectedBucketOwner: b.owner()}, fewer)
 	region := ""
 	if err == nil {
@@ -53,33 +81,33 @@ func (b *Bucket) ask(ctx context.Context) error {
 	}
 	switch {
 	case region != "" && region != b.Region:
-		return b.elsewhere(region, err)
+		return false, b.elsewhere(region, err)
 	case err == nil:
-		return nil
+		return true, nil
 	case status(err) != http.StatusForbidden && status(err) != http.StatusBadRequest:
-		return b.absent(b.explain("s3:ListBucket", "looking for the bucket", "", err))
+		return false, b.absent(b.explain("s3:ListBucket", "looking for the bucket", "", err))
 	}
 	// A HEAD's answer does not say why. Only a lack of permission to look is no
 	// problem: to put may be allowed.
 	list := &s3.ListObjectsV2Input{Bucket: &b.Bucket, MaxKeys: aws.Int32(1), ExpectedBucketOwner: b.owner()}
 	_, err = b.client.ListObjectsV2(ctx, list, fewer)
 	if err == nil {
-		return nil
+		return true, nil
 	}
 	if code(err) != "AccessDenied" {
-		return b.explain("s3:ListBucket", "looking for the bucket", "", err)
+		return false, b.explain("s3:ListBucket", "looking for the bucket", "", err)
 	}
 	if b.Owner != "" {
 		list.ExpectedBucketOwner = nil // does it answer where no owner is expected?
 		if _, err := b.client.ListObjectsV2(ctx, list, fewer); err == nil {
-			return &problem.Error{
-				Subject: b.Region,
+			return false, &problem.Error{
+				Subject: b.Region, Err: errWrong,
 				Message: fmt.Sprintf("the bucket %s does not belong to the account %s", b.Bucket, b.Owner),
 				Hint:    cmp.Or(b.config.Foreign, "somebody else may own a bucket of this name: correct the name, or --expected-bucket-owner"),
 			}
 		}
 	}
-	return b.mayPut(ctx, fewer)
+	return false, nil
 }
 
 // absent says what to do where there is no such bucket, if the caller knows that.

@@ -85,7 +85,7 @@ func (b *Bucket) explain(action, doing, key string, err error) error {
 // elsewhere is the problem of a bucket that is in another region.
 func (b *Bucket) elsewhere(region string, err error) error {
 	return &problem.Error{
-		Subject: b.Region, Err: err,
+		Subject: b.Region, Err: errors.Join(errWrong, err),
 		Message: fmt.Sprintf("the bucket %s is in %s, not in %s", b.Bucket, region, b.Region),
 		Hint:    "CloudFormation takes code only from a bucket in the stack's own region: name one in " + b.Region,
 	}

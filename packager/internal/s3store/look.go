@@ -59,7 +59,7 @@ func (b *Bucket) Look(ctx context.Context, key string, want Payload) (Found, err
 
 // prove is Look where no key counts.
 func (b *Bucket) prove(ctx context.Context, key string, want Payload) (Found, error) {
-	out, err := b.head(ctx, key)
+	out, err := b.head(ctx, key, "")
 	region := bucketRegion(err)
 	switch {
 	case err == nil:
@@ -135,11 +135,14 @@ func (b *Bucket) different(out *s3.HeadObjectOutput) string {
 	return ""
 }
 
-// head asks for an object. The answer to a HEAD does not say why it is refused:
+// head asks for a version of an object, "" being the newest. The answer to a HEAD does not say why it is refused:
 // where the credentials have expired, another question has them renewed, and
 // else says what is wrong.
-func (b *Bucket) head(ctx context.Context, key string) (*s3.HeadObjectOutput, error) {
+func (b *Bucket) head(ctx context.Context, key, version string) (*s3.HeadObjectOutput, error) {
 	input := &s3.HeadObjectInput{Bucket: &b.Bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled, ExpectedBucketOwner: b.owner()}
+	if version != "" {
+		input.VersionId = &version
+	}
 	out, err := b.client.HeadObject(ctx, input)
 	if status(err) != http.StatusBadRequest {
 		return out, err

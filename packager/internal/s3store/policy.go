@@ -18,7 +18,7 @@ type statement struct {
 }
 
 // Policy returns, as JSON, the least IAM policy with which all can be done that this
-// package does: store, prove what is stored, refresh it, and clean up after an
+// package does with the stores that have a bucket: store, prove what is stored, refresh it, and clean up after an
 // interrupted upload. What each request needs is said in the S3 guide, "Required
 // permissions for Amazon S3 API operations". tags tells whether objects get tags,
 // and more are statements for what is not S3.
@@ -37,13 +37,16 @@ func Policy[S any](stores []Store, tags bool, more []S) ([]byte, error) {
 	}{Version: "2012-10-17"}
 	var keys []statement
 	for _, s := range stores {
+		if s.Bucket == "" {
+			continue
+		}
 		objects.Resource = append(objects.Resource, s.arn(s.Key("*")))
 		buckets.Resource = append(buckets.Resource, s.arn(""))
 		if s.KMSKey != "" {
 			keys = append(keys, s.keyStatement(len(keys)+1))
 		}
 	}
-	if len(stores) > 0 {
+	if objects.Resource != nil {
 		document.Statement = []any{objects, buckets}
 	}
 	for _, s := range keys {

@@ -51,6 +51,13 @@ func (b *Bucket) Refresh(ctx context.Context, key string, f Found) (version stri
 	if err != nil {
 		return "", err
 	}
+	switch {
+	case f.SHA256 != nil:
+	case aws.ToString(out.CopyObjectResult.ETag) != aws.ToString(f.head.ETag):
+		return "", errors.New("the copy is not what it was made from")
+	default:
+		return aws.ToString(out.VersionId), nil
+	}
 	if aws.ToString(out.CopyObjectResult.ChecksumSHA256) != base64.StdEncoding.EncodeToString(f.SHA256) {
 		return "", errors.New("the copy is not what it was made from")
 	}

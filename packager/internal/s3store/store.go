@@ -32,8 +32,9 @@ type Store struct {
 	Role role.Role
 }
 
-// Complete returns the stores with their buckets filled in, and every problem.
-func Complete(stores []Store) ([]Store, []error) {
+// Complete returns the stores with their buckets filled in, and every problem. Those for
+// which needed says so must have a bucket.
+func Complete(stores []Store, needed func(region string) bool) ([]Store, []error) {
 	var errs []error
 	fail := func(subject, hint, format string, args ...any) {
 		errs = append(errs, &problem.Error{Subject: subject, Message: fmt.Sprintf(format, args...), Hint: hint})
@@ -58,12 +59,9 @@ func Complete(stores []Store) ([]Store, []error) {
 			fail(cmp.Or(s.Region, `""`), "a region's name is like us-east-1", "this is not the name of a region")
 		case seen[s.Region]:
 			fail(s.Region, "", "this region is given twice")
+		case s.Bucket == "" && !needed(s.Region):
 		case s.Bucket == "":
-			state := "not set"
-			if _, set := os.LookupEnv(variable); set {
-				state = "empty"
-			}
-			fail(s.Region, "set it to the region's artifact bucket, or give --s3-bucket", "no bucket: %s is %s", variable, state)
+			fail(s.Region, "set it to the region's artifact bucket, or give --s3-bucket", "no bucket: %s is %s", variable, stateOf(variable))
 		default:
 			if what, hint := checkBucket(s.Bucket, s.Region); what != "" {
 				fail(s.Region, hint, "%q%s is %s", s.Bucket, source, what)
@@ -82,6 +80,14 @@ func Complete(stores []Store) ([]Store, []error) {
 		}
 	}
 	return stores, errs
+}
+
+// stateOf tells how a variable has no value.
+func stateOf(variable string) string {
+	if _, set := os.LookupEnv(variable); set {
+		return "empty"
+	}
+	return "not set"
 }
 
 // checkPrefix keeps out of keys what S3's guide calls characters to avoid or

@@ -115,6 +115,9 @@ func limited(uploads, questions chan struct{}) func(*middleware.Stack) error {
 // that always sends something does not stand still.
 func bounded(stack *middleware.Stack) error {
 	limit := middleware.FinalizeMiddlewareFunc("Bounded", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		if awsmiddleware.GetOperationName(ctx) == "GetObject" {
+			return next.HandleFinalize(ctx, in) // its body is read later, and watched
+		}
 		ctx, cancel := context.WithTimeout(ctx, longest(awsmiddleware.GetOperationName(ctx), in.Request))
 		defer cancel()
 		return next.HandleFinalize(ctx, in)

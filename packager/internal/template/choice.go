@@ -165,7 +165,7 @@ func subParts(n *syntax.Node) (bucket, key string, ok bool) {
 		return "", "", false
 	}
 	l, ok := s3Object(argument.Value)
-	return l.Bucket, l.Key, ok && l.version == ""
+	return l.Bucket, l.Key, ok && l.Version == ""
 }
 
 // A part is one of what names an object.

@@ -37,7 +37,12 @@ type collector struct {
 	loops    []loop                // the Fn::ForEach around it
 	branches int                   // the Fn::If around the value that is looked at, which CloudFormation carries out
 	macros   bool                  // the template names a macro, which may make anything of it
+	known    map[string]string     // values of parameters, of AWS's own and of loops' variables, in one stack
 	mappings int                   // those of the template and of its loops' artifacts
+
+	// found is given the values of packaged properties, in the place of deciding what they
+	// are; n is nil where the property is not there and means the template's folder.
+	found func(row Row, id, name string, n *syntax.Node, path []int)
 
 	globalProperties map[string]*syntax.Node // of Globals.Function; nil before one was asked for
 }
@@ -117,14 +122,36 @@ func (c *collector) rows(section, typ string, key *syntax.Node, id string, n *sy
 	}
 }
 
+// anywhere follows a row's path into all that a mapping holds.
+func (c *collector) anywhere(row Row, id, name string, steps []string, n *syntax.Node, path []int) {
+	c.misnamedStep(row, id, name, steps[1], n)
+	for i, k := range n.Keys {
+		if k.Value == steps[1] {
+			c.property(row, id, syntax.Dotted(name, k.Value), steps[2:], n.Values[i], join(path, i))
+		} else if v := n.Values[i]; v.Kind == syntax.Mapping || isIf(v) {
+			c.property(row, id, syntax.Dotted(name, k.Value), steps, v, join(path, i))
+		}
+	}
+}
+
 func (c *collector) hasFn(n *syntax.Node) bool {
 	return n.Tag == "!Transform" || slices.ContainsFunc(n.Keys, func(k *syntax.Node) bool { return strings.HasPrefix(k.Value, "Fn::") })
 }
 
-// property follows a row's path from n down to the value.
+// property follows a row's path from n down to the value, through what CloudFormation
+// carries out on the way. SAM reads its own resources before.
 func (c *collector) property(row Row, id, name string, steps []string, n *syntax.Node, path []int) {
 	if len(steps) == 0 {
 		c.value(row, id, name, n, path)
+		return
+	}
+	if name != "" && isIf(n) && !row.readBySAM() {
+		c.branches++
+		list, at := branchesOf(n, path)
+		for i := 1; i < len(list.Values); i++ {
+			c.property(row, id, name, steps, list.Values[i], join(at, i))
+		}
+		c.branches--
 		return
 	}
 	if row.form.image && !row.own && !c.isImage() && n.Kind != syntax.Mapping {
@@ -140,14 +167,7 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 		c.misnamedStep(row, id, name, steps[0], n)
 	}
 	if steps[0] == "**" {
-		c.misnamedStep(row, id, name, steps[1], n)
-		for i, k := range n.Keys {
-			if k.Value == steps[1] {
-				c.property(row, id, syntax.Dotted(name, k.Value), steps[2:], n.Values[i], join(path, i))
-			} else if v := n.Values[i]; v.Kind == syntax.Mapping {
-				c.property(row, id, syntax.Dotted(name, k.Value), steps, v, join(path, i))
-			}
-		}
+		c.anywhere(row, id, name, steps, n, path)
 		return
 	}
 	i := n.Index(steps[0])
@@ -164,6 +184,12 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 // the property would say.
 func (c *collector) absent(row Row, id string, n *syntax.Node, path []int, at placement) {
 	if row.absent == leave || c.amiss || c.saidOtherwise(row) {
+		return
+	}
+	if c.found != nil {
+		if row.absent == folder && c.branches == 0 {
+			c.found(row, id, row.path, nil, path)
+		}
 		return
 	}
 	if row.absent == built {

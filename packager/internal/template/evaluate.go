@@ -148,13 +148,13 @@ func (t *Template) sameLocation(r *Reference, a, b *syntax.Node) bool {
 	}
 	l, ok := s3Object(b.Value)
 	pairs := [][2]string{{"Bucket", l.Bucket}, {"Key", l.Key}}
-	if l.version != "" {
-		pairs = append(pairs, [2]string{"Version", l.version})
+	if l.Version != "" {
+		pairs = append(pairs, [2]string{"Version", l.Version})
 	}
 	same := func(i int) bool {
 		return a.Keys[i].Value == pairs[i][0] && a.Values[i].Kind == syntax.Scalar && a.Values[i].Tag == "" && a.Values[i].Value == pairs[i][1]
 	}
-	return ok && len(a.Keys) == len(pairs) && same(0) && same(1) && (l.version == "" || same(2))
+	return ok && len(a.Keys) == len(pairs) && same(0) && same(1) && (l.Version == "" || same(2))
 }
 
 // chosenAlike is what Fn::If chooses in every case, and the function itself where that

@@ -480,8 +480,8 @@ func (v *value) put(r *Reference, l Location) {
 	}
 	if f.bucket != "" {
 		want = &value{kind: yaml.MappingNode}
-		for _, pair := range [][2]string{{f.bucket, l.Bucket}, {f.key, l.Key}, {f.version, l.version}} {
-			if pair[0] != f.version || pair[0] != "" && l.version != "" {
+		for _, pair := range [][2]string{{f.bucket, l.Bucket}, {f.key, l.Key}, {f.version, l.Version}} {
+			if pair[0] != f.version || pair[0] != "" && l.Version != "" {
 				with(pair[0], want, &value{kind: yaml.ScalarNode, text: pair[1], ours: true})
 			}
 		}
@@ -530,8 +530,8 @@ func (v *value) choose(r *Reference, locate func(*Reference) Location) *value {
 		case ref != nil:
 			l := locate(ref)
 			own = map[string]*value{"Bucket": texts(l.Bucket), "Key": texts(l.Key)}
-			if l.version != "" {
-				own["Version"] = texts(l.version)
+			if l.Version != "" {
+				own["Version"] = texts(l.Version)
 			}
 		case v.tag == "!Ref" || own["Ref"] != nil:
 			return v

@@ -95,14 +95,20 @@ func (c *collector) notBuilt(row Row, id string) {
 // begins with the name of a host, which has a dot or a port (Docker's reference for image
 // names), and is no file.
 func (c *collector) isAddress(text string) bool {
+	if !namesHost(text) {
+		return false
+	}
+	path, _, _ := strings.Cut(text, "#")
+	_, err := os.Stat(filepath.Join(c.t.Dir, filepath.FromSlash(path)))
+	return err != nil
+}
+
+// namesHost tells a name that begins with a host's, and is not that of a tar file.
+func namesHost(text string) bool {
 	host, _, found := strings.Cut(text, "/")
 	if !found || strings.Trim(host, ".") == "" || host != "localhost" && !regexp.MustCompile(`\.|:[0-9]+$`).MatchString(host) {
 		return false
 	}
 	path, _, _ := strings.Cut(text, "#")
-	if regexp.MustCompile(`(?i)\.(tar|tgz|gz|zst)$`).MatchString(path) {
-		return false
-	}
-	_, err := os.Stat(filepath.Join(c.t.Dir, filepath.FromSlash(path)))
-	return err != nil
+	return !regexp.MustCompile(`(?i)\.(tar|tgz|gz|zst)$`).MatchString(path)
 }

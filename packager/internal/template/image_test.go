@@ -84,6 +84,42 @@ func TestImageIsMissing(t *testing.T) {
 	}
 }
 
+// What CloudFormation carries out above a property, the property's path is followed through.
+// SAM reads its own resources before.
+func TestBranchesAboveAProperty(t *testing.T) {
+	for src, want := range map[string][]string{
+		"F: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Code: !If [A, {ImageUri: a.tar}, {ImageUri: b.tar}]}}":                        {"a.tar", "b.tar"},
+		"F: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Code: {Fn::If: [A, {ImageUri: a.tar}, !If [B, {ImageUri: b.tar}, !Ref C]]}}}": {"a.tar", "b.tar"},
+		"F: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Code: !If [A, {ImageUri: !If [B, a.tar, b.tar]}, {Ref: AWS::NoValue}]}}":      {"a.tar", "b.tar"},
+		"F: {Type: AWS::Lambda::Function, Properties: {Code: !If [A, {S3Bucket: b, S3Key: k}, {ZipFile: x}]}}":                                           nil,
+		"J: {Type: AWS::Glue::Job, Properties: {Command: !If [A, {Name: x, ScriptLocation: a.py}, {Name: y, ScriptLocation: b.py}]}}":                    {"a.py", "b.py"},
+		"R: {Type: AWS::CodeCommit::Repository, Properties: {Code: !If [A, {S3: a}, !Ref AWS::NoValue]}}":                                                {"a"},
+		"O: {Type: My::Own::Type, Properties: {A: !If [A, {B: a.bin}, {B: b.bin}]}}":                                                                     {"a.bin", "b.bin"},
+		"O: {Type: My::Own::Type, Properties: {Deep: {X: !If [A, {B: a.bin}, {Y: {B: b.bin}}]}}}":                                                        {"a.bin", "b.bin"},
+	} {
+		table := Table()
+		for _, path := range []string{"A.B", "Deep.**.B"} {
+			row, err := NewRow("My::Own::Type", path, "s3", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			table = append(table, row)
+		}
+		path := filepath.Join(t.TempDir(), "template.yaml")
+		if err := os.WriteFile(path, []byte("Resources:\n  "+src+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tmpl, errs := Read(t.Context(), path, path, table)
+		var got []string
+		for _, r := range tmpl.References() {
+			got = append(got, r.Local)
+		}
+		if len(errs) > 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q; %v", src, got, want, errs)
+		}
+	}
+}
+
 // An image is named by its repository in the store's region and its digest; what is an
 // address stays to the byte. The template for all regions finds the repository by region, and
 // has the digest as a text: a function publishes a version when that changes.

@@ -14,7 +14,7 @@ import (
 // A container image has a repository and a digest in the place of a bucket and a key; what
 // has no digest is an address as the template has it.
 type Location struct {
-	Region, Bucket, Key, version string
+	Region, Bucket, Key, Version string
 	Repository, Digest           string
 }
 
@@ -33,8 +33,8 @@ func (f form) text(l Location) string {
 		return "https://s3." + l.Region + "." + region.DNSSuffix(l.Region) + "/" + l.Bucket + "/" + l.Key
 	}
 	text := "s3://" + l.Bucket + "/" + l.Key
-	if l.version != "" {
-		text += "?versionId=" + l.version
+	if l.Version != "" {
+		text += "?versionId=" + l.Version
 	}
 	return text
 }
@@ -84,5 +84,5 @@ func s3Object(text string) (Location, bool) {
 	if m == nil {
 		return Location{}, false
 	}
-	return Location{Bucket: m[1], Key: m[2], version: m[3]}, true
+	return Location{Bucket: m[1], Key: m[2], Version: m[3]}, true
 }

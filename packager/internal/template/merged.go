@@ -45,7 +45,7 @@ func (c *collector) mergedVersions() {
 func (ch *choice) hasVersion() bool {
 	return slices.ContainsFunc(ch.branches, func(b branch) bool {
 		if b.ref != nil {
-			return b.ref.Stored != nil && b.ref.Stored.version != ""
+			return b.ref.Stored != nil && b.ref.Stored.Version != ""
 		}
 		return !isNoValue(b.node) && versionPart.of(b.node) != nil
 	})

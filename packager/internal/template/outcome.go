@@ -185,6 +185,9 @@ func (c *collector) sub(argument *syntax.Node) (o outcome) {
 // variable is what Ref, or ${} in Fn::Sub, comes out as.
 func (c *collector) variable(name string) piece {
 	written := "${" + name + "}"
+	if text, is := c.known[name]; is {
+		return piece{text: text}
+	}
 	for _, l := range c.loops {
 		if l.variable == name && l.values != nil {
 			return piece{text: written}

@@ -46,6 +46,10 @@ type Row struct {
 // steps are the keys that lead to the property.
 func (r Row) steps() []string { return strings.Split(r.path, ".") }
 
+// readBySAM tells whether SAM reads the property before CloudFormation carries out functions.
+// What is the user's own, it passes on.
+func (r Row) readBySAM() bool { return !r.own && strings.HasPrefix(r.typ, "AWS::Serverless::") }
+
 // Table is the table of what is packaged: the union of what aws
 // cloudformation package and sam package know, from the resource type
 // reference of CloudFormation and SAM's specification. One line for a type

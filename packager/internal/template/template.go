@@ -104,28 +104,8 @@ func Read(ctx context.Context, path, shown string, table []Row) (*Template, []er
 
 // parse fills in everything that follows from the file's text.
 func (t *Template) parse(ctx context.Context, text []byte) []error {
-	t.file = problem.NewSource(text)
-	var err error
-	if t.doc, err = syntax.Parse(ctx, t.file, t.Path); err != nil {
-		var e *problem.Error
-		if errors.As(err, &e) {
-			e.File = t.Path
-			e.Hint = cmp.Or(t.lineHint(e.Line), e.Hint)
-		}
-		return []error{err}
-	}
-	for _, o := range t.doc.Objections() {
-		t.object(o)
-	}
-	if t.doc.Root.Kind != syntax.Mapping {
-		e := t.errorf(t.doc.Root, "", "a template is a mapping with a Resources section")
-		e.Hint = textHint(t.doc.Root)
-		return []error{e}
-	}
-	if expandable(t.doc.Resolver, t.doc.Root) {
-		if errs := t.expand(ctx); len(errs) > 0 {
-			return errs
-		}
+	if errs := t.load(ctx, text); len(errs) > 0 {
+		return errs
 	}
 	for _, r := range t.doc.Readers() {
 		t.proofs = append(t.proofs, proof{Reader: r})
@@ -145,6 +125,32 @@ func (t *Template) parse(ctx context.Context, text []byte) []error {
 		t.Warnings = append(t.Warnings, &problem.Error{File: t.Path, Message: fmt.Sprintf("%d more warnings are not listed", t.unlistedWarnings)})
 	}
 	return errs
+}
+
+// load reads the text as a document, of which aliases are written out.
+func (t *Template) load(ctx context.Context, text []byte) []error {
+	t.file = problem.NewSource(text)
+	var err error
+	if t.doc, err = syntax.Parse(ctx, t.file, t.Path); err != nil {
+		var e *problem.Error
+		if errors.As(err, &e) {
+			e.File = t.Path
+			e.Hint = cmp.Or(t.lineHint(e.Line), e.Hint)
+		}
+		return []error{err}
+	}
+	for _, o := range t.doc.Objections() {
+		t.object(o)
+	}
+	if t.doc.Root.Kind != syntax.Mapping {
+		e := t.errorf(t.doc.Root, "", "a template is a mapping with a Resources section")
+		e.Hint = textHint(t.doc.Root)
+		return []error{e}
+	}
+	if expandable(t.doc.Resolver, t.doc.Root) {
+		return t.expand(ctx)
+	}
+	return nil
 }
 
 // complexKeys reports keys that are mappings or lists: YAML allows them, and

@@ -14,6 +14,10 @@ import (
 // location that the property takes, or what is known at deployment alone. What is none
 // of them is told.
 func (c *collector) value(row Row, id, name string, n *syntax.Node, path []int) {
+	if c.found != nil {
+		c.found(row, id, name, n, path)
+		return
+	}
 	r := &Reference{Template: c.t, row: row, LogicalID: id, Name: name, node: n, path: path, Local: n.Value}
 	function, _ := functionOf(n)
 	switch {
@@ -114,7 +118,7 @@ func (c *collector) s3Location(r *Reference, o outcome) bool {
 	}
 	switch t := r.row.takes; {
 	case r.row.form.bucket != "" && !r.function:
-		if l.version != "" && r.row.form.version == "" {
+		if l.Version != "" && r.row.form.version == "" {
 			c.warnOfValue(r, "store this version under a key of its own", "%q: this property takes no version, so the object's newest one is deployed", written)
 		}
 		r.Stored = &l

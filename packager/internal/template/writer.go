@@ -92,8 +92,8 @@ func (w *writer) value(r *Reference, l Location, key *syntax.Node) *syntax.Node 
 	switch {
 	case f.bucket != "":
 		value := w.with(w.t.mappingOf(f.bucket, w.bucketOf(l)), f.key, key)
-		if l.version != "" && f.version != "" {
-			w.with(value, f.version, w.word(l.version))
+		if l.Version != "" && f.version != "" {
+			w.with(value, f.version, w.word(l.Version))
 		}
 		return value
 	case l.isKnown():

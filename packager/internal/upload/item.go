@@ -35,7 +35,7 @@ func (r *run) made(ctx context.Context, i int) (load s3store.Payload, remove fun
 	item, began := &r.Items[i], time.Now()
 	s, err := item.Make(ctx, r.archiver)
 	if errors.Is(err, syscall.ENOSPC) {
-		err = &problem.Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: "the disk for temporary files is full: let " + tempVariable() + " name a folder on a larger one"}
+		err = &problem.Error{Message: "writing an archive into " + os.TempDir() + ": " + syscall.ENOSPC.Error(), Err: err, Hint: TempHint(err)}
 	}
 	if err != nil {
 		return s3store.Payload{}, nil, err

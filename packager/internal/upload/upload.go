@@ -20,6 +20,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"syscall"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
@@ -121,6 +122,18 @@ func (r *run) deliver() error {
 		err = r.push()
 	}
 	return err
+}
+
+// TempHint says what to do where there is no room for temporary files; "" where that is not
+// why something failed.
+func TempHint(err error) string {
+	if errors.Is(err, syscall.ENOSPC) {
+		return "the disk for temporary files is full: let " + tempVariable() + " name a folder on a larger one"
+	}
+	if _, err := os.Stat(os.TempDir()); err != nil {
+		return "let " + tempVariable() + " name a folder that is there and can be written to"
+	}
+	return ""
 }
 
 // tempVariable is the variable that names the folder for temporary files.

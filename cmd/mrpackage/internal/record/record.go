@@ -55,10 +55,10 @@ type Reference struct {
 // A Region is what one region has got.
 type Region struct {
 	Region   string   `json:"region"`
-	Bucket   string   `json:"bucket"`
-	Role     string   `json:"role,omitempty"` // that was assumed
-	Template string   `json:"template"`       // the packaged template; "-" is standard output
-	Seconds  float64  `json:"seconds"`        // from the first request to the last object
+	Bucket   string   `json:"bucket,omitempty"` // "" where none is needed
+	Role     string   `json:"role,omitempty"`   // that was assumed
+	Template string   `json:"template"`         // the packaged template; "-" is standard output
+	Seconds  float64  `json:"seconds"`          // from the first request to the last object
 	Rewrite  float64  `json:"rewriteSeconds"`
 	Look     float64  `json:"lookSeconds"`
 	Upload   float64  `json:"uploadSeconds"`

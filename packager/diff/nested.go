@@ -1,0 +1,68 @@
+package diff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+)
+
+// A stranger's templates may nest each other without an end.
+const (
+	maxDepth  = 10
+	maxNested = 200
+	// maxTemplate is more than CloudFormation takes, 1 MB.
+	maxTemplate = 8 << 20
+)
+
+// templatesIn reads two nested templates and compares them. If they mean the same, the objects
+// are those of two regions, or packaged anew.
+func (d *differ) templatesIn(ctx context.Context, g *group, depth int) error {
+	if depth >= maxDepth || d.nested.Add(1) > maxNested {
+		g.code.Unknown = "templates are nested too deep here, or too many, to be compared"
+		return g.now[0].Errorf("%s", g.code.Unknown)
+	}
+	var before, after version
+	var err, alsoErr error
+	inParallel(func() { before, err = d.template(ctx, g.old) }, func() { after, alsoErr = d.template(ctx, g.now) })
+	if err != nil || alsoErr != nil {
+		g.code.Unknown = reasonOf(err, alsoErr)
+		return errors.Join(err, alsoErr)
+	}
+	result, errs := d.templates(ctx, before, after, depth+1)
+	g.code.Nested = result
+	switch {
+	case result.Different:
+	case g.apart:
+		g.code.Status = Same
+	default:
+		g.code.Status = Repackaged
+	}
+	return errors.Join(errs...)
+}
+
+// template reads a nested template in the stacks that it is deployed in.
+func (d *differ) template(ctx context.Context, uses []template.Use) (v version, err error) {
+	err = d.anywhere(ctx, uses, func(o object) error {
+		if o.size > maxTemplate {
+			return fmt.Errorf("it has %d bytes, far more than CloudFormation takes (1 MB)", o.size)
+		}
+		text := make([]byte, o.size)
+		if n, err := o.ReadAt(text, 0); int64(n) < o.size {
+			return err
+		} else if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		var errs []error
+		v.name = "s3://" + uses[0].Location.Bucket + "/" + uses[0].Location.Key
+		v.packaged, errs = template.ReadPackaged(ctx, text, v.name, d.table)
+		v.forMany = len(errs) == 0 && len(v.packaged.Regions()) > 0
+		return errors.Join(errs...)
+	})
+	for _, u := range uses {
+		v.stacks = append(v.stacks, u.Stack)
+	}
+	return v, err
+}

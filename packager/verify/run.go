@@ -1,0 +1,389 @@
+package verify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/packaged"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+)
+
+// A run is one verification. It goes level by level: what the templates of one level name is
+// looked for, all at once, and the nested templates among it are the next level.
+type run struct {
+	opts        Options
+	table       []template.Row
+	aws         aws.Config
+	s3          *s3store.Connections
+	registries  *registry.Connections
+	roles       *role.Roles
+	accesses    map[string]Access // by region, as far as somebody has asked
+	refused     []error           // what is amiss with them
+	endpoint    string            // whose URLs are S3's, too
+	deployments []*deployment
+	buckets     map[s3store.Store]*bucket
+	targets     map[location]*target
+	open        []*node // templates of which nobody has looked what they name
+	read        int     // how many there were
+	result      Result
+
+	mu sync.Mutex // guards what the callers' functions see
+}
+
+// A deployment is a given template in one region.
+type deployment struct {
+	given  *packaged.Template
+	region string
+	root   *node
+	nested int
+	order  []*target // what it names, in the order of the templates
+	refs   map[*target][]template.Use
+	state  State
+	told   map[*bucket]bool // buckets that a problem was made of
+	nodes  map[string]*node // its nested templates, by template and stack
+}
+
+// A node is a template in a deployment: the given one, or one that is nested in it.
+type node struct {
+	deployment *deployment
+	packaged   *template.Packaged
+	stack      template.Stack
+	parent     *node
+	depth      int
+	named      []named
+}
+
+// named is what a property names, and its template where it is one.
+type named struct {
+	template.Use
+	target *target
+	child  *node
+}
+
+func newRun(ctx context.Context, opts Options) (*run, error) {
+	table, err := tableOf(opts.Properties)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{opts: opts, table: table, buckets: make(map[s3store.Store]*bucket), targets: make(map[location]*target), accesses: make(map[string]Access)}
+	if opts.AWS != nil {
+		r.aws = *opts.AWS
+	} else if r.aws, err = role.LoadAWS(ctx, ""); err != nil {
+		return nil, err
+	}
+	r.endpoint = cmp.Or(opts.EndpointURL, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
+	r.roles = role.Open(role.Config{AWS: r.aws, Backoff: opts.backoff, Retrying: func(region string, err error, delay time.Duration) { r.told(region)(err, delay) }})
+	r.s3 = s3store.Connect(s3store.Config{
+		Roles:        r.roles,
+		RefreshAfter: opts.RefreshAfter, Jobs: r.jobs(), Questions: r.questions(), EndpointURL: opts.EndpointURL, AWS: r.aws,
+		Stall: opts.stall, Backoff: opts.backoff,
+	}, 16)
+	config := opts.registries
+	config.AWS, config.Roles, config.Jobs, config.Questions = r.aws, r.roles, r.jobs(), r.questions()
+	r.registries = registry.Connect(config)
+	return r, nil
+}
+
+func tableOf(properties []Property) ([]template.Row, error) {
+	var rows []template.Row
+	for _, p := range properties {
+		row, err := template.NewRow(p.Type, p.Path, p.Form, p.Zip)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return template.TableWith(rows), nil
+}
+
+func (r *run) close() {
+	r.s3.Close()
+	r.registries.Close()
+	r.roles.Close()
+}
+
+// access is how a region is reached.
+func (r *run) access(region string) Access {
+	a, known := r.accesses[region]
+	if !known && r.opts.Access != nil {
+		a = r.opts.Access(region)
+		r.accesses[region] = a
+		if err := a.role().Check(region); err != nil {
+			r.refused = append(r.refused, err)
+		}
+	}
+	return a
+}
+
+func (a Access) role() role.Role { return role.Role{ARN: a.RoleARN, ExternalID: a.ExternalID} }
+
+func (r *run) jobs() int { return cmp.Or(max(r.opts.Jobs, 0), 32) }
+
+func (r *run) questions() int { return 4 * r.jobs() }
+
+// group runs functions, so many at once. It is the only place where something runs beside
+// something else.
+func (r *run) group(limit int, functions []func()) error {
+	group := new(errgroup.Group)
+	group.SetLimit(limit)
+	for _, f := range functions {
+		group.Go(func() error {
+			f()
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// told is whom the requests of a region tell of retries.
+func (r *run) told(region string) func(error, time.Duration) {
+	return func(err error, delay time.Duration) {
+		if r.opts.Retrying != nil {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.opts.Retrying(region, err, delay)
+		}
+	}
+}
+
+// readAll reads the given templates, and finds out where each is deployed.
+func (r *run) readAll(ctx context.Context) error {
+	given, errs := packaged.Arguments(r.opts.Templates, r.opts.Outputs)
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	templates, problems := make([]*packaged.Template, len(given)), make([][]error, len(given))
+	read := make([]func(), len(given))
+	for i, g := range given {
+		read[i] = func() {
+			templates[i], problems[i] = packaged.Read(ctx, g, r.opts.Stdin, r.table)
+			if templates[i] == nil {
+				return
+			}
+			guess := cmp.Or(r.aws.Region, "us-east-1")
+			if err := templates[i].Locate(ctx, r.s3, guess, s3store.Told{Retrying: r.told(guess)}); err != nil {
+				problems[i] = append(problems[i], err)
+			}
+		}
+	}
+	if err := r.group(r.jobs(), read); err != nil {
+		return err
+	}
+	for i, t := range templates {
+		r.result.Problems = append(r.result.Problems, problems[i]...)
+		if t == nil || len(problems[i]) > 0 {
+			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, Region: given[i].Region, State: Wrong})
+			continue
+		}
+		r.result.Warnings = append(r.result.Warnings, t.Warnings...)
+		regions := t.Regions
+		if len(regions) == 0 {
+			regions = []string{""}
+		}
+		for _, region := range regions {
+			d := &deployment{given: t, region: region, state: Proved, refs: make(map[*target][]template.Use), told: make(map[*bucket]bool), nodes: make(map[string]*node)}
+			d.root = &node{deployment: d, packaged: t.Packaged, stack: template.Stack{Region: region, Parameters: r.opts.Parameters, Endpoint: r.endpoint}}
+			r.deployments = append(r.deployments, d)
+			r.open = append(r.open, d.root)
+		}
+	}
+	return ctx.Err()
+}
+
+// Bounds on what strangers nest: how deep, and how many templates a run reads.
+const (
+	maxDepth = 16
+	maxNodes = 10_000
+)
+
+// level looks for what the open templates name, and opens those that are nested in them.
+func (r *run) level(ctx context.Context) error {
+	nodes := r.open
+	r.open = nil
+	for _, n := range nodes {
+		for _, u := range n.packaged.Uses(n.stack) {
+			r.name(n, u)
+		}
+	}
+	if err := r.ask(ctx); err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		for i := range n.named {
+			r.descend(ctx, n, &n.named[i])
+		}
+	}
+	return nil
+}
+
+// name takes in what a property names.
+func (r *run) name(n *node, u template.Use) {
+	d := n.deployment
+	switch {
+	case u.Local != "":
+		e := u.Errorf("%q is a local path: this template is not packaged", u.Local)
+		if u.Local == "." {
+			e.Message = "it is missing, and stands for the template's folder: this template is not packaged"
+		}
+		e.Hint = "verify what mrpackage has written, target/packaged-template-REGION.yaml"
+		r.wrong(d, e)
+		return
+	case u.Unknown != "":
+		e := u.Errorf("what it names is not known: %s", u.Unknown)
+		if strings.HasPrefix(u.Unknown, "it is the parameter ") {
+			e.Hint = "give it with --parameter-overrides"
+		}
+		r.unknown(d, e)
+		return
+	}
+	t := r.target(n, u)
+	if len(d.refs[t]) == 0 {
+		d.order = append(d.order, t)
+	}
+	d.refs[t] = append(d.refs[t], u)
+	n.named = append(n.named, named{Use: u, target: t})
+}
+
+func (r *run) wrong(d *deployment, err error) {
+	d.state = Wrong
+	r.result.Problems = append(r.result.Problems, err)
+}
+
+func (r *run) unknown(d *deployment, err error) {
+	d.state = d.state.worse(Unknown)
+	r.result.Unknowns = append(r.result.Unknowns, err)
+}
+
+// descend opens the template that a property names, in each region where it is deployed.
+func (r *run) descend(ctx context.Context, n *node, u *named) {
+	t := u.target
+	if !u.Nested || t.content == nil {
+		return
+	}
+	d := n.deployment
+	if t.packaged == nil {
+		if t.unread == nil {
+			p, errs := template.ReadPackaged(ctx, t.content, t.url(), r.table)
+			t.packaged, t.unread = p, errs
+			r.result.Warnings = append(r.result.Warnings, p.Warnings...)
+		}
+		if len(t.unread) > 0 {
+			t.packaged = nil
+			for _, err := range t.unread {
+				r.wrong(d, err)
+			}
+			return
+		}
+	}
+	regions := []string{u.Stack.Region}
+	if own := t.packaged.Regions(); u.Spread && len(own) > 0 {
+		regions = own
+	}
+	for _, region := range regions {
+		child := r.nest(n, u, region)
+		if region == u.Stack.Region || u.child == nil {
+			u.child = child
+		}
+	}
+}
+
+// nest returns the node of a nested template in a region, and opens it where nobody has
+// looked at it; nil where it has no end.
+func (r *run) nest(n *node, u *named, region string) *node {
+	d, t := n.deployment, u.target
+	stack := u.Stack
+	stack.Region = region
+	name := fmt.Sprintf("%p %+v", t.packaged, stack)
+	for above := n; above != nil; above = above.parent {
+		if above.packaged == t.packaged {
+			r.wrong(d, u.Errorf("%s nests itself", t.url()))
+			return nil
+		}
+	}
+	if known := d.nodes[name]; known != nil {
+		return known
+	}
+	if r.read++; n.depth+1 > maxDepth || r.read > maxNodes {
+		r.unknown(d, u.Errorf("%s is nested in more than %d templates, or is one of more than %d", t.url(), maxDepth, maxNodes))
+		return nil
+	}
+	d.nested++
+	child := &node{deployment: d, packaged: t.packaged, stack: stack, parent: n, depth: n.depth + 1}
+	d.nodes[name] = child
+	r.open = append(r.open, child)
+	return child
+}
+
+// referencesOf are the places of uses, each once.
+func referencesOf(uses []template.Use) (all []Reference) {
+	for _, u := range uses {
+		r := Reference{u.Where(), u.Line, u.Column, u.LogicalID, u.Property}
+		if !slices.Contains(all, r) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// finish makes the result of what was found.
+func (r *run) finish() *Result {
+	r.compareRegions()
+	for _, d := range r.deployments {
+		view := Deployment{Template: d.given.File, Region: d.region, How: string(d.given.How), Nested: d.nested}
+		for _, t := range d.order {
+			o := t.view
+			o.References = referencesOf(d.refs[t])
+			view.Objects = append(view.Objects, o)
+			r.tell(d, t)
+		}
+		view.State = d.state
+		r.result.Deployments = append(r.result.Deployments, view)
+	}
+	return &r.result
+}
+
+// tell makes a problem, an unknown or a warning of what was found of a target.
+func (r *run) tell(d *deployment, t *target) {
+	d.state = d.state.worse(t.view.State)
+	uses := d.refs[t]
+	more := ""
+	switch n := len(referencesOf(uses)) - 1; n {
+	case 0:
+	case 1:
+		more = " (another property names it, too)"
+	default:
+		more = fmt.Sprintf(" (%d more properties name it)", n)
+	}
+	if t.bucket != nil && t.bucket.err != nil {
+		if d.told[t.bucket] {
+			return
+		}
+		d.told[t.bucket], more = true, ""
+	}
+	e := uses[0].Errorf("%s in %s: %s%s", t.url(), t.view.Region, t.view.Why, more)
+	e.Hint, e.Statement, e.Err = t.hint, t.statement, t.err
+	switch t.view.State {
+	case Wrong:
+		r.wrong(d, e)
+	case Unknown:
+		r.unknown(d, e)
+	case Proved, Present:
+	}
+	for _, w := range t.warnings {
+		e := uses[0].Errorf("%s in %s: %s%s", t.url(), t.view.Region, w, more)
+		r.result.Warnings = append(r.result.Warnings, e)
+	}
+}
