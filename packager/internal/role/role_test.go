@@ -294,6 +294,7 @@ func TestMoreFields(t *testing.T) {
 		`{"SerialNumber": "GAHT"}`:       "SerialNumber cannot be used",
 		`{"Tags": {"team": "shop"}}`:     "Tags does not hold what AssumeRole takes",
 		`{"Tags": [{"Value": "shop"}]}`:  "each of Tags has a Key and a Value",
+		`{"RoleSessionName": "a b"}`:     "RoleSessionName has 2 to 64",
 		`{"DurationSeconds": 60}`:        "DurationSeconds is 900 to 43200",
 		`{"DurationSeconds": "1h"}`:      "DurationSeconds does not hold",
 		`{"PolicyArns": ["arn:aws:x"]}`:  "PolicyArns does not hold",
@@ -331,4 +332,26 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%+v in %s: %v", c.role, c.region, err)
 		}
 	}
+}
+
+// Whatever fields are given, what is made of them is taken in again as it is, and is sent without a panic.
+func FuzzWith(f *testing.F) {
+	for _, fields := range []string{`{"Tags": [{"Key": "a", "Value": "b"}], "DurationSeconds": 900}`, `{"PolicyArns": [{"arn": "a"}]}`, `{"Policy": null}`, `null`, `[]`, `{"TransitiveTagKeys": []}`} {
+		f.Add([]byte(fields))
+	}
+	f.Fuzz(func(t *testing.T, fields []byte) {
+		r, err := role.Role{ARN: deployment}.With(fields)
+		if err != nil {
+			return
+		}
+		if err := r.Check("us-east-1"); err != nil {
+			t.Errorf("with %q it is no role any more: %v", fields, err)
+		}
+		if again, err := r.With(fields); err != nil || again != r {
+			t.Errorf("%q means %+v, and again %+v (%v)", fields, r, again, err)
+		}
+		if len(role.Policy([]role.Role{r})) != 1 {
+			t.Errorf("with %q nobody may assume it", fields)
+		}
+	})
 }
