@@ -59,7 +59,8 @@ const verifyExamples = `  # is all there that the templates of target/ need?
   mrpackage verify
 
   # last month's artifact, by its bytes, of the account's own buckets
-  mrpackage verify --deep --expected-bucket-owner self us-east-1=old/east.yaml us-west-2=old/west.yaml`
+  mrpackage verify --deep --expected-bucket-owner self us-east-1=old/east.yaml \
+    us-west-2=old/west.yaml`
 
 // verifyFlags are what a command line of mrpackage verify says.
 type verifyFlags struct {
