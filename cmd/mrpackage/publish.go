@@ -79,33 +79,21 @@ func publishCommand(u *ui) *cobra.Command {
 // define defines the flags: its own, and those of the main job that mean the same here.
 func (f *publishFlags) define(fs *pflag.FlagSet) {
 	fs.SortFlags = false
-	shared := make(map[string]*pflag.Flag)
-	for _, g := range f.groups() {
-		g.flags.VisitAll(func(flag *pflag.Flag) { shared[flag.Name] = flag })
-	}
-	add := func(name, usage string) {
-		shared[name].Usage = cmp.Or(usage, shared[name].Usage)
-		fs.AddFlag(shared[name])
+	shared := f.some("regions", "region", "image-engine", "shard", "jobs", "force-upload", "profile", "endpoint-url", "dry-run", "strict",
+		"report", "trace", "print-iam-policy", "quiet", "verbose", "no-progress", "help")
+	for name, usage := range map[string]string{
+		"regions":          "`REGION,...` publish to these regions alone, divided by commas or white space; repeatable. A stack that is bound to no region is published to each. Default: all that the assembly names",
+		"image-engine":     "`PROGRAM` what builds images, and has those that a command names: docker, podman, finch or nerdctl. Default: $CDK_DOCKER, else docker",
+		"shard":            "`I/N` store the share I of N of the assets. N runs on N machines store all. Default: all",
+		"force-upload":     "store everything, whatever is stored already",
+		"dry-run":          "do all but send and run: say what would be stored where. It needs no network and no credentials",
+		"print-iam-policy": "print the least IAM policy for these destinations, and do nothing else",
+	} {
+		shared.Lookup(name).Usage = usage
 	}
 	fs.Func("stack", "`NAME` publish the assets of this stack alone; its name, ID or path, in which * stands for any characters but a slash, ** for any, ? for one; repeatable. Default: all stacks", f.addStack)
-	add("regions", "`REGION,...` publish to these regions alone, divided by commas or white space; repeatable. A stack that is bound to no region is published to each. Default: all that the assembly names")
-	add("region", "")
 	fs.BoolVar(&f.crossAccount, "cross-account", false, "allow a bucket of another account than the one of the role by which it is reached")
-	add("image-engine", "`PROGRAM` what builds images, and has those that a command names: docker, podman, finch or nerdctl. Default: $CDK_DOCKER, else docker")
-	add("shard", "`I/N` store the share I of N of the assets. N runs on N machines store all. Default: all")
-	add("jobs", "")
-	add("force-upload", "store everything, whatever is stored already")
-	for _, name := range []string{"profile", "endpoint-url"} {
-		add(name, "")
-	}
-	add("dry-run", "do all but send and run: say what would be stored where. It needs no network and no credentials")
-	for _, name := range []string{"strict", "report", "trace"} {
-		add(name, "")
-	}
-	add("print-iam-policy", "print the least IAM policy for these destinations, and do nothing else")
-	for _, name := range []string{"quiet", "verbose", "no-progress", "help"} {
-		add(name, "")
-	}
+	fs.AddFlagSet(shared)
 }
 
 func (f *publishFlags) addStack(s string) error {

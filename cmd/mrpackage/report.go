@@ -171,7 +171,9 @@ func artifactNumber(p packager.Inventory, o packager.Object) int {
 
 func imageNumber(p packager.Inventory, pushed packager.PushedImage) int {
 	for i := range p.Images {
-		if pushed.Image == &p.Images[i] {
+		// A region's view of an image may have references of its own; one that a tag names has no
+		// digest yet.
+		if pushed.Image == &p.Images[i] || pushed.Digest != "" && pushed.Digest == p.Images[i].Digest {
 			return i
 		}
 	}
