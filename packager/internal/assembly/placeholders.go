@@ -36,6 +36,9 @@ func (d *Destination) Resolve(v Values) (*Destination, error) {
 	unknown := regexp.MustCompile(`\$\{[^}]*\}?`)
 	resolved := *d
 	resolved.Region = v.Region
+	if d.NeedsAccount() {
+		resolved.Account = v.Account
+	}
 	for _, text := range resolved.texts() {
 		*text = fill.Replace(*text)
 		if placeholder := unknown.FindString(*text); placeholder != "" {
