@@ -25,6 +25,7 @@ const (
 // An Event is one step of a run.
 type Event struct {
 	Kind    EventKind
+	Store   int    // its index in Plan.Stores; 0 for Archived, and where no store is meant
 	Region  string // "" for Archived, and where a registry is asked that an image is copied from
 	Bucket  string // then the image's address
 	Object  Object

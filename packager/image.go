@@ -30,7 +30,7 @@ type push struct {
 func (p push) view() PushedImage {
 	view := *p.image.view
 	view.References = p.references
-	return PushedImage{&view, p.repository, Planned}
+	return PushedImage{Image: &view, Repository: p.repository, Action: Planned}
 }
 
 // A containerImage is one image that a template names, by a path or a name, or if it is
@@ -272,7 +272,7 @@ func (p *planner) onlyImages() bool {
 func (p *planner) pushes(s s3store.Store) (all []push) {
 	for _, c := range p.images.distinct {
 		for _, r := range c.refs {
-			if !p.opts.Shard.has(strings.TrimPrefix(c.digest, "sha256:")) {
+			if !p.opts.Shard.Has(strings.TrimPrefix(c.digest, "sha256:")) {
 				continue
 			}
 			to := push{image: c, repository: p.opts.repositoryOf(s.Region, r.LogicalID)}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -31,7 +32,7 @@ func (p *Plan) job(cfg aws.Config) upload.Job {
 	j.S3, j.Registry = p.opts.storeConfig(cfg), p.opts.registryConfig(cfg)
 	stores := make([]upload.Store, len(p.Stores))
 	for i, s := range p.Stores {
-		stores[i].Store = s.Store.inner()
+		stores[i].Store = s.inner()
 	}
 	j.addObjects(stores)
 	if !p.opts.DryRun {
@@ -151,6 +152,7 @@ func (j *job) event(e upload.Event) Event {
 	case upload.SentLayer, upload.RetryingPush:
 		to := j.Repositories[e.Repository]
 		told.Region, told.Bucket = to.Region, to.Repository
+		told.Store = slices.IndexFunc(j.plan.Stores, func(c Contents) bool { return c.Region == to.Region })
 		return told
 	case upload.RetryingRole:
 		told.Region = e.Region
@@ -160,7 +162,7 @@ func (j *job) event(e upload.Event) Event {
 		return told
 	}
 	s := j.plan.Stores[e.Store]
-	told.Region, told.Bucket = s.Region, s.Bucket
+	told.Store, told.Region, told.Bucket = e.Store, s.Region, s.Bucket
 	switch e.Kind {
 	case upload.Stored:
 		told.Object = s.Objects[e.Object].after(e.Outcome)

@@ -42,7 +42,7 @@ type artifactID struct {
 }
 
 func newPlanner(ctx context.Context, opts Options) (*planner, error) {
-	if err := errors.Join(opts.Shard.check(), opts.checkObjects()); err != nil {
+	if err := errors.Join(opts.Shard.Check(), opts.checkObjects()); err != nil {
 		return nil, err
 	}
 	x, err := archive.NewExcluder(opts.Exclude, opts.Outputs)
@@ -138,7 +138,7 @@ func newPlan(ctx context.Context, opts Options, reading *atomic.Bool) (*Plan, er
 	}
 	plan := &Plan{
 		TemplateFile: path, opts: opts, objects: make([][]object, len(stores)), pushes: make([][]push, len(stores)),
-		Templates: make([]Template, len(stores)), Stores: make([]Contents, len(stores)),
+		Templates: make([]Template, len(stores)), Inventory: Inventory{Stores: make([]Contents, len(stores))},
 	}
 	plan.describe(p.distinct)
 	plan.describeImages(p.images.distinct)

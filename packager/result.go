@@ -17,11 +17,9 @@ import (
 // images mean when it is made.
 type Plan struct {
 	TemplateFile string
-	Artifacts    []Artifact // each distinct local artifact, in the template's order
-	Stores       []Contents // what each store must hold, in the order of Options.Stores
-	Templates    []Template // the packaged template for each store, or with Options.OneTemplate the one for all
-	Images       []Image    // each distinct container image, in the template's order
-	Warnings     []error    // what would go wrong later; each an *problem.Error
+	Inventory
+	Templates []Template // the packaged template for each store, or with Options.OneTemplate the one for all
+	Warnings  []error    // what would go wrong later; each an *problem.Error
 
 	opts    Options
 	objects [][]object
@@ -30,6 +28,14 @@ type Plan struct {
 	outputs outputs
 	times   Times
 	active  atomic.Bool // an Upload is under way
+}
+
+// An Inventory is what a run stores, and where. Artifacts and images are in the template's
+// order, and stores in that of Options.Stores.
+type Inventory struct {
+	Artifacts []Artifact // each distinct local artifact
+	Images    []Image    // each distinct container image
+	Stores    []Contents // what each store must hold
 }
 
 // Reads tells whether path is one of the templates or local artifacts, so that
@@ -64,33 +70,6 @@ type Artifact struct {
 	LeftOut    int   // entries that are excluded
 
 	of *artifact
-}
-
-// An Entry is one file of an artifact.
-type Entry struct {
-	Name   string // its path in the archive, with slashes
-	Size   int64  // bytes
-	Packed int64  // bytes in the archive; 0 where it was not made, as all stores have it
-}
-
-// Entries returns the artifact's files, in the archive's order; none of an artifact that no
-// plan has made.
-func (a *Artifact) Entries() []Entry {
-	if a.of == nil {
-		return nil
-	}
-	var packed []int64
-	if sizes := a.of.packed.Load(); sizes != nil {
-		packed = *sizes
-	}
-	entries := make([]Entry, len(a.of.files))
-	for i, f := range a.of.files {
-		entries[i] = Entry{Name: f.Name, Size: f.Size}
-		if packed != nil {
-			entries[i].Packed = packed[i]
-		}
-	}
-	return entries
 }
 
 // A Reference is one occurrence of an artifact in a template.
@@ -165,6 +144,7 @@ type Layer struct {
 type PushedImage struct {
 	*Image
 	Repository string // its address, without a tag and a digest
+	Tag        string // that names it; "" where its digest does
 	Action     Action // Planned, Uploaded or Reused
 }
 

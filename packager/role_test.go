@@ -3,6 +3,7 @@ package packager_test
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +84,37 @@ func TestRoleExpires(t *testing.T) {
 	}
 	if refused == 0 {
 		t.Error("no credentials expired")
+	}
+}
+
+// Credentials that AWS takes for expired, whatever this machine's clock says, are fetched anew.
+func TestRoleExpiresEarly(t *testing.T) {
+	const arn = "arn:aws:iam::222222222222:role/publish"
+	server, opts := store(t)
+	sts := startSTS(t, arn)
+	var mu sync.Mutex
+	first, uses := "", 0
+	server.Guard("east", func(accessKey, _ string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		if first == "" {
+			first = accessKey
+		}
+		if accessKey != first {
+			return ""
+		}
+		if uses++; uses > 2 { // for the bucket, and for the object
+			return "ExpiredToken"
+		}
+		return ""
+	})
+	opts.Stores = []packager.Store{{Region: "us-east-1", Bucket: "east", Role: packager.Role{ARN: arn}}}
+	opts.Hurry(time.Minute)
+	if _, err := packager.Package(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sts.Requests()); n != 2 {
+		t.Errorf("the role was assumed %d times", n)
 	}
 }
 
@@ -169,5 +201,42 @@ func TestRoleOfAll(t *testing.T) {
 	}
 	if policy, err := packager.Policy(opts); err != nil || strings.Contains(string(policy), "s3:") || !strings.Contains(string(policy), arn) {
 		t.Errorf("%v: %s", err, policy)
+	}
+}
+
+// An image that is copied is read as the caller, who may be let in there, and pushed as each region's role.
+func TestRoleOfCopiedImages(t *testing.T) {
+	const arn = "arn:aws:iam::123456789012:role/publish"
+	s, opts := copyApp(t)
+	sts := startSTS(t, arn)
+	digest := s.putImage(s.ecr, "amd64", "hello", "1")
+	write(t, filepath.Dir(opts.TemplateFile), "template.yaml", functions(s.in(s.ecr)+":1"))
+	for i := range opts.Stores {
+		opts.Stores[i].Role.ARN = arn
+	}
+	if _, err := packager.Package(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.there(opts, digest)); n != len(opts.Stores) {
+		t.Errorf("the image is in %d regions", n)
+	}
+	key := regexp.MustCompile(`Credential=([^/]+)/`)
+	asked := 0
+	for _, r := range s.Requests() {
+		if r.Header.Get("X-Amz-Target") == "" {
+			continue // with a token
+		}
+		asked++
+		signer, code := sts.Signer(key.FindStringSubmatch(r.Header.Get("Authorization"))[1], r.Header.Get("X-Amz-Security-Token"))
+		want := "arn:aws:sts::123456789012:assumed-role/publish/mrpackage"
+		if r.Place.Region == s.ecr.Region {
+			want = ststest.Caller
+		}
+		if signer != want || code != "" {
+			t.Errorf("%s in %s is signed by %s %s", r.Operation, r.Place.Region, signer, code)
+		}
+	}
+	if asked == 0 || len(sts.Requests()) != len(opts.Stores) {
+		t.Errorf("%d requests, %d of them to STS", asked, len(sts.Requests()))
 	}
 }

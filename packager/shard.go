@@ -16,8 +16,8 @@ type Shard struct {
 	Index, Count int
 }
 
-// check tells whether there is such a shard.
-func (s Shard) check() error {
+// Check tells whether there is such a shard.
+func (s Shard) Check() error {
 	if s != (Shard{}) && (s.Count < 1 || s.Index < 1 || s.Index > s.Count) {
 		return &problem.Error{Subject: "shard", Message: fmt.Sprintf("there is no shard %d of %d", s.Index, s.Count)}
 	}
@@ -28,11 +28,11 @@ func (s Shard) check() error {
 // which are small and mostly different in each region, are left to the run without
 // shards.
 func (s Shard) stores(o object) bool {
-	return s.Count == 0 || o.artifact != nil && s.has(o.artifact.digest)
+	return s.Count == 0 || o.artifact != nil && s.Has(o.artifact.digest)
 }
 
-// has tells whether what has a digest is this shard's to store.
-func (s Shard) has(digest string) bool { return s.Count == 0 || s.of(digest) == s.Index }
+// Has tells whether what has a digest, of hex digits, is this shard's to store.
+func (s Shard) Has(digest string) bool { return s.Count == 0 || s.of(digest) == s.Index }
 
 // of is the shard that stores a digest.
 func (s Shard) of(digest string) int {

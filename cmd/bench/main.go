@@ -9,6 +9,7 @@
 //	go run ./cmd/bench -copies
 //	go run ./cmd/bench -scale
 //	go run ./cmd/bench -images
+//	go run ./cmd/bench -cdk
 //
 // It leaves out what is not on the PATH. The application is eight functions
 // with up to 69 MB of Go's source; -app names a folder of one's own instead,
@@ -17,7 +18,8 @@
 // compare what --copy may say. With -scale, it packages
 // applications that are large in one way or another, which takes 20 GB of disk
 // and some minutes. With -images, it pushes a container image to four regions,
-// beside docker and crane once per region. README.md has the method and the figures.
+// beside docker and crane once per region. With -cdk, it publishes a cloud assembly of CDK's to four
+// regions, beside cdk-assets. README.md has the method and the figures.
 package main
 
 import (
@@ -40,6 +42,7 @@ func main() {
 	flag.BoolVar(&o.scale, "scale", false, "measure large applications")
 	flag.BoolVar(&o.beS3, "serve", false, "be the S3 that is stored into")
 	flag.BoolVar(&o.copies, "copies", false, "measure when copies are better, over simulated networks")
+	flag.BoolVar(&o.cdk, "cdk", false, "measure a cloud assembly that is published to four regions")
 	flag.BoolVar(&o.images, "images", false, "measure an image that is pushed to four regions")
 	flag.StringVar(&o.trusted, "certificate", "", "with -serve: serve over TLS, and write the certificate to this file")
 	flag.DurationVar(&o.over.roundTrip, "round-trip", 0, "with -serve: how long a way to S3 and back takes")
@@ -64,7 +67,7 @@ type options struct {
 	runs                 int
 	app                  string
 	network, scale, beS3 bool
-	copies, images       bool
+	copies, images, cdk  bool
 	over                 overNetwork
 	trusted              string
 }
@@ -123,6 +126,8 @@ func run(ctx context.Context, o options) error {
 		return b.networks()
 	case o.copies:
 		return b.copies()
+	case o.cdk:
+		return b.cdk()
 	}
 	if err := b.uploads("S3 on loopback", []int{1, 4, 16}, nil); err != nil {
 		return err

@@ -88,7 +88,7 @@ func (b *bench) command(name string, args ...string) (time.Duration, error) {
 	environment := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "AWS_PROFILE=") || strings.HasPrefix(v, "AWS_DEFAULT_PROFILE=")
 	})
-	cmd.Env = slices.Concat(environment, []string{"AWS_ENDPOINT_URL_S3=" + b.endpoint, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
+	cmd.Env = slices.Concat(environment, []string{"AWS_ENDPOINT_URL_S3=" + b.endpoint, "AWS_ENDPOINT_URL_STS=" + b.endpoint, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_REGION=us-east-1", "AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true", "TMPDIR=" + b.dir})
 	if b.trusted != "" {
 		cmd.Env = append(cmd.Env, "AWS_CA_BUNDLE="+b.trusted)

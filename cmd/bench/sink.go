@@ -71,15 +71,12 @@ func serve(ctx context.Context, n network, trusted string) error {
 }
 
 func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == takenPath { // asks, and begins anew
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_, _ = fmt.Fprint(w, s.taken)
-		s.taken = 0
+	if r.URL.Path == takenPath {
+		s.tell(w)
 		return
 	}
 	var first strings.Builder
-	if isHub(r) && r.Method == http.MethodPut && r.ContentLength < most && strings.Contains(r.URL.Path, "/manifests/") {
+	if isSTS(r) || isHub(r) && r.Method == http.MethodPut && r.ContentLength < most && strings.Contains(r.URL.Path, "/manifests/") {
 		r.Body = io.NopCloser(io.TeeReader(r.Body, &first))
 	}
 	received, err := s.network.receive(r)
@@ -97,6 +94,10 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.hub.serve(w, r, []byte(first.String()), received)
 		return
 	}
+	if isSTS(r) {
+		serveSTS(w, first.String())
+		return
+	}
 	query := r.URL.Query()
 	w.Header().Set("Etag", `"0"`)
 	w.Header().Set("Content-Type", "application/xml")
@@ -107,11 +108,13 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if len(scope) > 2 {
 			w.Header().Set("X-Amz-Bucket-Region", scope[2])
 		}
+		s.aboutBucket(w, r)
 	case r.Method == http.MethodHead:
 		s.head(w, r)
 	case r.Method == http.MethodPost && query.Has("uploads"):
 		id := strconv.Itoa(len(s.uploads))
 		s.uploads[id] = object{header: stored(r.Header)}
+		maps.Copy(w.Header(), echoed(r.Header))
 		_, _ = fmt.Fprintf(w, "<InitiateMultipartUploadResult><UploadId>%s</UploadId></InitiateMultipartUploadResult>", id)
 	case r.Method == http.MethodPost:
 		s.objects[r.URL.Path] = s.uploads[query.Get("uploadId")]
@@ -120,13 +123,21 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o := s.uploads[query.Get("uploadId")]
 		o.size += size
 		s.uploads[query.Get("uploadId")] = o
-		maps.Copy(w.Header(), checksums(r.Header))
+		maps.Copy(w.Header(), echoed(r.Header))
 	case r.Header.Get("X-Amz-Copy-Source") != "":
 		s.copy(w, r)
 	default:
 		s.objects[r.URL.Path] = object{stored(r.Header), size}
-		maps.Copy(w.Header(), checksums(r.Header))
+		maps.Copy(w.Header(), echoed(r.Header))
 	}
+}
+
+// tell tells how many bytes were taken, and begins anew.
+func (s *sink) tell(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = fmt.Fprint(w, s.taken)
+	s.taken = 0
 }
 
 // head answers a HEAD; s.mu is locked.
@@ -159,12 +170,13 @@ func (s *sink) copy(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Amz-Checksum-Sha256", encoded)
 	header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
 	s.objects[r.URL.Path] = object{header, from.size}
+	maps.Copy(w.Header(), echoed(r.Header))
 	_, _ = fmt.Fprintf(w, "<CopyObjectResult><ETag>\"0\"</ETag><ChecksumSHA256>%s</ChecksumSHA256></CopyObjectResult>", encoded)
 }
 
 // stored is what an object keeps of a request's header.
 func stored(request http.Header) http.Header {
-	kept := checksums(request)
+	kept := echoed(request)
 	for name, values := range request {
 		if strings.HasPrefix(name, "X-Amz-Meta-") {
 			kept[name] = values
@@ -173,8 +185,12 @@ func stored(request http.Header) http.Header {
 	return kept
 }
 
-func checksums(header http.Header) http.Header {
+// echoed is what an answer says again of a request's header: checksum and encryption.
+func echoed(header http.Header) http.Header {
 	kept := make(http.Header)
+	if encryption := header.Get("X-Amz-Server-Side-Encryption"); encryption != "" {
+		kept.Set("X-Amz-Server-Side-Encryption", encryption)
+	}
 	if sum := header.Get("X-Amz-Checksum-Sha256"); sum != "" {
 		kept.Set("X-Amz-Checksum-Sha256", sum)
 		kept.Set("X-Amz-Checksum-Type", "FULL_OBJECT")

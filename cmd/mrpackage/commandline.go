@@ -34,7 +34,7 @@ func parseCommandLine(args []string) (check.Command, error) {
 	}
 	err := fs.ParseAll(args, func(flag *pflag.Flag, value string) error {
 		switch flag.Name {
-		case "template-file", "regions", "region", "s3-bucket", "output-template-file":
+		case "template-file", "regions", "region", "s3-bucket", "output-template-file", "role-arn":
 		default:
 			if strings.Contains(value, anyText) {
 				return nil

@@ -26,6 +26,7 @@ func TestParseCommandLine(t *testing.T) {
 		"--shard 1/2":                          {Packages: true, Output: noFile},
 
 		"check --buildspec x": {},
+		"publish -r a x.out":  {},
 		"completion bash":     {},
 		"verify --deep":       {},
 		"--version":           {Output: standard},

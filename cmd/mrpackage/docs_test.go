@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v4"
 
@@ -96,6 +97,14 @@ func TestHelp(t *testing.T) {
 			t.Errorf("--help does not say the default of --%s", f.Name)
 		}
 	})
+	for _, sub := range cmd.Commands() {
+		out.Reset()
+		cmd.SetArgs([]string{sub.Name(), "--help"})
+		if err := cmd.Execute(); err != nil {
+			t.Fatal(err)
+		}
+		help += out.String()
+	}
 	for i, line := range strings.Split(help, "\n") {
 		if len(line) > 100 {
 			t.Errorf("line %d of --help has more than 100 columns: %s", i+1, line)
@@ -107,17 +116,22 @@ func TestHelp(t *testing.T) {
 // only flags that there are, and the README's chapter on flags names each one.
 func TestDocsFlags(t *testing.T) {
 	cmd := command(&ui{})
-	checking, _, err := cmd.Find([]string{checkName})
-	if err != nil {
-		t.Fatal(err)
+	commands := map[string]*cobra.Command{"": cmd}
+	for _, sub := range cmd.Commands() {
+		commands[sub.Name()] = sub
 	}
 	pages := markdown(t)
 	flag := regexp.MustCompile(`(?:^|[ ` + "`" + `])--([a-z0-9-]+)`)
 	for name, text := range pages {
-		for _, call := range regexp.MustCompile("mrpackage (?:check )?-[^`\n|]*").FindAllString(text, -1) {
-			for _, m := range flag.FindAllStringSubmatch(call, -1) {
-				if cmd.Flag(m[1]) == nil && checking.Flag(m[1]) == nil {
-					t.Errorf("%s shows %q, and there is no flag --%s", name, call, m[1])
+		for _, call := range regexp.MustCompile("mrpackage (?:([a-z]+) )?-[^`\n|]*").FindAllStringSubmatch(text, -1) {
+			of := commands[call[1]]
+			if of == nil {
+				t.Errorf("%s shows %q, and there is no such command", name, call[0])
+				continue
+			}
+			for _, m := range flag.FindAllStringSubmatch(call[0], -1) {
+				if of.Flag(m[1]) == nil {
+					t.Errorf("%s shows %q, and there is no flag --%s", name, call[0], m[1])
 				}
 			}
 		}

@@ -70,6 +70,7 @@ func TestE2E(t *testing.T) {
 	t.Run("Verify", e.testVerify)
 	t.Run("Diff", e.testDiff)
 	t.Run("DiffOfAWS", e.testDiffOfAWS)
+	t.Run("Publish", e.testPublish)
 	t.Run("DiffOfNested", e.testDiffOfNested)
 }
 

@@ -220,20 +220,32 @@ func noise(n int, seed uint64) []byte {
 	return b[:n]
 }
 
-// fakeEngine is a container engine's program, as far as the program uses one: it saves the images that lie as archives in
-// the folder $ENGINE_IMAGES, and writes down what it was asked for.
+// fakeEngine is Docker, or another engine: it writes an image to standard output from a file of the folder
+// $ENGINE_IMAGES, builds one by making a copy of what its folder holds as image.tar, knows which it has, and writes down
+// what it was asked for.
 func fakeEngine() {
-	name := os.Args[len(os.Args)-1]
+	images := os.Getenv("ENGINE_IMAGES")
+	file := func(name string) string {
+		return filepath.Join(images, strings.NewReplacer("/", "_", ":", "_").Replace(name)+".tar")
+	}
 	program := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
-	log, err := os.OpenFile(filepath.Join(os.Getenv("ENGINE_IMAGES"), "asked"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(filepath.Join(images, "asked"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err == nil {
 		_, err = fmt.Fprintln(log, program, strings.Join(os.Args[1:], " "))
 	}
+	from, to := file(os.Args[len(os.Args)-1]), ""
+	if os.Args[1] == "build" {
+		from, to = "image.tar", file(os.Args[slices.Index(os.Args, "--tag")+1])
+	}
 	var image []byte
 	if err == nil {
-		image, err = os.ReadFile(filepath.Join(os.Getenv("ENGINE_IMAGES"), strings.NewReplacer("/", "_", ":", "_").Replace(name)+".tar"))
+		image, err = os.ReadFile(from)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case to != "":
+		err = os.WriteFile(to, image, 0o600)
+	default:
 		_, err = os.Stdout.Write(image)
 	}
 	if err != nil {

@@ -86,6 +86,8 @@ func TestScripts(t *testing.T) {
 			"s3reads":     s3reads,
 			"s3spoil":     s3spoil,
 			"s3headers":   s3headers,
+			"s3encrypt":   s3encrypt,
+			"s3object":    s3object,
 			"s3wellagain": func(ts *testscript.TestScript, _ bool, _ []string) { server(ts).ClearFaults() },
 			"s3requests":  s3requests,
 			"ziplist":     ziplist,
@@ -313,6 +315,18 @@ func s3headers(ts *testscript.TestScript, neg bool, args []string) {
 	server(ts).ResetRequests()
 	slices.Sort(lines)
 	fmt.Fprint(ts.Stdout(), strings.Join(slices.Compact(lines), ""))
+}
+
+// s3object stores an object as another tool would, without metadata.
+func s3object(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3object BUCKET KEY FILE", 3)
+	server(ts).PutObject(args[0], args[1], s3test.Object{Body: []byte(ts.ReadFile(args[2]))})
+}
+
+// s3encrypt says how a bucket encrypts by itself.
+func s3encrypt(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, "s3encrypt BUCKET ALGORITHM [KEY]", 2)
+	server(ts).SetEncryption(args[0], args[1], strings.Join(args[2:], ""))
 }
 
 // s3put changes a stored object as somebody else would.

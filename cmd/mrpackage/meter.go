@@ -79,9 +79,9 @@ const (
 	usualWeight = 4e6 // bytes of files
 )
 
-func newMeter(plan *packager.Plan) *meter {
+func newMeter(stores []packager.Contents) *meter {
 	m := &meter{store: make(map[string]*storeMeter), objects: make(map[objectID]*objectMeter), artifacts: make(map[string]*contentMeter)}
-	for _, s := range plan.Stores {
+	for _, s := range stores {
 		region := &storeMeter{region: s.Region, objects: len(s.Objects)}
 		m.stores, m.store[s.Region] = append(m.stores, region), region
 		for _, o := range s.Objects {
@@ -174,7 +174,7 @@ func (m *meter) event(e packager.Event, now time.Time) {
 		m.pushed(s, e, now)
 	case packager.Failed:
 		s.failed = true
-	case packager.Looked, packager.Replaced, packager.Retrying:
+	case packager.Looked, packager.Replaced, packager.Kept, packager.Running, packager.Retrying:
 	}
 }
 

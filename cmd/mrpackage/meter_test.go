@@ -28,7 +28,7 @@ func newPlot(regions ...string) *plot {
 	for _, region := range regions {
 		p.plan.Stores = append(p.plan.Stores, packager.Contents{Store: packager.Store{Region: region}, Objects: []packager.Object{p.archive, p.raw}})
 	}
-	p.meter = newMeter(p.plan)
+	p.meter = newMeter(p.plan.Stores)
 	return p
 }
 
@@ -249,7 +249,7 @@ func TestEstimate(t *testing.T) {
 		objects = append(objects, packager.Object{Key: artifact.Name, Artifact: artifact})
 	}
 	plan.Stores = []packager.Contents{{Store: packager.Store{Region: "east"}, Objects: objects}}
-	m := newMeter(plan)
+	m := newMeter(plan.Stores)
 	last := m.all(time.Now()).total
 	if last != 50e6 {
 		t.Errorf("at first it is %d", last)
@@ -292,7 +292,7 @@ func TestMeterOfImages(t *testing.T) {
 	for _, region := range []string{"east", "west"} {
 		plan.Stores = append(plan.Stores, packager.Contents{Store: packager.Store{Region: region}, Images: []packager.PushedImage{first, second}})
 	}
-	m, now := newMeter(plan), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	m, now := newMeter(plan.Stores), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	sent := func(layer packager.Layer, bytes int64) {
 		m.event(packager.Event{Kind: packager.Sent, Region: "east", Bucket: "r", Layer: layer.Digest, Bytes: bytes}, now)
 	}

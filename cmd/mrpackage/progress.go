@@ -52,10 +52,10 @@ func heightOf(w io.Writer) int {
 	return height
 }
 
-// start begins to show the upload of a plan; live is whether bars are wanted.
-func (p *progress) start(plan *packager.Plan, live bool) {
+// start begins to show the upload to stores; live is whether bars are wanted.
+func (p *progress) start(stores []packager.Contents, live bool) {
 	p.live = live && !p.ui.quiet && heightOf(p.ui.err) > 0
-	p.meter = newMeter(plan)
+	p.meter = newMeter(stores)
 	p.ended = make(chan struct{})
 	if !p.live {
 		p.shown.Go(p.breakSilence)
@@ -98,6 +98,10 @@ func (p *progress) event(e packager.Event) {
 		}
 	case packager.Replaced:
 		p.ui.replaced(e)
+	case packager.Kept:
+		p.ui.kept(e)
+	case packager.Running:
+		p.ui.running(e)
 	case packager.Retrying:
 		p.ui.retrying(e)
 	case packager.Looked:

@@ -29,7 +29,7 @@ func TestLongSilence(t *testing.T) {
 				var log bytes.Buffer
 				plot := newPlot("east", "west")
 				p := &progress{ui: &ui{err: &log, quiet: tt.quiet}}
-				p.start(plot.plan, true)
+				p.start(plot.plan.Stores, true)
 				archive := plot.archive
 				archive.Size = 100_000
 				p.event(packager.Event{Kind: packager.Archived, Object: archive})

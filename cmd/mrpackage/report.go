@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,48 +43,92 @@ func reportText(path string, r record.Run) ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// record is what is told of the run, when all is stored.
-func (r *packageRun) record(result *packager.Result) record.Run {
-	t := result.Times
+// An account is all that a report and a trace tell of a run, when all is stored.
+type account struct {
+	durations
+	flags     *flags
+	began     time.Time
+	spans     *trace              // nil where nobody wants it
+	stores    []packager.Contents // by the names that the spans have for them
+	templates templatePaths
+	warnings  []error
+}
+
+// stage writes the reports and the trace, which get their names in the end.
+func (t account) stage(files *staged) error {
+	if len(t.flags.reports) > 0 {
+		told := t.record()
+		for _, path := range t.flags.reports {
+			text, err := reportText(path, told)
+			if err == nil {
+				err = files.add(path, text)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if t.flags.trace == "" {
+		return nil
+	}
+	text, err := t.spans.json(t.Times, t.stores)
+	if err == nil {
+		err = files.add(t.flags.trace, text)
+	}
+	return err
+}
+
+// record is what is told of the run. What only the page shows is left out where there is none.
+func (t account) record() record.Run {
 	told := record.Run{
-		Mrpackage: version(), Template: result.TemplateFile, DryRun: r.flags.dryRun,
+		Mrpackage: version(), Template: t.of, DryRun: t.flags.dryRun,
 		Artifacts: []record.Artifact{}, Images: []record.Image{}, Regions: []record.Region{},
 		Seconds: record.Seconds{
-			Plan: t.Plan.Took.Seconds(), Rewrite: t.Rewrite.Took.Seconds(), Look: t.Look.Took.Seconds(),
-			Archive: t.Archive.Took.Seconds(), Upload: t.Upload.Took.Seconds(), Total: time.Since(r.began).Seconds(),
+			Plan: t.Times.Plan.Took.Seconds(), Rewrite: t.Times.Rewrite.Took.Seconds(), Look: t.Times.Look.Took.Seconds(),
+			Archive: t.Times.Archive.Took.Seconds(), Upload: t.Times.Upload.Took.Seconds(), Total: t.total.Seconds(),
 		},
-		Began: r.began, Timeline: r.spans.timeline(result),
+		Began: t.began, Timeline: t.spans.timeline(t.Times, t.stores),
 	}
-	if s := r.flags.shard; s.Count > 0 {
+	if t.isAssembly {
+		told.Template, told.Assembly = "", t.of
+	}
+	if s := t.flags.shard; s.Count > 0 {
 		told.Shard = fmt.Sprintf("%d/%d", s.Index, s.Count)
 	}
-	for i := range result.Artifacts {
-		told.Artifacts = append(told.Artifacts, recordArtifact(&result.Artifacts[i]))
+	for i := range t.Artifacts {
+		a := recordArtifact(&t.Artifacts[i])
+		if slices.ContainsFunc(t.flags.reports, isPage) {
+			a.Entries = recordEntries(&t.Artifacts[i])
+		}
+		told.Artifacts = append(told.Artifacts, a)
 	}
-	for _, i := range result.Images {
+	for _, i := range t.Images {
 		told.Images = append(told.Images, record.Image{
 			Source: i.Source, References: recordReferences(i.References), Digest: i.Digest, Architecture: i.Architecture,
 			Layers: len(i.Layers), Bytes: i.Size, Unpacked: i.Unpacked,
 		})
 	}
-	for i := range result.Stores {
-		told.Regions = append(told.Regions, recordRegion(result.Plan, i, r.templates.of(i)))
+	for i := range t.Stores {
+		told.Regions = append(told.Regions, recordRegion(t.Inventory, i, t.templates.of(i)))
 	}
-	for _, w := range result.Warnings {
+	for _, w := range t.warnings {
 		told.Warnings = append(told.Warnings, recordWarning(w))
 	}
 	return told
 }
 
 func recordArtifact(a *packager.Artifact) record.Artifact {
-	told := record.Artifact{
+	return record.Artifact{
 		Path: a.Path, References: recordReferences(a.References), Digest: a.Digest, Name: a.Name,
 		Archive: a.Archive, Files: a.Files, Bytes: a.Size, LeftOut: a.LeftOut,
 	}
+}
+
+func recordEntries(a *packager.Artifact) (all []record.Entry) {
 	for _, e := range a.Entries() {
-		told.Entries = append(told.Entries, record.Entry(e))
+		all = append(all, record.Entry(e))
 	}
-	return told
+	return all
 }
 
 func recordReferences(references []packager.Reference) (all []record.Reference) {
@@ -94,7 +139,7 @@ func recordReferences(references []packager.Reference) (all []record.Reference) 
 }
 
 // recordRegion is what the i-th region has got; template is where its packaged template is.
-func recordRegion(p *packager.Plan, i int, template string) record.Region {
+func recordRegion(p packager.Inventory, i int, template string) record.Region {
 	s := p.Stores[i]
 	told := record.Region{
 		Region: s.Region, Bucket: s.Bucket, Role: s.Role.ARN, Template: template, Seconds: s.Took.Seconds(), Rewrite: s.Times.Rewrite.Took.Seconds(),
@@ -108,14 +153,14 @@ func recordRegion(p *packager.Plan, i int, template string) record.Region {
 	}
 	for _, pushed := range s.Images {
 		told.Images = append(told.Images, record.Push{
-			Image: pushed.Repository + "@" + pushed.Digest, Source: pushed.Source, Action: string(pushed.Action), Of: imageNumber(p, pushed),
+			Image: imageAddress(pushed), Source: pushed.Source, Action: string(pushed.Action), Of: imageNumber(p, pushed),
 		})
 	}
 	return told
 }
 
 // artifactNumber is which of the plan's artifacts an object is.
-func artifactNumber(p *packager.Plan, o packager.Object) int {
+func artifactNumber(p packager.Inventory, o packager.Object) int {
 	for i := range p.Artifacts {
 		if o.Artifact == &p.Artifacts[i] {
 			return i
@@ -124,9 +169,11 @@ func artifactNumber(p *packager.Plan, o packager.Object) int {
 	return record.Nested
 }
 
-func imageNumber(p *packager.Plan, pushed packager.PushedImage) int {
+func imageNumber(p packager.Inventory, pushed packager.PushedImage) int {
 	for i := range p.Images {
-		if pushed.Image == &p.Images[i] {
+		// A region's view of an image may have references of its own; one that a tag names has no
+		// digest yet.
+		if pushed.Image == &p.Images[i] || pushed.Digest != "" && pushed.Digest == p.Images[i].Digest {
 			return i
 		}
 	}

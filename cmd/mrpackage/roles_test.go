@@ -20,10 +20,14 @@ func stsRole(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func stsFails(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, args, "stsfail OPERATION REGION STATUS CODE", 4)
-	status, err := strconv.Atoi(args[2])
+	need(ts, neg, args, "stsfail OPERATION REGION STATUS CODE [TIMES]", 4)
+	numbers := []string{args[2], "0"}
+	copy(numbers[1:], args[4:])
+	status, err := strconv.Atoi(numbers[0])
 	ts.Check(err)
-	rolesOf(ts).Fail(ststest.Fault{Operation: args[0], Region: args[1], Status: status, Code: args[3]})
+	times, err := strconv.Atoi(numbers[1])
+	ts.Check(err)
+	rolesOf(ts).Fail(ststest.Fault{Operation: args[0], Region: args[1], Status: status, Code: args[3], Times: times})
 }
 
 // stsRequests prints what was asked since the last time, sorted.

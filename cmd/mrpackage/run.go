@@ -57,7 +57,10 @@ func (f *flags) run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	return files.finish(u.out, func() error {
-		u.summary(durations{result, time.Since(writing), time.Since(r.began), bars.meter.traffic()}, f.dryRun, f.shard)
+		u.summary(durations{
+			of: result.TemplateFile, Inventory: result.Inventory, Times: result.Times,
+			writing: time.Since(writing), total: time.Since(r.began), link: bars.meter.traffic(),
+		}, f.dryRun, f.shard)
 		return u.results(r.templates, r.plan.Templates)
 	})
 }
@@ -97,18 +100,18 @@ func (r *packageRun) makePlan(ctx context.Context, opts packager.Options, proble
 	}
 	r.ui.list(r.plan.Warnings, "warning: ")
 	if r.flags.dryRun {
-		r.ui.planned(r.plan)
+		r.ui.planned(r.plan.Stores, "nothing: the template refers to no local artifact")
 	}
 	return nil
 }
 
 // upload stores what the plan says.
 func (r *packageRun) upload(ctx context.Context, bars *progress) (*packager.Result, error) {
-	bars.start(r.plan, !r.flags.noProgress)
+	bars.start(r.plan.Stores, !r.flags.noProgress)
 	result, err := r.plan.Upload(ctx)
 	bars.stop(ctx.Err() != nil)
 	if err != nil && ctx.Err() == nil {
-		r.ui.problems(err, result)
+		r.ui.problems(err, storesOf(result))
 		return nil, errReported{}
 	}
 	return result, err
@@ -117,28 +120,22 @@ func (r *packageRun) upload(ctx context.Context, bars *progress) (*packager.Resu
 // stageRecords stages the reports and the trace, and sees to it that no later
 // run packages an output of this one.
 func (r *packageRun) stageRecords(files *staged, result *packager.Result) error {
-	if len(r.flags.reports) > 0 {
-		told := r.record(result)
-		for _, path := range r.flags.reports {
-			text, err := reportText(path, told)
-			if err != nil {
-				return err
-			}
-			if err := files.add(path, text); err != nil {
-				return err
-			}
-		}
+	t := account{
+		durations: durations{of: result.TemplateFile, Inventory: result.Inventory, Times: result.Times, total: time.Since(r.began)},
+		flags:     r.flags, began: r.began, spans: r.spans, stores: result.Stores, templates: r.templates, warnings: result.Warnings,
 	}
-	if r.flags.trace != "" {
-		text, err := r.spans.json(result)
-		if err != nil {
-			return err
-		}
-		if err := files.add(r.flags.trace, text); err != nil {
-			return err
-		}
+	if err := t.stage(files); err != nil {
+		return err
 	}
 	outputs := slices.Concat([]string(r.templates), []string(r.flags.reports), []string{r.flags.trace})
 	outputs = slices.DeleteFunc(outputs, func(path string) bool { return path == "" || path == "-" })
 	return r.plan.RememberOutputs(outputs...)
+}
+
+// storesOf are the stores of a result, which may be nil.
+func storesOf(r *packager.Result) []packager.Contents {
+	if r == nil {
+		return nil
+	}
+	return r.Stores
 }

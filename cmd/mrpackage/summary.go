@@ -15,7 +15,10 @@ import (
 
 // durations are the times of a run: the library's, and the program's own.
 type durations struct {
-	*packager.Result
+	of         string // the template, or the cloud assembly
+	isAssembly bool
+	packager.Inventory
+	Times          packager.Times
 	writing, total time.Duration
 	link           traffic
 }
@@ -43,10 +46,14 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 	if shard.Count > 0 {
 		u.printf("shard %d/%d stores %d of %s%s; no template is written\n", shard.Index, shard.Count, len(d.Stores[0].Objects), artifacts, share)
 	}
-	u.printf("%s: %s for %s\n", d.TemplateFile, packaged, problem.Count(len(d.Stores), "region"))
-	if dryRun {
-		return
+	u.printf("%s: %s for %s\n", d.of, packaged, problem.Count(len(d.Stores), "region"))
+	if !dryRun {
+		u.tables(d, fmt.Sprintf(", rewrite %s", seconds(d.Times.Rewrite.Took)))
 	}
+}
+
+// tables are what became of each store's, and where the time went.
+func (u *ui) tables(d durations, rewrite string) {
 	var table strings.Builder
 	writeStores(&table, d.Stores)
 	for line := range strings.Lines(table.String()) {
@@ -55,8 +62,8 @@ func (u *ui) summary(d durations, dryRun bool, shard packager.Shard) {
 	if d.link.took >= telling {
 		u.printf("  %s\n", d.link)
 	}
-	u.printf("  plan %s, rewrite %s, look %s, archive %s, upload %s, write %s: %s in all\n",
-		seconds(d.Times.Plan.Took), seconds(d.Times.Rewrite.Took), seconds(d.Times.Look.Took), seconds(d.Times.Archive.Took),
+	u.printf("  plan %s%s, look %s, archive %s, upload %s, write %s: %s in all\n",
+		seconds(d.Times.Plan.Took), rewrite, seconds(d.Times.Look.Took), seconds(d.Times.Archive.Took),
 		seconds(d.Times.Upload.Took), seconds(d.writing), seconds(d.total))
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/record"
@@ -83,6 +84,10 @@ func (t *trace) event(e packager.Event) {
 		t.moment(traceMoment{group: cmp.Or(e.Region, workersGroup), name: "trying again: " + e.Err.Error(), at: now, wait: e.Took})
 	case packager.Failed:
 		t.moment(traceMoment{group: e.Region, name: "failed: " + e.Err.Error(), at: now})
+	case packager.Kept:
+		t.moment(traceMoment{group: e.Region, name: "another, and stays: " + e.Object.Key, at: now})
+	case packager.Running:
+		t.moment(traceMoment{group: workersGroup, name: "running " + strings.Join(e.Command, " "), at: now})
 	case packager.Sent, packager.Copying:
 	}
 }
@@ -123,10 +128,10 @@ func phases(group string, times packager.Times) (spans []traceSpan) {
 
 // of is all that took time in a run, with its phases, and the groups of it: the run's phases,
 // the workers that archive, and the regions.
-func (t *trace) of(r *packager.Result) (groups []string, spans []traceSpan) {
+func (t *trace) of(times packager.Times, stores []packager.Contents) (groups []string, spans []traceSpan) {
 	groups = []string{phasesGroup, workersGroup}
-	spans = append(phases(phasesGroup, r.Times), t.spans...)
-	for _, s := range r.Stores {
+	spans = append(phases(phasesGroup, times), t.spans...)
+	for _, s := range stores {
 		groups = append(groups, s.Region)
 		spans = append(spans, phases(s.Region, s.Times)...)
 	}
@@ -135,11 +140,11 @@ func (t *trace) of(r *packager.Result) (groups []string, spans []traceSpan) {
 
 // timeline is what the page draws. In a region its objects stand for the phase of the upload, and the
 // time of its rewriting is the run's.
-func (t *trace) timeline(r *packager.Result) []record.Group {
+func (t *trace) timeline(times packager.Times, stores []packager.Contents) []record.Group {
 	if t == nil {
 		return nil
 	}
-	names, spans := t.of(r)
+	names, spans := t.of(times, stores)
 	groups := make([]record.Group, len(names))
 	for i, name := range names {
 		groups[i].Name = name
@@ -181,8 +186,8 @@ type traceEvent struct {
 
 // json is the whole trace of a run: a group of tracks for its phases, one for the
 // workers that archive, and one for each region.
-func (t *trace) json(r *packager.Result) ([]byte, error) {
-	text, err := json.Marshal(map[string]any{"traceEvents": t.events(t.of(r)), "displayTimeUnit": "ms"})
+func (t *trace) json(times packager.Times, stores []packager.Contents) ([]byte, error) {
+	text, err := json.Marshal(map[string]any{"traceEvents": t.events(t.of(times, stores)), "displayTimeUnit": "ms"})
 	if err != nil {
 		return nil, fmt.Errorf("writing the trace: %w", err)
 	}

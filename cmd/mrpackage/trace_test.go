@@ -17,7 +17,7 @@ func TestTraceTracks(t *testing.T) {
 	for _, span := range [][2]int{{0, 1400}, {500, 700}, {800, 3000}, {3000, 3000}, {3000, 3001}, {3001, 9000}, {3002, 9000}, {9000, 9500}} {
 		tr.spans = append(tr.spans, traceSpan{group: "us-east-1", kind: "request", several: true, from: at(span[0]), to: at(span[1])})
 	}
-	text, err := tr.json(&packager.Result{Plan: &packager.Plan{Stores: []packager.Contents{{Store: packager.Store{Region: "us-east-1"}}}}})
+	text, err := tr.json(packager.Times{}, []packager.Contents{{Store: packager.Store{Region: "us-east-1"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

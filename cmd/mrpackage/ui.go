@@ -22,7 +22,8 @@ import (
 type ui struct {
 	out, err       io.Writer
 	quiet, verbose bool
-	unfinishedWork string // what an interrupt leaves behind; "" is that of the main job
+	failing        string // what a failure means; "" means that no template was written
+	sendsNothing   bool   // so that a second run goes on with nothing
 
 	mu   sync.Mutex // of what follows, and of err
 	said time.Time  // when the last line was written
@@ -96,7 +97,11 @@ func (u *ui) usage(err error) {
 }
 
 func (u *ui) interrupted() {
-	u.printf("mrpackage: interrupted; %s\n", cmp.Or(u.unfinishedWork, "no template was written. Run again: what is stored is not sent again"))
+	again := ". Run again: what is stored is not sent again"
+	if u.sendsNothing {
+		again = ""
+	}
+	u.printf("mrpackage: interrupted; %s%s\n", u.failed(), again)
 }
 
 func (u *ui) warn(err error) { u.problem(err, "warning: ") }
@@ -128,19 +133,19 @@ func (u *ui) problem(err error, kind string) {
 	}
 }
 
-// problems prints all errors of a run that has written no template, and what
-// is stored nevertheless.
-func (u *ui) problems(err error, r *packager.Result) {
+// failed is what a failure means.
+func (u *ui) failed() string { return cmp.Or(u.failing, "no template was written") }
+
+// problems prints all errors of a run that has failed, and what is stored nevertheless.
+func (u *ui) problems(err error, stores []packager.Contents) {
 	all := problem.Errors(err)
 	u.list(all, "")
-	if r != nil {
-		u.unfinished(r)
-	}
-	u.printf("mrpackage: %s; no template was written\n", problem.Count(len(all), "problem"))
+	u.unfinished(stores)
+	u.printf("mrpackage: %s; %s\n", problem.Count(len(all), "problem"), u.failed())
 }
 
-func (u *ui) unfinished(r *packager.Result) {
-	for _, s := range r.Stores {
+func (u *ui) unfinished(stores []packager.Contents) {
+	for _, s := range stores {
 		t := tallyOf(s)
 		if stored := t.uploaded + t.copied + t.reused + t.refreshed; stored > 0 {
 			u.line("%s: %d of %s %s stored in %s and will not be sent again", s.Region, stored, problem.Count(len(s.Objects), "object"), are(stored), s.Bucket)
@@ -166,18 +171,18 @@ func (u *ui) results(paths templatePaths, templates []packager.Template) error {
 	return nil
 }
 
-// planned says what a dry run would have stored.
-func (u *ui) planned(p *packager.Plan) {
+// planned says what a dry run would have stored; nothing is said of a store without that.
+func (u *ui) planned(stores []packager.Contents, nothing string) {
 	u.line("dry run: nothing is sent; a real run would store")
-	for _, s := range p.Stores {
+	for _, s := range stores {
 		for _, o := range s.Objects {
 			u.line("  %s  s3://%s/%s  %s", s.Region, s.Bucket, o.Key, source(o))
 		}
 		for _, i := range s.Images {
-			u.line("  %s  %s@%s  %s", s.Region, i.Repository, i.Digest, imageSource(i))
+			u.line("  %s  %s  %s", s.Region, imageAddress(i), imageSource(i))
 		}
 		if len(s.Objects)+len(s.Images) == 0 {
-			u.line("  %s  nothing: the template refers to no local artifact", s.Region)
+			u.line("  %s  %s", s.Region, nothing)
 		}
 	}
 }
@@ -232,6 +237,10 @@ func (u *ui) pushed(e packager.Event) {
 	if e.Image.Action == packager.Reused && !u.verbose {
 		return
 	}
+	if e.Image.Tag != "" {
+		u.line("%s: %s %s in %s (%s)", e.Region, pushWord(e.Image.Action), imageAddress(e.Image), seconds(e.Took), imageSource(e.Image))
+		return
+	}
 	u.line("%s: %s %s@%s %s in %s (%s)", e.Region, pushWord(e.Image.Action), e.Bucket, shortDigest(e.Image.Digest), size(e.Image.Size), seconds(e.Took), imageSource(e.Image))
 }
 
@@ -252,6 +261,14 @@ func pushWord(action packager.Action) string {
 		return "pushed"
 	}
 	return string(action)
+}
+
+// imageAddress is where an image is, by its tag if that names it.
+func imageAddress(i packager.PushedImage) string {
+	if i.Tag != "" {
+		return i.Repository + ":" + i.Tag
+	}
+	return i.Repository + "@" + i.Digest
 }
 
 // shortDigest is enough of a digest to know it by.
@@ -276,6 +293,13 @@ func (u *ui) archived(e packager.Event) {
 func (u *ui) replaced(e packager.Event) {
 	u.printf("mrpackage: warning: %s: s3://%s/%s is stored, but its size or digest is not the archive's: uploading it again\n", e.Region, e.Bucket, e.Object.Key)
 }
+
+func (u *ui) kept(e packager.Event) {
+	u.printf("mrpackage: warning: %s: s3://%s/%s is stored and stays, but %v; --force-upload replaces it\n", e.Region, e.Bucket, e.Object.Key, e.Err)
+}
+
+// running is the line of a command that makes what is stored.
+func (u *ui) running(e packager.Event) { u.line("running %s", strings.Join(e.Command, " ")) }
 
 // retrying is the line of a request that is sent again, where the wait is long
 // enough to be noticed.

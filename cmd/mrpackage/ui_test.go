@@ -65,7 +65,7 @@ func TestOneLine(t *testing.T) {
 		"a look":            func() { u.looked(event, 2) },
 		"a plan": func() {
 			contents := packager.Contents{Store: packager.Store{Region: forged, Bucket: forged}, Objects: []packager.Object{object, {Template: forged}}}
-			u.planned(&packager.Plan{Stores: []packager.Contents{contents}})
+			u.planned([]packager.Contents{contents}, "nothing: the template refers to no local artifact")
 		},
 	} {
 		out.Reset()

@@ -13,11 +13,12 @@ import (
 // api answers a request of ECR's API (its reference; JSON 1.1).
 func (s *Server) api(c *call) *answer {
 	var in struct {
-		RegistryID     string `json:"registryId"`
-		RepositoryName string
-		LayerDigests   []string
-		ImageIDs       []imageID `json:"imageIds"`
-		ImageManifest  string
+		RegistryID      string `json:"registryId"`
+		RepositoryName  string
+		LayerDigests    []string
+		ImageIDs        []imageID `json:"imageIds"`
+		ImageManifest   string
+		RepositoryNames []string
 	}
 	if err := json.NewDecoder(c.body).Decode(&in); err != nil {
 		return apiFailed(http.StatusBadRequest, "SerializationException", err.Error())
@@ -42,9 +43,12 @@ func (s *Server) api(c *call) *answer {
 			"proxyEndpoint":      "https://" + Place{Region: c.place.Region, Account: account}.Host(),
 		}}})
 	}
+	if c.operation == "DescribeRepositories" && len(in.RepositoryNames) == 1 {
+		c.place.Name = in.RepositoryNames[0]
+	}
 	r := s.repositories[c.place]
 	if r == nil {
-		return apiFailed(http.StatusBadRequest, "RepositoryNotFoundException", "The repository with name '"+in.RepositoryName+
+		return apiFailed(http.StatusBadRequest, "RepositoryNotFoundException", "The repository with name '"+c.place.Name+
 			"' does not exist in the registry with id '"+c.place.Account+"'")
 	}
 	switch c.operation {
@@ -52,6 +56,12 @@ func (s *Server) api(c *call) *answer {
 		return r.layers(in.LayerDigests)
 	case "BatchGetImage":
 		return r.images(c, in.ImageIDs)
+	case "DescribeRepositories":
+		return apiAnswer(map[string]any{"repositories": []any{map[string]string{
+			"registryId": c.place.Account, "repositoryName": c.place.Name, "repositoryUri": c.place.Host() + "/" + c.place.Name,
+		}}})
+	case "DescribeImages":
+		return r.describe(in.ImageIDs)
 	case "CompleteLayerUpload":
 		return apiFailed(http.StatusBadRequest, "UploadNotFoundException", "The upload could not be found")
 	case "PutImage":
@@ -61,6 +71,19 @@ func (s *Server) api(c *call) *answer {
 }
 
 type imageID struct{ ImageDigest, ImageTag string }
+
+// describe answers DescribeImages.
+func (r *repository) describe(ids []imageID) *answer {
+	details := []any{}
+	for _, id := range ids {
+		digest := cmp.Or(id.ImageDigest, r.tags[id.ImageTag])
+		if _, ok := r.manifests[digest]; !ok {
+			return apiFailed(http.StatusBadRequest, "ImageNotFoundException", "The image with imageId "+id.ImageTag+" does not exist within the repository")
+		}
+		details = append(details, map[string]string{"imageDigest": digest})
+	}
+	return apiAnswer(map[string]any{"imageDetails": details})
+}
 
 // layers answers BatchCheckLayerAvailability.
 func (r *repository) layers(digests []string) *answer {

@@ -70,12 +70,20 @@ type Source struct {
 	Executable []string // the command, and its arguments
 }
 
-// An ImageSource is what CDK says of an image that is to be built. Only that it is one
-// matters, and its folder.
+// An ImageSource is what CDK says of an image that is to be built: the folder, and what the
+// engine's program is told (fields of DockerImageSource in the schema).
 type ImageSource struct {
-	Directory string
-	Options   []string // the other fields that are given, by their names
+	Directory               string
+	File, Target            string
+	Args, Contexts, Secrets []Pair
+	SSH, Network, Platform  string
+	Outputs                 []string
+	CacheFrom, CacheTo      []string // in the form of the engine's options
+	NoCache                 bool
 }
+
+// A Pair is a name and what it stands for, in the manifest's order.
+type Pair struct{ Name, Value string }
 
 // A Destination is where an asset must be stored. Placeholders stand in its texts, see
 // [Destination.Resolve].
@@ -89,6 +97,8 @@ type Destination struct {
 
 	RoleARN, ExternalID string
 	Options             []Option // further fields of AssumeRole
+
+	Account string // of a resolved one: the caller's, where it speaks of that
 }
 
 // An Option is a further field of AssumeRole. Its value is JSON.
@@ -167,9 +177,11 @@ func Read(ctx context.Context, path string) (*Assembly, error) {
 			Hint: "stacks with the legacy synthesizer, and those of CDK 1, have none: use DefaultStackSynthesizer, which CDK 2 does by itself",
 		})
 	}
+	problem.Sort(r.errs)
 	if err := errors.Join(r.errs...); err != nil {
 		return nil, err
 	}
+	problem.Sort(r.assembly.Warnings)
 	return r.assembly, nil
 }
 
@@ -248,7 +260,7 @@ func (r *reader) open(path string, from Place) *object {
 	case info.Size() > maxSize:
 		return fail(fmt.Sprintf("this manifest has %d bytes, and %d are read at most", info.Size(), int64(maxSize)), "")
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // the user, or the user's assembly, names it
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return fail(problem.Cause(err), "")
 	}

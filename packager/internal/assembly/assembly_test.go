@@ -94,7 +94,7 @@ func TestStages(t *testing.T) {
 	if strings.Join(made.Source.Executable, " ") != "make zip" || made.File() != "" {
 		t.Errorf("%q", made.Source.Executable)
 	}
-	if img.Image.Directory != "asset.bbbb" || strings.Join(img.Image.Options, " ") != "platform" {
+	if img.Image.Directory != "asset.bbbb" || img.Image.Platform != "linux/arm64" {
 		t.Errorf("%+v", img.Image)
 	}
 	to, err := code.Destinations[0].Resolve(assembly.Values{Region: "us-east-1", Partition: "aws"})

@@ -2,7 +2,6 @@ package assembly
 
 import (
 	"path/filepath"
-	"slices"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 )
@@ -119,18 +118,53 @@ func (o *object) fileSource(a *Asset) {
 
 // imageSource reads what an image is made of.
 func (o *object) imageSource(a *Asset) {
-	known := []string{
-		"dockerFile", "dockerBuildTarget", "dockerBuildArgs", "dockerBuildContexts", "dockerBuildSsh", "dockerBuildSecrets",
-		"networkMode", "platform", "dockerOutputs", "cacheFrom", "cacheTo", "cacheDisabled",
-	}
-	o.only(append([]string{"directory", "executable"}, known...)...)
+	o.only("directory", "executable", "dockerFile", "dockerBuildTarget", "dockerBuildArgs", "dockerBuildContexts", "dockerBuildSsh",
+		"dockerBuildSecrets", "networkMode", "platform", "dockerOutputs", "cacheFrom", "cacheTo", "cacheDisabled")
 	o.source(a, "directory")
-	a.Image = &ImageSource{Directory: o.text("directory")}
-	for _, key := range o.node.Keys {
-		if slices.Contains(known, key.Value) && o.get(key.Value) != nil {
-			a.Image.Options = append(a.Image.Options, key.Value)
+	a.Image = &ImageSource{
+		Directory: o.text("directory"), File: o.text("dockerFile"), Target: o.text("dockerBuildTarget"),
+		Args: o.pairs("dockerBuildArgs"), Contexts: o.pairs("dockerBuildContexts"), Secrets: o.pairs("dockerBuildSecrets"),
+		SSH: o.text("dockerBuildSsh"), Network: o.text("networkMode"), Platform: o.text("platform"),
+		Outputs: o.texts("dockerOutputs"), CacheFrom: o.caches("cacheFrom"), NoCache: o.isSet("cacheDisabled"),
+	}
+	if to := o.object("cacheTo", "the cacheTo of "+o.what); to != nil {
+		a.Image.CacheTo = to.cache()
+	}
+}
+
+// caches are the caches that a field lists.
+func (o *object) caches(name string) (all []string) {
+	n := o.get(name)
+	if n == nil {
+		return nil
+	}
+	if n.Kind != syntax.Sequence {
+		o.failAt(n, "%q of %s must be a list of objects, and is %s", name, o.what, kindOf(n))
+		return nil
+	}
+	for _, item := range n.Values {
+		one := *o
+		one.what = "a cache in " + name + " of " + o.what
+		if c := one.of(item); c != nil {
+			all = append(all, c.cache()...)
 		}
 	}
+	return all
+}
+
+// cache is a cache as the engine's options name it (docs.docker.com, "Cache storage
+// backends").
+func (o *object) cache() []string {
+	o.only("type", "params")
+	kind, ok := o.needed("type")
+	if !ok {
+		return nil
+	}
+	option := "type=" + kind
+	for _, p := range o.pairs("params") {
+		option += "," + p.Name + "=" + p.Value
+	}
+	return []string{option}
 }
 
 // source reads the command of a source, which has either that or a path.

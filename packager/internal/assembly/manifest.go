@@ -115,9 +115,9 @@ func (r *reader) inside(dir, name string, at Place) (path string, ok bool) {
 }
 
 // stack is the stack that an artifact is.
-func (a *object) stack(id string) *Stack {
-	s := &Stack{ID: id, Name: id, Display: a.text("displayName")}
-	if properties := a.object("properties", a.what); properties != nil {
+func (o *object) stack(id string) *Stack {
+	s := &Stack{ID: id, Name: id, Display: o.text("displayName")}
+	if properties := o.object("properties", o.what); properties != nil {
 		if name := properties.text("stackName"); name != "" {
 			s.Name = name
 		}

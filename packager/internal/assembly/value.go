@@ -162,6 +162,30 @@ func (o *object) each(what string, found func(id string, key *syntax.Node, membe
 	}
 }
 
+// pairs is a field that is an object of strings.
+func (o *object) pairs(name string) (all []Pair) {
+	of := o.object(name, name+" of "+o.what)
+	if of == nil {
+		return nil
+	}
+	for _, key := range of.node.Keys {
+		all = append(all, Pair{key.Value, of.text(key.Value)})
+	}
+	return all
+}
+
+// isSet is a field that is true or false.
+func (o *object) isSet(name string) bool {
+	n := o.get(name)
+	if n == nil {
+		return false
+	}
+	if kindOf(n) != "a boolean" {
+		o.failAt(n, "%q of %s must be true or false, and is %s", name, o.what, kindOf(n))
+	}
+	return n.Plain && n.Value == "true"
+}
+
 // shortened is enough of an ID to know it by.
 func shortened(id string) string {
 	if len(id) > 24 && !strings.ContainsAny(id, " ./") {

@@ -74,8 +74,8 @@ func TestWrongAssets(t *testing.T) {
 		},
 		`{"version": "1.0.0", "files": {"a": {"source": {"path": "p"}, "destinations": {"d": {}, "e": {"bucketName": 1, "objectKey": null, "region": {}}}}}}`: {
 			`1:85: the destination d has no "bucketName"`, `1:85: the destination d has no "objectKey"`,
+			`1:94: the destination e has no "objectKey"`, `1:109: "bucketName" of the destination e must be a string, and is a number`,
 			`1:141: "region" of the destination e must be a string, and is an object`,
-			`1:109: "bucketName" of the destination e must be a string, and is a number`, `1:94: the destination e has no "objectKey"`,
 		},
 		`{"version": "1.0.0", "files": {"a": {"source": {"path": "p"}, "destinations": {"d": {"bucketName": "b", "objectKey": "k", "assumeRoleAdditionalOptions": {"RoleArn": "x"}}}}}}`: {
 			`1:155: RoleArn cannot stand in assumeRoleAdditionalOptions: a destination has a field for it`,
@@ -117,9 +117,9 @@ func TestWarnings(t *testing.T) {
 `)
 	problems, warnings := said(t, dir, "cdk.out")
 	want := []string{
-		`cdk.out/manifest.json:1:34: this cloud assembly lacks what CDK would have looked up in the account: its templates are not final`,
 		`cdk.out/a.assets.json:1:83: the source of the asset a has a field "compression", which this version of mrpackage does not know and leaves aside`,
 		`cdk.out/a.assets.json:1:167: the destination d has a field "tags", which this version of mrpackage does not know and leaves aside`,
+		`cdk.out/manifest.json:1:34: this cloud assembly lacks what CDK would have looked up in the account: its templates are not final`,
 	}
 	if len(problems) > 0 || !slices.Equal(warnings, want) {
 		t.Errorf("problems %q\nwarnings %q\nwant %q", problems, warnings, want)
@@ -179,9 +179,9 @@ func TestWrongAssemblies(t *testing.T) {
 {}
 -- cdk.out/b.assets.json --
 {]`, []string{
-			`cdk.out/manifest.json:1:13: "x" is not a version of a manifest, which is like 55.0.0`,
 			`cdk.out/a.assets.json:1:1: the manifest has no "version"`,
 			`cdk.out/b.assets.json:1:2: the JSON text ends too early, or a comma is missing`,
+			`cdk.out/manifest.json:1:13: "x" is not a version of a manifest, which is like 55.0.0`,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

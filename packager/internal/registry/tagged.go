@@ -39,7 +39,8 @@ func (r *Repository) taggedInECR(ctx context.Context, tag string) (string, error
 	if err != nil {
 		return "", err
 	}
-	for _, f := range out.Failures {
+	if len(out.Failures) > 0 {
+		f := out.Failures[0]
 		if f.FailureCode == types.ImageFailureCodeImageNotFound {
 			return "", nil
 		}

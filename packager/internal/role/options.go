@@ -82,6 +82,9 @@ func (o options) check() error {
 	if len(o.Tags) > 50 {
 		return errors.New("a session has at most 50 Tags")
 	}
+	if o.RoleSessionName != "" && !isSessionName(o.RoleSessionName) {
+		return errors.New("RoleSessionName has 2 to 64 letters, digits and _+=,.@-")
+	}
 	for _, t := range o.Tags {
 		if t.Key == "" {
 			return errors.New("each of Tags has a Key and a Value")

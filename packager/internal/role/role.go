@@ -57,7 +57,7 @@ func (r Role) Check(in string) error {
 		return fail("no role of one partition acts in another: name one of "+region.Partition(in), "the role %s is of the partition %s, and %s is in %s", r.ARN, parts[1], in, region.Partition(in))
 	case r.ExternalID != "" && (len(r.ExternalID) < 2 || len(r.ExternalID) > 1224 || regexp.MustCompile(`[^A-Za-z0-9_+=,.@:/-]`).MatchString(r.ExternalID)):
 		return fail("it has 2 to 1224 letters, digits and _+=,.@:/-", "the external ID for the role %s is none", r.ARN)
-	case r.SessionName != "" && !regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{2,64}$`).MatchString(r.SessionName):
+	case r.SessionName != "" && !isSessionName(r.SessionName):
 		return fail("it has 2 to 64 letters, digits and _+=,.@-", "%q, the session's name for the role %s, is none", r.SessionName, r.ARN)
 	}
 	return nil
@@ -106,6 +106,11 @@ func (r Role) actions() []string {
 		actions = append(actions, "sts:SetSourceIdentity")
 	}
 	return actions
+}
+
+// isSessionName tells whether STS takes it for a session's name.
+func isSessionName(s string) bool {
+	return regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{2,64}$`).MatchString(s)
 }
 
 // sessionName is under which CloudTrail shows what was done.

@@ -75,6 +75,11 @@ func TestAssumedOncePerRoleAndRegion(t *testing.T) {
 	if len(got) != regions || len(slices.Compact(got)) != regions {
 		t.Errorf("assumed %q", got)
 	}
+	for _, at := range got {
+		if region, arn, _ := strings.Cut(at, " "); !strings.HasSuffix(arn, "/"+region) {
+			t.Errorf("%s was assumed in %s", arn, region)
+		}
+	}
 	if s.MostAtOnce() < regions/2 {
 		t.Errorf("at most %d of %d roles were assumed at the same time", s.MostAtOnce(), regions)
 	}
@@ -126,6 +131,9 @@ func TestRenewed(t *testing.T) {
 	s.SetLife(time.Hour)
 	provider.(*aws.CredentialsCache).Invalidate()
 	second := use()
+	if c, err := provider.Retrieve(t.Context()); err != nil || time.Until(c.Expires) > 56*time.Minute || time.Until(c.Expires) < 50*time.Minute {
+		t.Errorf("credentials of an hour are renewed after %s: %v", time.Until(c.Expires), err)
+	}
 	s.Fail(ststest.Fault{Status: 503, Code: "ServiceUnavailable"})
 	provider.(*aws.CredentialsCache).Invalidate()
 	if use() != second {
@@ -217,6 +225,7 @@ func TestInterrupted(t *testing.T) {
 	s, roles := open(t, time.Hour)
 	s.CreateRole(ststest.Role{ARN: deployment})
 	s.Fail(ststest.Fault{Delay: time.Hour})
+	before := goleak.IgnoreCurrent()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- roles.Assume(ctx, role.Role{ARN: deployment}, "us-east-1") }()
@@ -227,7 +236,8 @@ func TestInterrupted(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	roles.Close() // goleak sees that the request ends with it
+	roles.Close()
+	goleak.VerifyNone(t, before) // the request ends with it
 }
 
 // What CDK calls assumeRoleAdditionalOptions is sent as it is, and what cannot be is refused.
@@ -284,6 +294,7 @@ func TestMoreFields(t *testing.T) {
 		`{"SerialNumber": "GAHT"}`:       "SerialNumber cannot be used",
 		`{"Tags": {"team": "shop"}}`:     "Tags does not hold what AssumeRole takes",
 		`{"Tags": [{"Value": "shop"}]}`:  "each of Tags has a Key and a Value",
+		`{"RoleSessionName": "a b"}`:     "RoleSessionName has 2 to 64",
 		`{"DurationSeconds": 60}`:        "DurationSeconds is 900 to 43200",
 		`{"DurationSeconds": "1h"}`:      "DurationSeconds does not hold",
 		`{"PolicyArns": ["arn:aws:x"]}`:  "PolicyArns does not hold",
@@ -321,4 +332,26 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%+v in %s: %v", c.role, c.region, err)
 		}
 	}
+}
+
+// Whatever fields are given, what is made of them is taken in again as it is, and is sent without a panic.
+func FuzzWith(f *testing.F) {
+	for _, fields := range []string{`{"Tags": [{"Key": "a", "Value": "b"}], "DurationSeconds": 900}`, `{"PolicyArns": [{"arn": "a"}]}`, `{"Policy": null}`, `null`, `[]`, `{"TransitiveTagKeys": []}`} {
+		f.Add([]byte(fields))
+	}
+	f.Fuzz(func(t *testing.T, fields []byte) {
+		r, err := role.Role{ARN: deployment}.With(fields)
+		if err != nil {
+			return
+		}
+		if err := r.Check("us-east-1"); err != nil {
+			t.Errorf("with %q it is no role any more: %v", fields, err)
+		}
+		if again, err := r.With(fields); err != nil || again != r {
+			t.Errorf("%q means %+v, and again %+v (%v)", fields, r, again, err)
+		}
+		if len(role.Policy([]role.Role{r})) != 1 {
+			t.Errorf("with %q nobody may assume it", fields)
+		}
+	})
 }

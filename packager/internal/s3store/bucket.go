@@ -36,6 +36,7 @@ type Config struct {
 	KeyCounts bool                     // what is there under a key counts as the payload, see keycounts.go
 	NameSSE   bool                     // each put names the bucket's own encryption, as the bucket's or an organization's policies may want
 	Absent    func(store Store) string // what to do where there is no such bucket; nil means what else is said
+	Foreign   string                   // and where it is another account's; "" likewise
 
 	// For tests; 0 means the defaults.
 	Stall    time.Duration // how long a transfer may stand still

@@ -2,6 +2,7 @@ package s3store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -102,7 +103,7 @@ func (b *Bucket) find(ctx context.Context, fewer func(*s3.Options)) (listed bool
 			return false, &problem.Error{
 				Subject: b.Region, Err: errWrong,
 				Message: fmt.Sprintf("the bucket %s does not belong to the account %s", b.Bucket, b.Owner),
-				Hint:    "somebody else may own a bucket of this name: correct the name, or --expected-bucket-owner",
+				Hint:    cmp.Or(b.config.Foreign, "somebody else may own a bucket of this name: correct the name, or --expected-bucket-owner"),
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package s3store
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
@@ -19,16 +20,31 @@ func (f Found) counted(out *s3.HeadObjectOutput, want Payload) Found {
 	if f.Presence == Proved || archived(out) || f.Size <= emptyArchive {
 		return f
 	}
-	digest := out.Metadata[digestMeta]
-	f.Why = ""
 	if f.Presence == Foreign {
 		f.SHA256 = nil // it may be that of other content: nobody copies it
-		if digest != "" && want.Digest != "" && digest != want.Digest {
-			f.Why = fmt.Sprintf("it was made of other content: its digest is %s, and this one's %s", short(digest), short(want.Digest))
-		}
+		f.Why = f.unlike(out.Metadata, want)
+	} else {
+		f.Why = ""
 	}
 	f.Presence = Proved
 	return f
+}
+
+// unlike says why an object is not the payload, as far as mrpackage has recorded anything
+// of it; "" where it has not.
+func (f Found) unlike(recorded map[string]string, want Payload) string {
+	digest, size := recorded[digestMeta], strconv.FormatInt(f.Size, 10)
+	switch {
+	case digest == "":
+		return ""
+	case recorded[sizeMeta] != size:
+		return fmt.Sprintf("it has %s bytes, and was stored with %s", size, recorded[sizeMeta])
+	case want.Digest == "":
+		return "" // nobody knows what it would be made of
+	case digest != want.Digest:
+		return fmt.Sprintf("it was made of other content: its digest is %s, and this one's %s", short(digest), short(want.Digest))
+	}
+	return f.Why
 }
 
 // short is enough of a digest to know it by.

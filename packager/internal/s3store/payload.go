@@ -4,6 +4,7 @@ import (
 	"crypto/md5" //nolint:gosec // see md5
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,9 @@ type Payload struct {
 // InFile is the payload in a file, whose pieces of the size of a part have the sums parts.
 func (p Payload) InFile(path string, size int64, sum []byte, parts [][]byte) Payload {
 	p.Path, p.Size, p.SHA256 = path, size, sum
+	if p.Digest == "" {
+		p.Digest = hex.EncodeToString(sum) // nobody knew what it would be made of
+	}
 	if len(parts) > 1 {
 		p.parts = parts
 	}

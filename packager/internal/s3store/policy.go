@@ -87,3 +87,13 @@ func (s Store) arn(key string) string {
 	}
 	return arn
 }
+
+// ReadEncryption is the statement that allows to ask buckets how they encrypt, which takes
+// [Config.NameSSE]. Without it puts name no encryption.
+func ReadEncryption(stores []Store) any {
+	read := statement{Sid: "NameTheirEncryption", Effect: "Allow", Action: []string{"s3:GetEncryptionConfiguration"}}
+	for _, s := range stores {
+		read.Resource = append(read.Resource, s.arn(""))
+	}
+	return read
+}

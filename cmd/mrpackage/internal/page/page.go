@@ -34,7 +34,7 @@ func Write(r record.Run) []byte {
 		body = append(body, markup.El("section", markup.Attr("id", s.id), markup.Attr("aria-labelledby", s.id+"-title"),
 			markup.El("h2", markup.Attr("id", s.id+"-title"), markup.Text(s.title)), s.content))
 	}
-	title := path.Base(strings.ReplaceAll(r.Template, `\`, "/")) + " · mrpackage"
+	title := path.Base(strings.ReplaceAll(r.Template+r.Assembly, `\`, "/")) + " · mrpackage"
 	return markup.Document(title, style,
 		head(r),
 		markup.El("nav", markup.Attr("aria-label", "Sections"), markup.All(links...)),
@@ -72,7 +72,7 @@ func head(r record.Run) markup.HTML {
 	}
 	return markup.El("header",
 		markup.El("p", markup.Class("kicker"), markup.Text(kind)),
-		markup.El("h1", markup.Name(r.Template)),
+		markup.El("h1", markup.Name(r.Template+r.Assembly)),
 		markup.El("p", markup.Class("lead"), markup.Text(n.what+" for "+problem.Count(len(r.Regions), "region")+", "), when(r.Began),
 			markup.Text(", exit status 0, mrpackage "+r.Mrpackage)),
 		markup.El("dl", markup.Class("facts"), markup.All(facts...)),

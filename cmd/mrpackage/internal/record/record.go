@@ -8,7 +8,8 @@ import "time"
 // A Run is one run of mrpackage that has stored everything.
 type Run struct {
 	Mrpackage string     `json:"mrpackage"` // the version
-	Template  string     `json:"template"`
+	Template  string     `json:"template,omitempty"`
+	Assembly  string     `json:"assembly,omitempty"` // in the place of a template: the cloud assembly
 	DryRun    bool       `json:"dryRun"`
 	Artifacts []Artifact `json:"artifacts"`
 	Images    []Image    `json:"images"`
@@ -55,9 +56,9 @@ type Reference struct {
 type Region struct {
 	Region   string   `json:"region"`
 	Bucket   string   `json:"bucket,omitempty"` // "" where none is needed
-	Role     string   `json:"role,omitempty"` // that was assumed
-	Template string   `json:"template"`       // the packaged template; "-" is standard output
-	Seconds  float64  `json:"seconds"`        // from the first request to the last object
+	Role     string   `json:"role,omitempty"`   // that was assumed
+	Template string   `json:"template"`         // the packaged template; "-" is standard output
+	Seconds  float64  `json:"seconds"`          // from the first request to the last object
 	Rewrite  float64  `json:"rewriteSeconds"`
 	Look     float64  `json:"lookSeconds"`
 	Upload   float64  `json:"uploadSeconds"`
