@@ -13,7 +13,7 @@ func (p *Plan) event(e upload.Event, repositories []registry.Store, storeOf map[
 	switch e.Kind {
 	case upload.Archived:
 		a := &p.Artifacts[e.Item]
-		told.Object, told.Bytes = packager.Object{Key: p.keyOf(e.Item), Artifact: a, Size: e.Bytes}, 0
+		told.Object, told.Bytes = packager.Object{Key: p.keys[e.Item], Artifact: a, Size: e.Bytes}, 0
 		return told
 	case upload.RetryingRole:
 		told.Region = e.Region
@@ -41,18 +41,6 @@ func (p *Plan) event(e upload.Event, repositories []registry.Store, storeOf map[
 		told.Bucket = told.Image.Repository
 	}
 	return told
-}
-
-// keyOf is the key that an artifact has first.
-func (p *Plan) keyOf(artifact int) string {
-	for i, objects := range p.objects {
-		for j, a := range objects {
-			if a == artifact {
-				return p.Stores[i].Objects[j].Key
-			}
-		}
-	}
-	return ""
 }
 
 // kindOf is the kind of an event as the caller is told of it.

@@ -56,7 +56,7 @@ func (p *planner) image(a *assembly.Asset, to *assembly.Destination) {
 	if len(img.named) == 0 || img.named[len(img.named)-1] != a {
 		img.named = append(img.named, a)
 	}
-	as, err := roleOf(to)
+	as, err := p.stores.role(to)
 	if err != nil {
 		p.stores.failOnce(a, to, err)
 		return

@@ -199,7 +199,7 @@ func (p *planner) plan() *Plan {
 		if !known {
 			i = len(plan.sources)
 			artifacts[g.source.identity()] = i
-			plan.sources = append(plan.sources, g.source)
+			plan.sources, plan.keys = append(plan.sources, g.source), append(plan.keys, g.to.Key)
 		}
 		plan.sources[i].refer(g.asset)
 		if !twice && p.opts.Shard.Has(g.source.share()) {

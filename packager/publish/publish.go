@@ -100,6 +100,7 @@ type Plan struct {
 
 	opts    Options
 	sources []*source   // by artifact
+	keys    []string    // by artifact: the first one that it has
 	objects [][]int     // by store and object: the artifact
 	images  []*image    // by Images
 	pushes  [][]push    // by store

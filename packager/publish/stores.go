@@ -23,6 +23,39 @@ type stores struct {
 	contents []packager.Contents
 	roles    []role.Role // by store
 	said     map[string]bool
+
+	// What is known of all destinations that say the same: there are many of them.
+	assumed map[assumption]roleOrError
+	regions map[string]bool // whether this is a region's name
+}
+
+// An assumption is what a destination says of its role.
+type assumption struct{ region, arn, externalID, options string }
+
+type roleOrError struct {
+	role role.Role
+	err  error
+}
+
+// role is the role that a destination names.
+func (s *stores) role(to *assembly.Destination) (role.Role, error) {
+	said := assumption{to.Region, to.RoleARN, to.ExternalID, fmt.Sprint(to.Options)}
+	known, ok := s.assumed[said]
+	if !ok {
+		known.role, known.err = roleOf(to)
+		s.assumed[said] = known
+	}
+	return known.role, known.err
+}
+
+// isRegion tells whether this is the name of a region.
+func (s *stores) isRegion(name string) bool {
+	is, known := s.regions[name]
+	if !known {
+		is = region.Valid(name)
+		s.regions[name] = is
+	}
+	return is
 }
 
 type storeID struct {
@@ -31,12 +64,15 @@ type storeID struct {
 }
 
 func newStores(p *planner) *stores {
-	return &stores{planner: p, index: make(map[storeID]int), said: make(map[string]bool)}
+	return &stores{
+		planner: p, index: make(map[storeID]int), said: make(map[string]bool),
+		assumed: make(map[assumption]roleOrError), regions: make(map[string]bool),
+	}
 }
 
 // of is the store that a destination of a file is. ok is whether it can be one.
 func (s *stores) of(a *assembly.Asset, to *assembly.Destination) (index int, ok bool) {
-	as, err := roleOf(to)
+	as, err := s.role(to)
 	if err != nil {
 		s.failOnce(a, to, err)
 		return 0, false
@@ -109,7 +145,7 @@ func (p *planner) owner(as role.Role, to *assembly.Destination) string {
 
 // resolve fills in a destination's placeholders in a region; nil where that cannot be done.
 func (p *planner) resolve(a *assembly.Asset, d *assembly.Destination, in string) *assembly.Destination {
-	if !region.Valid(in) {
+	if !p.stores.isRegion(in) {
 		e := d.Place.Errorf("%s: %q is not the name of a region", a.Label(), in)
 		e.Hint = "a region's name is like us-east-1"
 		p.fail(e)

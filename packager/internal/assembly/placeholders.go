@@ -33,7 +33,6 @@ func (d *Destination) NeedsAccount() bool {
 // options in the order of their names, so that those of equal ones are equal.
 func (d *Destination) Resolve(v Values) (*Destination, error) {
 	fill := strings.NewReplacer(regionPlaceholder, v.Region, partitionPlaceholder, v.Partition, accountPlaceholder, v.Account)
-	unknown := regexp.MustCompile(`\$\{[^}]*\}?`)
 	resolved := *d
 	resolved.Region = v.Region
 	if d.NeedsAccount() {
@@ -41,7 +40,8 @@ func (d *Destination) Resolve(v Values) (*Destination, error) {
 	}
 	for _, text := range resolved.texts() {
 		*text = fill.Replace(*text)
-		if placeholder := unknown.FindString(*text); placeholder != "" {
+		if strings.Contains(*text, "${") {
+			placeholder := regexp.MustCompile(`\$\{[^}]*\}?`).FindString(*text)
 			e := d.Place.Errorf("the placeholder %s is unknown", placeholder)
 			e.Hint = "there are " + regionPlaceholder + ", " + accountPlaceholder + " and " + partitionPlaceholder
 			return nil, e
