@@ -72,33 +72,6 @@ type Artifact struct {
 	of *artifact
 }
 
-// An Entry is one file of an artifact.
-type Entry struct {
-	Name   string // its path in the archive, with slashes
-	Size   int64  // bytes
-	Packed int64  // bytes in the archive; 0 where it was not made, as all stores have it
-}
-
-// Entries returns the artifact's files, in the archive's order; none of an artifact that no
-// plan has made.
-func (a *Artifact) Entries() []Entry {
-	if a.of == nil {
-		return nil
-	}
-	var packed []int64
-	if sizes := a.of.packed.Load(); sizes != nil {
-		packed = *sizes
-	}
-	entries := make([]Entry, len(a.of.files))
-	for i, f := range a.of.files {
-		entries[i] = Entry{Name: f.Name, Size: f.Size}
-		if packed != nil {
-			entries[i].Packed = packed[i]
-		}
-	}
-	return entries
-}
-
 // A Reference is one occurrence of an artifact in a template.
 type Reference struct {
 	Template     string

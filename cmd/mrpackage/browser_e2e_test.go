@@ -187,7 +187,9 @@ func (b *browser) evaluate(expression string, to any) {
 	if answer.ExceptionDetails != nil {
 		b.t.Fatalf("%s: %s", expression, answer.ExceptionDetails)
 	}
-	check(b.t, json.Unmarshal(answer.Result.Value, to))
+	if to != nil {
+		check(b.t, json.Unmarshal(answer.Result.Value, to))
+	}
 }
 
 // picture keeps pictures of the page for a person: as a screen and as paper show it.
@@ -202,6 +204,8 @@ func (b *browser) picture(dir, name string) {
 			b.save("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true}, filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)))
 		}
 	}
+	b.evaluate(`document.querySelectorAll("details").forEach(e => e.open = true)`, nil)
+	b.save("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true}, filepath.Join(dir, name+"-open.png"))
 	b.save("Page.printToPDF", map[string]any{"printBackground": false, "paperWidth": 8.27, "paperHeight": 11.69}, filepath.Join(dir, name+".pdf"))
 }
 

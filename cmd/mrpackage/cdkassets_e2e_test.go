@@ -43,7 +43,7 @@ func TestE2ECDKAssets(t *testing.T) {
 		testCDKAssets(t, cdkAssets, 32, 2, func(folder string) { fatal(t, os.CopyFS(folder, os.DirFS("../../testdata/cdk/cdk.out"))) })
 	})
 	t.Run("all that may be there", func(t *testing.T) {
-		testCDKAssets(t, cdkAssets, 2*(len(strings.Fields(extensions))+len(cdkFolders)+5), 0, func(folder string) { writeAssembly(t, folder) })
+		testCDKAssets(t, cdkAssets, 2*(len(strings.Fields(extensions))+len(cdkFolders)+6), 0, func(folder string) { writeAssembly(t, folder) })
 	})
 }
 
@@ -153,6 +153,7 @@ func writeAssembly(t *testing.T, folder string) {
 	add("asset.links.zip", map[string]string{"path": "asset.links", "packaging": "zip"})
 	write("made.zip", "made by a command"+longer)
 	add("made.zip", map[string]any{"executable": []string{"sh", "-c", "echo making >&2; echo; echo \"  $1  \"", "x", filepath.Join(folder, "made.zip")}})
+	add("relative.zip", map[string]any{"executable": []string{"sh", "-c", "echo cdk.out/made.zip"}}) // of the working directory
 	text, err := json.Marshal(map[string]any{"version": "54.0.0", "files": files, "dockerImages": map[string]any{}})
 	fatal(t, err)
 	write("App.assets.json", string(text))

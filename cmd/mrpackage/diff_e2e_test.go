@@ -113,6 +113,29 @@ func (e *e2e) testDiffOfAWS(t *testing.T) {
 	}
 }
 
+// The AWS CLI names nested templates by URLs of the server that it has been told to take for S3.
+func (e *e2e) testDiffOfNested(t *testing.T) {
+	cli, err := exec.LookPath("aws")
+	if err != nil {
+		t.Log("there is no AWS CLI to compare with:", err)
+		return
+	}
+	e.createBucket(t, west, "nested")
+	app := largeApp(t)
+	pack := func(output string) {
+		e.command(t, app, nil, cli, "cloudformation", "package", "--region", west, "--s3-bucket", "nested",
+			"--template-file", "template.yaml", "--output-template-file", output).wantExit(t, 0)
+	}
+	pack("one.yaml")
+	writeFile(t, filepath.Join(app, "nested.yaml"), functionTemplate("code")+"      Timeout: 20\n")
+	pack("two.yaml")
+	r := e.mrpackage(t, app, nil, "diff", west+"=one.yaml", west+"=two.yaml")
+	r.wantDiff(t, 1, "  Resources.MyLambdaFunction")
+	if !strings.Contains(r.stdout, "\n    + Properties.Timeout: 20  (") {
+		t.Error(r.stdout)
+	}
+}
+
 // touchAll gives all files of a folder another time.
 func touchAll(t *testing.T, dir string) {
 	t.Helper()

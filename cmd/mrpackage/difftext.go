@@ -62,6 +62,9 @@ func (w *diffWriter) result(r *diff.Result) {
 		}
 	}
 	w.moved(moved)
+	if len(moved) > 0 && (len(r.Old.Regions) == 0 || len(r.New.Regions) == 0) {
+		w.line("which regions these templates are of is not known: if they are two, write us-east-1=FILE for each")
+	}
 	if n := referencesOf(same); len(n) > 0 {
 		w.line("the same code: %s", w.names(n))
 	}

@@ -63,7 +63,6 @@ func TestE2E(t *testing.T) {
 	t.Run("ChecksumRefused", e.testChecksumRefused)
 	t.Run("InterruptAborts", e.testInterruptAborts)
 	t.Run("Images", e.testImages)
-	t.Run("Publish", e.testPublish)
 	t.Run("ImagesInterrupted", e.testImagesInterrupted)
 	t.Run("ImagesRegistryRestarts", e.testImagesRegistryRestarts)
 	t.Run("ECR", e.testECR)
@@ -71,6 +70,8 @@ func TestE2E(t *testing.T) {
 	t.Run("Verify", e.testVerify)
 	t.Run("Diff", e.testDiff)
 	t.Run("DiffOfAWS", e.testDiffOfAWS)
+	t.Run("Publish", e.testPublish)
+	t.Run("DiffOfNested", e.testDiffOfNested)
 }
 
 func (e *e2e) testSampleApplication(t *testing.T) {

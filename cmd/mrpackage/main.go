@@ -106,7 +106,7 @@ func command(u *ui) *cobra.Command {
 		}
 		u.help(called, shown)
 	})
-	cmd.AddCommand(checkCommand(u), publishCommand(u), verifyCommand(u), diffCommand(u), completionCommand(u))
+	cmd.AddCommand(checkCommand(u), verifyCommand(u), diffCommand(u), publishCommand(u), completionCommand(u))
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 	return cmd

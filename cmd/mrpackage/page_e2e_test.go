@@ -89,8 +89,26 @@ func (r pageRun) look(t *testing.T, b *browser) {
 		}
 	}
 	r.holdsJSON(t, b)
+	r.drawsOneAxis(t, b)
 	if dir := os.Getenv("MRPACKAGE_PICTURES"); dir != "" {
 		b.picture(dir, strings.ReplaceAll(t.Name(), "/", "-"))
+	}
+}
+
+// drawsOneAxis holds the lanes of the timeline against each other: a moment is at the same place in all of them, those
+// that one opens included.
+func (r pageRun) drawsOneAxis(t *testing.T, b *browser) {
+	t.Helper()
+	for _, width := range []int{375, 1280} {
+		b.show(width, false)
+		var places []string
+		b.evaluate(`(() => {
+			document.querySelectorAll(".lanes details").forEach(e => e.open = true);
+			return [...new Set([...document.querySelectorAll(".lane svg")].map(e => e.getBoundingClientRect()).map(r => Math.round(r.left) + " to " + Math.round(r.right)))];
+		})()`, &places)
+		if len(places) != 1 {
+			t.Errorf("at %d px lanes go from %q", width, places)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,7 +78,7 @@ func (t account) stage(files *staged) error {
 	return err
 }
 
-// record is what is told of the run.
+// record is what is told of the run. What only the page shows is left out where there is none.
 func (t account) record() record.Run {
 	told := record.Run{
 		Mrpackage: version(), Template: t.of, DryRun: t.flags.dryRun,
@@ -95,7 +96,11 @@ func (t account) record() record.Run {
 		told.Shard = fmt.Sprintf("%d/%d", s.Index, s.Count)
 	}
 	for i := range t.Artifacts {
-		told.Artifacts = append(told.Artifacts, recordArtifact(&t.Artifacts[i]))
+		a := recordArtifact(&t.Artifacts[i])
+		if slices.ContainsFunc(t.flags.reports, isPage) {
+			a.Entries = recordEntries(&t.Artifacts[i])
+		}
+		told.Artifacts = append(told.Artifacts, a)
 	}
 	for _, i := range t.Images {
 		told.Images = append(told.Images, record.Image{
@@ -113,14 +118,17 @@ func (t account) record() record.Run {
 }
 
 func recordArtifact(a *packager.Artifact) record.Artifact {
-	told := record.Artifact{
+	return record.Artifact{
 		Path: a.Path, References: recordReferences(a.References), Digest: a.Digest, Name: a.Name,
 		Archive: a.Archive, Files: a.Files, Bytes: a.Size, LeftOut: a.LeftOut,
 	}
+}
+
+func recordEntries(a *packager.Artifact) (all []record.Entry) {
 	for _, e := range a.Entries() {
-		told.Entries = append(told.Entries, record.Entry(e))
+		all = append(all, record.Entry(e))
 	}
-	return told
+	return all
 }
 
 func recordReferences(references []packager.Reference) (all []record.Reference) {

@@ -23,7 +23,7 @@ type ui struct {
 	out, err       io.Writer
 	quiet, verbose bool
 	failing        string // what a failure means; "" means that no template was written
-	unfinishedWork string // what an interrupt leaves behind; "" is that of the main job
+	sendsNothing   bool   // so that a second run goes on with nothing
 
 	mu   sync.Mutex // of what follows, and of err
 	said time.Time  // when the last line was written
@@ -97,7 +97,11 @@ func (u *ui) usage(err error) {
 }
 
 func (u *ui) interrupted() {
-	u.printf("mrpackage: interrupted; %s\n", cmp.Or(u.unfinishedWork, u.failed()+". Run again: what is stored is not sent again"))
+	again := ". Run again: what is stored is not sent again"
+	if u.sendsNothing {
+		again = ""
+	}
+	u.printf("mrpackage: interrupted; %s%s\n", u.failed(), again)
 }
 
 func (u *ui) warn(err error) { u.problem(err, "warning: ") }

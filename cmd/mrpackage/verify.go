@@ -23,8 +23,9 @@ there: each object in a bucket of the stack's region and of the expected owner, 
 digest and checksum that its key claims; of each image the manifest and all layers; and what nested
 templates need, which are read from the bucket. The templates of all regions must be the same but
 for locations, and name the same keys. It tells when the buckets' lifecycle rules delete each
-object. It is for the hour before a rollback, a region's evacuation, or a deployment of last month's
-artifact, and works with templates of aws cloudformation package and sam package, too.
+object, and warns of the last week. It is for the hour before a rollback, a region's evacuation, or
+a deployment of last month's artifact, and works with templates of aws cloudformation package and
+sam package, too.
 
 TEMPLATE is a file, REGION=FILE, or - for standard input; default: the outputs,
 target/packaged-template-{region}.yaml or .json, and target/packaged-template.yaml or .json of
@@ -59,8 +60,8 @@ const verifyExamples = `  # is all there that the templates of target/ need?
   mrpackage verify
 
   # last month's artifact, by its bytes, of the account's own buckets
-  mrpackage verify --deep --expected-bucket-owner self us-east-1=old/east.yaml \
-    us-west-2=old/west.yaml`
+  mrpackage verify --deep --expected-bucket-owner self \
+    us-east-1=old/east.yaml us-west-2=old/west.yaml`
 
 // verifyFlags are what a command line of mrpackage verify says.
 type verifyFlags struct {
@@ -79,7 +80,7 @@ func verifyCommand(u *ui) *cobra.Command {
 		Example: verifyExamples,
 		Args:    cobra.ArbitraryArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			u.quiet, u.verbose, u.unfinishedWork = f.quiet, f.verbose, "nothing is proved"
+			u.quiet, u.verbose, u.failing, u.sendsNothing = f.quiet, f.verbose, "nothing is proved", true
 			return f.run(cmd.Context(), u, args, cmd.InOrStdin())
 		},
 	}
@@ -89,6 +90,7 @@ func verifyCommand(u *ui) *cobra.Command {
 	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, by a copy onto themselves, so that no lifecycle rule deletes them. Nothing else changes anything")
 	own.Func("parameter-overrides", "`KEY=VALUE,...` values of the templates' parameters; or a JSON object. Default: their defaults", into(&f.parameters, parseMetadata))
 	own.AddFlagSet(f.some("expected-bucket-owner", "role-arn", "role-external-id", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
+	own.Lookup("report").Usage = "`FILE` write a JSON record of what was verified here; repeatable. Default: none"
 	return cmd
 }
 

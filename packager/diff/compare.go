@@ -17,9 +17,9 @@ type differ struct {
 	nested atomic.Int64 // how many nested templates were read
 }
 
-// templates compares two versions of a template. depth is how many templates it is nested in.
-func (d *differ) templates(ctx context.Context, before, after version, depth int) (*Result, []error) {
-	found := template.Compare(ctx, before.packaged, after.packaged)
+// templates compares two versions of a template.
+func (d *differ) templates(ctx context.Context, before, after version) (*Result, []error) {
+	found := template.Compare(ctx, before.packaged, after.packaged, after.stacks[0].Endpoint)
 	r := &Result{
 		Old: Template{before.name, before.regions()}, New: Template{after.name, after.regions()},
 		AddedRegions: []string{}, RemovedRegions: []string{}, Code: []Code{}, Changes: []Change{}, MoreChanges: found.More,
@@ -34,7 +34,7 @@ func (d *differ) templates(ctx context.Context, before, after version, depth int
 	for i, g := range groups {
 		if g.code.Status == Changed {
 			reading.Go(func() error {
-				errs[i] = d.contents(ctx, g, depth)
+				errs[i] = d.contents(ctx, g)
 				return nil
 			})
 		}
@@ -58,11 +58,11 @@ func without(all, others []string) []string {
 
 // contents finds out how the contents differ of what is stored under two names. The error
 // is why they cannot be read.
-func (d *differ) contents(ctx context.Context, g *group, depth int) error {
+func (d *differ) contents(ctx context.Context, g *group) error {
 	a, b := g.old[0], g.now[0]
 	switch {
 	case a.Location.Bucket != "" && b.Location.Bucket != "" && a.Nested && b.Nested:
-		return d.templatesIn(ctx, g, depth)
+		return d.templatesIn(ctx, g)
 	case a.Location.Bucket != "" && b.Location.Bucket != "":
 		return d.archives(ctx, g)
 	case a.Location.Digest != "" && b.Location.Digest != "":

@@ -15,9 +15,11 @@
 package diff
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -45,7 +47,7 @@ type Options struct {
 	// EndpointURL replaces S3's own endpoints, for a server of one's own.
 	EndpointURL string
 	// AWS returns the configuration of the AWS SDK. It is called when the first object is to be
-	// read from a bucket or a registry, and else never.
+	// read from a bucket or a registry, and else never. Nil means the SDK's default chain.
 	AWS func(context.Context) (aws.Config, error)
 }
 
@@ -75,7 +77,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	s := newSession(ctx, opts)
 	defer s.close()
 	d := &differ{session: s, table: table}
-	result, errs := d.templates(ctx, before.version(), after.version(), 0)
+	result, errs := d.templates(ctx, before.version(), after.version())
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -105,7 +107,8 @@ func read(ctx context.Context, opts Options, arg string, table []template.Row) (
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return &given{t, opts.EndpointURL}, nil
+	// The URLs of a server in the place of S3 name objects, too.
+	return &given{t, cmp.Or(opts.EndpointURL, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))}, nil
 }
 
 // A given template is one of the two.

@@ -58,10 +58,10 @@ func (w *world) template(name, text string) string {
 	return file
 }
 
-// put stores an object in the bucket east under its digest, and returns the key.
-func (w *world) put(ext string, body []byte) string {
+// put stores an object in the bucket east under its digest, as an archive, and returns the key.
+func (w *world) put(body []byte) string {
 	sum := sha256.Sum256(body)
-	key := hex.EncodeToString(sum[:]) + ext
+	key := hex.EncodeToString(sum[:]) + ".zip"
 	w.PutObject("east", key, s3test.Object{Body: body})
 	return key
 }
@@ -107,9 +107,9 @@ func TestFewRequests(t *testing.T) {
 	for i := range files {
 		files[i] = [2]string{fmt.Sprintf("node_modules/package-%d/index.js", i), string(content)}
 	}
-	before := w.put(".zip", zipOf(t, files...))
+	before := w.put(zipOf(t, files...))
 	files[500][1] += "more"
-	after := w.put(".zip", zipOf(t, files...))
+	after := w.put(zipOf(t, files...))
 	result, err := w.run("us-east-1="+w.template("old.yaml", function("east", before)), "us-east-1="+w.template("new.yaml", function("east", after)))
 	if err != nil || !result.Different || len(result.Code) != 1 || len(result.Code[0].Files) != 1 {
 		t.Fatalf("%+v, %v", result, err)
@@ -136,8 +136,8 @@ func TestLargeDirectory(t *testing.T) {
 	for i := range 5000 {
 		files = append(files, [2]string{fmt.Sprintf("node_modules/package-%d/index.js", i), ""})
 	}
-	before := w.put(".zip", zipOf(t, files...))
-	after := w.put(".zip", zipOf(t, files[1:]...))
+	before := w.put(zipOf(t, files...))
+	after := w.put(zipOf(t, files[1:]...))
 	result, err := w.run("us-east-1="+w.template("old.yaml", function("east", before)), "us-east-1="+w.template("new.yaml", function("east", after)))
 	if err != nil || len(result.Code[0].Files) != 1 || result.Code[0].Files[0].Status != diff.Removed {
 		t.Fatalf("%+v, %v", result, err)
@@ -214,8 +214,8 @@ func TestVersions(t *testing.T) {
 // Names in a stranger's archive cannot look like lines of ours, and stay apart.
 func TestHostileNames(t *testing.T) {
 	w := newWorld(t)
-	before := w.put(".zip", zipOf(t))
-	after := w.put(".zip", zipOf(t, [2]string{"\x1b[2Jx\nmrpackage: all is well", ""}, [2]string{"\xff", ""}, [2]string{"\xfe", ""}, [2]string{`"\xff"`, ""}, [2]string{"é ü", ""}, [2]string{"\u202egnp", ""}))
+	before := w.put(zipOf(t))
+	after := w.put(zipOf(t, [2]string{"\x1b[2Jx\nmrpackage: all is well", ""}, [2]string{"\xff", ""}, [2]string{"\xfe", ""}, [2]string{`"\xff"`, ""}, [2]string{"é ü", ""}, [2]string{"\u202egnp", ""}))
 	result, err := w.run("us-east-1="+w.template("a.yaml", function("east", before)), "us-east-1="+w.template("b.yaml", function("east", after)))
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
-// Templates that nest each other without an end are left at some depth.
+// Templates that nest each other without an end are left at some number.
 func TestEndlessNesting(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"a", "b"} {
@@ -282,7 +282,7 @@ func TestEndlessNesting(t *testing.T) {
 		w.template(name+".yaml", text.String())
 	}
 	result, err := w.run("us-east-1="+filepath.Join(w.dir, "a.yaml"), "us-east-1="+filepath.Join(w.dir, "b.yaml"))
-	if err == nil || !strings.Contains(err.Error(), "templates are nested too deep here, or too many, to be compared") || result == nil {
+	if err == nil || !strings.Contains(err.Error(), "more than 200 nested templates differ: the others are not compared") || result == nil {
 		t.Fatalf("%v", err)
 	}
 	if n := len(w.Requests()); n > 3000 {
@@ -341,11 +341,43 @@ func TestManyReferences(t *testing.T) {
 	}
 }
 
-// A URL names the same object whether it says the region or not.
+// What one template names in each region is read where it is still there.
+func TestOtherRegion(t *testing.T) {
+	w := newWorld(t)
+	text := func(key string) string {
+		return "Mappings: {B: {us-east-1: {N: east}, us-west-2: {N: west}}}\n" +
+			"Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: {Bucket: !FindInMap [B, !Ref 'AWS::Region', N], Key: " + key + "}}}}\n"
+	}
+	before := w.put(zipOf(t, [2]string{"a", "1"}))
+	archive := zipOf(t, [2]string{"a", "2"})
+	after := w.put(archive)
+	w.Delete("east", after)
+	w.PutObject("west", after, s3test.Object{Body: archive})
+	result, err := w.run(w.template("a.yaml", text(before)), w.template("b.yaml", text(after)))
+	if err != nil || len(result.Code) != 1 || len(result.Code[0].Files) != 1 || len(result.Code[0].New.Locations) != 2 {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+// SAM takes a location as a text and as a mapping, and a URL names the same object whether it says the region or not.
 func TestURLs(t *testing.T) {
 	w := newWorld(t)
 	text := func(url string) string {
 		return "Resources: {S: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: '" + url + "'}}}"
+	}
+	for _, own := range []string{"s3://east/k.zip", "{Bucket: east, Key: k.zip}"} {
+		file := w.template("c.yaml", "Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: "+own+"}}}")
+		if result, err := w.run("us-east-1="+w.template("d.yaml", function("east", "k.zip")), "us-east-1="+file); err != nil || result.Different {
+			t.Errorf("%s: %+v, %v", own, result, err)
+		}
+	}
+	// A server in the place of S3 has URLs of its own, which the AWS CLI writes.
+	for _, name := range []string{"one", "two"} {
+		w.PutObject("east", name, s3test.Object{Body: []byte(function("east", name+".zip"))})
+	}
+	one, two := w.template("one.yaml", text(w.URL()+"/east/one")), w.template("two.yaml", text(w.URL()+"/east/two"))
+	if result, _ := w.run("us-east-1="+one, "us-east-1="+two); result == nil || len(result.Changes) > 0 || len(result.Code) != 1 || result.Code[0].Nested == nil {
+		t.Errorf("%+v", result)
 	}
 	a, b := w.template("a.yaml", text("https://s3.us-east-1.amazonaws.com/east/k.template")), w.template("b.yaml", text("https://east.s3.amazonaws.com/k.template"))
 	if result, err := w.run("us-east-1="+a, "us-east-1="+b); err != nil || result.Different {

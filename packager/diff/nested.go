@@ -9,19 +9,16 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 )
 
-// A stranger's templates may nest each other without an end.
 const (
-	maxDepth  = 10
-	maxNested = 200
-	// maxTemplate is more than CloudFormation takes, 1 MB.
-	maxTemplate = 8 << 20
+	maxNested   = 200     // a stranger's templates may nest each other without an end
+	maxTemplate = 8 << 20 // more than CloudFormation takes, 1 MB
 )
 
 // templatesIn reads two nested templates and compares them. If they mean the same, the objects
 // are those of two regions, or packaged anew.
-func (d *differ) templatesIn(ctx context.Context, g *group, depth int) error {
-	if depth >= maxDepth || d.nested.Add(1) > maxNested {
-		g.code.Unknown = "templates are nested too deep here, or too many, to be compared"
+func (d *differ) templatesIn(ctx context.Context, g *group) error {
+	if d.nested.Add(1) > maxNested {
+		g.code.Unknown = fmt.Sprintf("more than %d nested templates differ: the others are not compared", maxNested)
 		return g.now[0].Errorf("%s", g.code.Unknown)
 	}
 	var before, after version
@@ -31,7 +28,7 @@ func (d *differ) templatesIn(ctx context.Context, g *group, depth int) error {
 		g.code.Unknown = reasonOf(err, alsoErr)
 		return errors.Join(err, alsoErr)
 	}
-	result, errs := d.templates(ctx, before, after, depth+1)
+	result, errs := d.templates(ctx, before, after)
 	g.code.Nested = result
 	switch {
 	case result.Different:

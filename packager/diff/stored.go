@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
@@ -35,7 +37,12 @@ type session struct {
 
 func newSession(ctx context.Context, opts Options) *session {
 	s := &session{opts: opts, regions: make(map[string]string)}
-	s.config = sync.OnceValues(func() (aws.Config, error) { return opts.AWS(ctx) })
+	s.config = sync.OnceValues(func() (aws.Config, error) {
+		if opts.AWS == nil {
+			return role.LoadAWS(ctx, "")
+		}
+		return opts.AWS(ctx)
+	})
 	s.s3 = sync.OnceValues(func() (*s3store.Connections, error) {
 		cfg, err := s.config()
 		if err != nil {
@@ -148,7 +155,10 @@ func (s *session) remote(ctx context.Context, u template.Use, read func(object) 
 		err = read(object{bucket.Ranges(ctx, found), found.Size})
 	}
 	var explained *problem.Error
-	if err == nil || errors.As(err, &explained) || ctx.Err() != nil {
+	if errors.As(err, &explained) {
+		explained.Hint = strings.Replace(explained.Hint, "--dry-run needs none", "archives in --archive-dir need none", 1)
+	}
+	if err == nil || explained != nil || ctx.Err() != nil {
 		return err
 	}
 	e := u.Errorf("reading s3://%s/%s: %v", l.Bucket, l.Key, err)
@@ -215,11 +225,13 @@ func inParallel(a, b func()) {
 func reasonOf(errs ...error) string {
 	var all []string
 	for _, err := range problem.Errors(errors.Join(errs...)) {
+		text := err.Error()
 		var e *problem.Error
 		if errors.As(err, &e) {
-			all = append(all, e.Message)
-		} else {
-			all = append(all, err.Error())
+			text = e.Message
+		}
+		if !slices.Contains(all, text) {
+			all = append(all, text)
 		}
 	}
 	return strings.Join(all, "; ")

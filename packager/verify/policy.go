@@ -25,9 +25,7 @@ func Policy(ctx context.Context, opts Options) ([]byte, error) {
 		return nil, err
 	}
 	given, errs := packaged.Arguments(opts.Templates, opts.Outputs)
-	var stores []s3store.Store
-	var repositories []registry.Store
-	var roles []role.Role
+	var n needs
 	for _, g := range given {
 		t, problems := packaged.Read(ctx, g, opts.Stdin, table)
 		if errs = append(errs, problems...); t == nil {
@@ -41,30 +39,44 @@ func Policy(ctx context.Context, opts Options) ([]byte, error) {
 			if opts.Access != nil {
 				access = opts.Access(region)
 			}
-			if roles = append(roles, access.role()); access.RoleARN != "" {
-				continue // what the role must be allowed is not the caller's
-			}
-			for _, u := range t.Uses(template.Stack{Region: region, Parameters: opts.Parameters, Endpoint: opts.EndpointURL}) {
-				if l := u.Location; l.Repository != "" {
-					repository, _ := registry.Address(l.Repository)
-					repositories = append(repositories, registry.Store{Region: region, Repository: repository})
-				} else if l.Bucket != "" {
-					stores = append(stores, s3store.Store{Region: region, Bucket: l.Bucket, Prefix: strings.TrimPrefix(path.Dir(l.Key), "."), KMSKey: access.KMSKey})
-				}
-			}
+			n.add(t, template.Stack{Region: region, Parameters: opts.Parameters, Endpoint: opts.EndpointURL}, access)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	var more []any
-	for _, s := range role.Policy(distinctOf(roles)) {
+	for _, s := range role.Policy(distinctOf(n.roles)) {
 		more = append(more, s)
 	}
-	for _, s := range registry.ReadPolicy(distinctOf(repositories)) {
+	for _, s := range registry.ReadPolicy(distinctOf(n.repositories)) {
 		more = append(more, s)
 	}
-	return s3store.ReadPolicy(distinctOf(stores), opts.Refresh, more)
+	return s3store.ReadPolicy(distinctOf(n.stores), opts.Refresh, more)
+}
+
+// needs are what a policy must allow.
+type needs struct {
+	stores       []s3store.Store
+	repositories []registry.Store
+	roles        []role.Role
+}
+
+// add adds what a template needs in a region. Where a role reaches that, it is assumed, and
+// what it must be allowed is not the caller's matter.
+func (n *needs) add(t *packaged.Template, in template.Stack, access Access) {
+	if n.roles = append(n.roles, access.role()); access.RoleARN != "" {
+		return
+	}
+	for _, u := range t.Uses(in) {
+		switch l := u.Location; {
+		case l.Repository != "":
+			repository, _ := registry.Address(l.Repository)
+			n.repositories = append(n.repositories, registry.Store{Region: in.Region, Repository: repository})
+		case l.Bucket != "":
+			n.stores = append(n.stores, s3store.Store{Region: in.Region, Bucket: l.Bucket, Prefix: strings.TrimPrefix(path.Dir(l.Key), "."), KMSKey: access.KMSKey})
+		}
+	}
 }
 
 // distinctOf is a list without what stands in it twice.

@@ -1,18 +1,20 @@
 package verify
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/packaged"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // compareRegions holds the templates of one run against each other: those of several
 // regions are the same but for locations, and name the same keys.
-func (r *run) compareRegions() {
+func (r *run) compareRegions(ctx context.Context) {
 	groups := make(map[string][]*deployment)
 	var order []string
 	for _, d := range r.deployments {
@@ -28,7 +30,7 @@ func (r *run) compareRegions() {
 			continue // two of one region are not of one run
 		}
 		for _, d := range group[1:] {
-			r.compare(d, group[0].root, d.root)
+			r.compare(ctx, d, group[0].root, d.root)
 		}
 	}
 }
@@ -58,29 +60,36 @@ func distinct(group []*deployment) bool {
 	return true
 }
 
+// maxTold is how many differences of two templates are told: who sees the first knows that
+// they are not of one run.
+const maxTold = 5
+
 // compare holds a template of one region against that of another one, and those that are
 // nested in them.
-func (r *run) compare(d *deployment, a, b *node) {
-	if a.packaged != b.packaged {
-		if where, same := a.packaged.SameBut(b.packaged); !same {
-			r.wrong(d, &problem.Error{
-				File:    b.packaged.File(),
-				Message: fmt.Sprintf("the template of %s differs from that of %s, %s, in more than locations: at %s", b.stack.Region, a.stack.Region, a.packaged.File(), where),
-				Hint:    "templates of one run say the same; are these of two runs?",
-			})
-			return
+func (r *run) compare(ctx context.Context, d *deployment, a, b *node) {
+	found := template.Compare(ctx, a.packaged, b.packaged)
+	for i, difference := range found.All {
+		if i == maxTold {
+			break
 		}
+		e := &problem.Error{
+			File: b.packaged.File(), Subject: strings.Join(difference.Path, "."),
+			Message: fmt.Sprintf("it differs from the template of %s, %s, in more than locations: %s", a.stack.Region, a.packaged.File(), contrast(difference)),
+			Hint:    "templates of one run say the same; are these of two runs?",
+		}
+		if difference.New != nil {
+			e.Line, e.Column = difference.New.Line, difference.New.Column
+		}
+		r.wrong(d, e)
 	}
 	ours, theirs := a.byPlace(), b.byPlace()
-	for _, u := range b.named {
-		place := u.Place()
-		if len(theirs[place]) == 0 {
-			continue // compared already
+	for _, pair := range found.Pairs {
+		mine, other := theirs[pair.New], ours[pair.Old]
+		if len(mine) == 0 || len(other) == 0 {
+			continue
 		}
-		mine, other := theirs[place], ours[place]
-		delete(theirs, place)
 		left, right := keysOf(other), keysOf(mine)
-		if !slices.Equal(left, right) && !u.Conditional() {
+		if u := mine[0]; !slices.Equal(left, right) && !u.Conditional() {
 			e := u.Errorf("in %s it names %s, and in %s %s: not the same code", b.stack.Region, strings.Join(right, " and "), a.stack.Region, strings.Join(left, " and "))
 			e.Hint = "package for all regions in one run"
 			r.wrong(d, e)
@@ -88,10 +97,21 @@ func (r *run) compare(d *deployment, a, b *node) {
 		}
 		for i := range min(len(mine), len(other)) {
 			if mine[i].child != nil && other[i].child != nil {
-				r.compare(d, other[i].child, mine[i].child)
+				r.compare(ctx, d, other[i].child, mine[i].child)
 			}
 		}
 	}
+}
+
+// contrast is what two templates say in the same place.
+func contrast(d template.Difference) string {
+	switch {
+	case d.Old == nil:
+		return "there it is not"
+	case d.New == nil:
+		return "there it is " + d.Old.Text + ", and here it is not"
+	}
+	return "there it is " + d.Old.Text + ", and here " + d.New.Text
 }
 
 // byPlace is what a template names, by property.

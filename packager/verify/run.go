@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -203,12 +201,6 @@ func (r *run) readAll(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Bounds on what strangers nest: how deep, and how many templates a run reads.
-const (
-	maxDepth = 16
-	maxNodes = 10_000
-)
-
 // level looks for what the open templates name, and opens those that are nested in them.
 func (r *run) level(ctx context.Context) error {
 	nodes := r.open
@@ -265,125 +257,4 @@ func (r *run) wrong(d *deployment, err error) {
 func (r *run) unknown(d *deployment, err error) {
 	d.state = d.state.worse(Unknown)
 	r.result.Unknowns = append(r.result.Unknowns, err)
-}
-
-// descend opens the template that a property names, in each region where it is deployed.
-func (r *run) descend(ctx context.Context, n *node, u *named) {
-	t := u.target
-	if !u.Nested || t.content == nil {
-		return
-	}
-	d := n.deployment
-	if t.packaged == nil {
-		if t.unread == nil {
-			p, errs := template.ReadPackaged(ctx, t.content, t.url(), r.table)
-			t.packaged, t.unread = p, errs
-			r.result.Warnings = append(r.result.Warnings, p.Warnings...)
-		}
-		if len(t.unread) > 0 {
-			t.packaged = nil
-			for _, err := range t.unread {
-				r.wrong(d, err)
-			}
-			return
-		}
-	}
-	regions := []string{u.Stack.Region}
-	if own := t.packaged.Regions(); u.Spread && len(own) > 0 {
-		regions = own
-	}
-	for _, region := range regions {
-		child := r.nest(n, u, region)
-		if region == u.Stack.Region || u.child == nil {
-			u.child = child
-		}
-	}
-}
-
-// nest returns the node of a nested template in a region, and opens it where nobody has
-// looked at it; nil where it has no end.
-func (r *run) nest(n *node, u *named, region string) *node {
-	d, t := n.deployment, u.target
-	stack := u.Stack
-	stack.Region = region
-	name := fmt.Sprintf("%p %+v", t.packaged, stack)
-	for above := n; above != nil; above = above.parent {
-		if above.packaged == t.packaged {
-			r.wrong(d, u.Errorf("%s nests itself", t.url()))
-			return nil
-		}
-	}
-	if known := d.nodes[name]; known != nil {
-		return known
-	}
-	if r.read++; n.depth+1 > maxDepth || r.read > maxNodes {
-		r.unknown(d, u.Errorf("%s is nested in more than %d templates, or is one of more than %d", t.url(), maxDepth, maxNodes))
-		return nil
-	}
-	d.nested++
-	child := &node{deployment: d, packaged: t.packaged, stack: stack, parent: n, depth: n.depth + 1}
-	d.nodes[name] = child
-	r.open = append(r.open, child)
-	return child
-}
-
-// referencesOf are the places of uses, each once.
-func referencesOf(uses []template.Use) (all []Reference) {
-	for _, u := range uses {
-		r := Reference{u.Where(), u.Line, u.Column, u.LogicalID, u.Property}
-		if !slices.Contains(all, r) {
-			all = append(all, r)
-		}
-	}
-	return all
-}
-
-// finish makes the result of what was found.
-func (r *run) finish() *Result {
-	r.compareRegions()
-	for _, d := range r.deployments {
-		view := Deployment{Template: d.given.File, Region: d.region, How: string(d.given.How), Nested: d.nested}
-		for _, t := range d.order {
-			o := t.view
-			o.References = referencesOf(d.refs[t])
-			view.Objects = append(view.Objects, o)
-			r.tell(d, t)
-		}
-		view.State = d.state
-		r.result.Deployments = append(r.result.Deployments, view)
-	}
-	return &r.result
-}
-
-// tell makes a problem, an unknown or a warning of what was found of a target.
-func (r *run) tell(d *deployment, t *target) {
-	d.state = d.state.worse(t.view.State)
-	uses := d.refs[t]
-	more := ""
-	switch n := len(referencesOf(uses)) - 1; n {
-	case 0:
-	case 1:
-		more = " (another property names it, too)"
-	default:
-		more = fmt.Sprintf(" (%d more properties name it)", n)
-	}
-	if t.bucket != nil && t.bucket.err != nil {
-		if d.told[t.bucket] {
-			return
-		}
-		d.told[t.bucket], more = true, ""
-	}
-	e := uses[0].Errorf("%s in %s: %s%s", t.url(), t.view.Region, t.view.Why, more)
-	e.Hint, e.Statement, e.Err = t.hint, t.statement, t.err
-	switch t.view.State {
-	case Wrong:
-		r.wrong(d, e)
-	case Unknown:
-		r.unknown(d, e)
-	case Proved, Present:
-	}
-	for _, w := range t.warnings {
-		e := uses[0].Errorf("%s in %s: %s%s", t.url(), t.view.Region, w, more)
-		r.result.Warnings = append(r.result.Warnings, e)
-	}
 }

@@ -112,8 +112,8 @@ func (s State) worse(other State) State {
 type Result struct {
 	// Deployments are the templates in the order given, each in the order of its regions.
 	Deployments []Deployment
-	// Problems are what is wrong, Unknowns what nobody knows, in the order of the templates
-	// and of their lines. Each is a *problem.Error. Warnings fail nothing.
+	// Problems are what is wrong, Unknowns what nobody knows, in the order of the templates'
+	// names and of their lines. Each is a *problem.Error. Warnings fail nothing.
 	Problems, Unknowns, Warnings []error
 	Took                         time.Duration
 }
@@ -123,11 +123,6 @@ func (r *Result) State() State {
 	state := Proved
 	for _, d := range r.Deployments {
 		state = state.worse(d.State)
-	}
-	if len(r.Problems) > 0 {
-		state = Wrong
-	} else if len(r.Unknowns) > 0 {
-		state = state.worse(Unknown)
 	}
 	return state
 }
@@ -208,7 +203,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	result := r.finish()
+	result := r.finish(ctx)
 	result.Took = time.Since(began)
 	return result, nil
 }

@@ -111,7 +111,7 @@ func TestStat(t *testing.T) {
 // An object is read whole whatever the connection does, and never more nor other than it.
 func TestRead(t *testing.T) {
 	_, b, s := connect(t, east())
-	body := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
+	body := bytes.Repeat([]byte("0123456789abcdef"), 500_000)
 	s.PutObject("east", "k", s3test.Object{Body: body})
 	o, err := b.Stat(t.Context(), "k", "")
 	if err != nil {
@@ -121,6 +121,10 @@ func TestRead(t *testing.T) {
 		var got bytes.Buffer
 		err := b.Read(t.Context(), o, &got)
 		return got.Bytes(), err
+	}
+	s.ResetRequests()
+	if got, err := read(); err != nil || !bytes.Equal(got, body) || len(s.Requests()) != 1 {
+		t.Errorf("%d bytes, %v, in %d requests", len(got), err, len(s.Requests()))
 	}
 	for _, cut := range s3test.Cuts() {
 		s.Fail(s3test.Fault{Operation: "GetObject", Cut: cut, Times: 2})

@@ -44,9 +44,9 @@ const (
 
 // Compare returns how two packaged templates differ, as CloudFormation reads them. Locations
 // are not compared, but paired: by the place where both have one. A mapping in which
-// locations are found, and nothing else, belongs to them.
-func Compare(ctx context.Context, before, after *Packaged) Differences {
-	c := comparison{ctx: ctx, before: before.side(), after: after.side()}
+// locations are found, and nothing else, belongs to them. endpoint is [Stack.Endpoint].
+func Compare(ctx context.Context, before, after *Packaged, endpoint string) Differences {
+	c := comparison{ctx: ctx, before: before.side(endpoint), after: after.side(endpoint)}
 	a, b := c.before.read(), c.after.read()
 	inA, inB := a.index(), b.index()
 	for _, name := range sectionsOf(a, b) {
@@ -63,9 +63,9 @@ type side struct {
 	tables map[string]bool      // the mappings that serve to find locations, and nothing else
 }
 
-func (p *Packaged) side() side {
+func (p *Packaged) side(endpoint string) side {
 	s := side{t: p.t, placed: make(map[*syntax.Node]int), tables: make(map[string]bool)}
-	in := Stack{Region: "us-east-1"} // any does, but where a mapping has some
+	in := Stack{Region: "us-east-1", Endpoint: endpoint} // any does, but where a mapping has some
 	if regions := p.Regions(); len(regions) > 0 {
 		in.Region = regions[0]
 	}

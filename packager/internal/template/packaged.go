@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/region"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
@@ -29,6 +30,7 @@ type spot struct {
 	path      []int        // child indices from the root to the value
 	loops     []loop       // around it
 	condition string       // of the resource, "" where it has none
+	idle      bool         // nothing takes it: all functions have their own, as the AWS CLI writes it beside Globals
 }
 
 // ReadPackaged reads a packaged template, which messages call shown, and finds the
@@ -56,6 +58,7 @@ func (p *Packaged) find() {
 				at.condition = v.Value
 			}
 		}
+		at.idle = row.section == "Globals" && !takesGlobal(p.t.doc.Root.Get("Resources"), row)
 		p.places = append(p.places, at)
 	}
 	c.includes(p.t.doc.Root, nil)
@@ -65,6 +68,23 @@ func (p *Packaged) find() {
 	slices.SortStableFunc(p.places, func(a, b spot) int { return a.offset() - b.offset() })
 	p.Warnings = append(p.Warnings, p.t.Warnings...)
 	p.t.Warnings = nil
+}
+
+// takesGlobal tells whether a resource takes a property from Globals: it says neither that
+// nor what it could say instead. What a macro makes may do so.
+func takesGlobal(resources *syntax.Node, row Row) bool {
+	if resources == nil || resources.Kind != syntax.Mapping {
+		return true
+	}
+	return slices.ContainsFunc(resources.Keys, func(k *syntax.Node) bool {
+		n := resources.Get(k.Value)
+		if strings.HasPrefix(k.Value, "Fn::") {
+			return len(n.Values) != 3 || takesGlobal(n.Values[2], row)
+		}
+		typ, props := n.Get("Type"), n.Get("Properties")
+		says := func(name string) bool { return props.Get(name) != nil }
+		return typ != nil && typ.Value == "AWS::Serverless::"+row.typ && !says(row.path) && !slices.ContainsFunc(row.instead, says) && !ignoresGlobal(n, row.path)
+	})
 }
 
 // offset is where in the text the place is.

@@ -65,7 +65,7 @@ func (u Use) Conditional() bool {
 func (u Use) Place() int { return u.place }
 
 // Uses returns what the template names in a stack, in its order, each location of a
-// property once.
+// property once. What Globals name is left out where nothing takes it.
 func (p *Packaged) Uses(in Stack) (all []Use) {
 	e := p.evaluator(in)
 	type named struct {
@@ -73,6 +73,9 @@ func (p *Packaged) Uses(in Stack) (all []Use) {
 		local, unknown string
 	}
 	for i, a := range p.places {
+		if a.idle {
+			continue
+		}
 		told := make(map[named]bool)
 		for _, u := range e.usesAt(p, i, a) {
 			name := named{u.Location, u.Local, u.Unknown}

@@ -15,53 +15,51 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// An HTML is a piece of a page.
-type HTML struct{ text string }
+// An HTML is a piece of a page: content, or an attribute of the element that it is given to. There is none but what
+// this package makes.
+type HTML struct {
+	text      string
+	attribute bool
+}
 
 // A Constant is text of the program itself: a name, or the style. Nothing that was read is
 // ever converted to one.
 type Constant string
 
-// A Part is what an element has: content, which is an HTML, or an attribute.
-type Part interface{ addTo(*element) }
-
-type element struct{ attributes, content strings.Builder }
-
-func (h HTML) addTo(e *element) { e.content.WriteString(h.text) }
-
-// An attribute is one of an element.
-type attribute struct {
-	name  Constant
-	value string
-}
-
-func (a attribute) addTo(e *element) {
-	e.attributes.WriteString(" " + string(a.name) + `="` + escape(a.value) + `"`)
-}
-
 // Attr is an attribute.
-func Attr(name Constant, value string) Part { return attribute{name, value} }
+func Attr(name Constant, value string) HTML {
+	return HTML{" " + string(name) + `="` + escape(value) + `"`, true}
+}
 
 // Class is the attribute class.
-func Class(names Constant) Part { return attribute{"class", string(names)} }
+func Class(names Constant) HTML { return Attr("class", string(names)) }
 
 // El is an element with its attributes and its content, in order.
-func El(name Constant, parts ...Part) HTML {
-	var e element
+func El(name Constant, parts ...HTML) HTML {
+	var b strings.Builder
+	b.WriteString("<" + string(name))
 	for _, p := range parts {
-		p.addTo(&e)
+		if p.attribute {
+			b.WriteString(p.text)
+		}
 	}
-	text := "<" + string(name) + e.attributes.String() + ">" + e.content.String()
-	switch name {
-	case "meta", "wbr": // which have no end
-		return HTML{text}
+	b.WriteString(">")
+	for _, p := range parts {
+		if !p.attribute {
+			b.WriteString(p.text)
+		}
 	}
-	return HTML{text + "</" + string(name) + ">"}
+	if name != "meta" && name != "wbr" { // which have no end
+		b.WriteString("</" + string(name) + ">")
+	}
+	return content(b.String())
 }
+
+func content(text string) HTML { return HTML{text: text} }
 
 // Text is text on one line. What would hide or turn around what stands beside it, as control
 // characters do and those that change the direction of writing, is shown as U+FFFD.
-func Text(s string) HTML { return HTML{escape(s)} }
+func Text(s string) HTML { return content(escape(s)) }
 
 // Said is text that comes from a stranger. Whatever its direction of writing, what stands beside it
 // stays where it is.
@@ -73,7 +71,7 @@ func Name(s string) HTML {
 	if len(s) < long {
 		return Said(s)
 	}
-	var parts []Part
+	var parts []HTML
 	for len(s) > 0 {
 		end := strings.IndexAny(s, "/.:") + 1
 		if end == 0 {
@@ -96,7 +94,7 @@ func Lines(s string) HTML {
 	for line := range strings.Lines(s) {
 		b.WriteString(escape(strings.TrimSuffix(line, "\n")) + "\n")
 	}
-	return HTML{b.String()}
+	return content(b.String())
 }
 
 // All is one piece after the other.
@@ -105,7 +103,7 @@ func All(parts ...HTML) HTML {
 	for _, p := range parts {
 		b.WriteString(p.text)
 	}
-	return HTML{b.String()}
+	return content(b.String())
 }
 
 func escape(s string) string { return html.EscapeString(problem.OneLine(s)) }
@@ -121,7 +119,7 @@ func Document(title string, style Constant, body ...HTML) []byte {
 		El("meta", Attr("name", "color-scheme"), Attr("content", "light dark")),
 		El("meta", Attr("name", "referrer"), Attr("content", "no-referrer")),
 		El("title", Text(title)),
-		El("style", HTML{string(style)}),
+		El("style", content(string(style))),
 	)
 	return []byte("<!doctype html>\n" + El("html", Attr("lang", "en"), head, El("body", All(body...))).text + "\n")
 }

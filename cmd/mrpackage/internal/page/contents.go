@@ -51,19 +51,23 @@ func artifact(a record.Artifact, id string, bars int, open bool) markup.HTML {
 		name = referenceName(a.References[0])
 	}
 	kind := problem.Count(a.Files, "file")
-	if !a.Archive {
+	switch {
+	case !a.Archive && len(a.Entries) > 1:
+		kind = "a zip of " + problem.Count(len(a.Entries), "file")
+	case !a.Archive:
 		kind = "stored as it is"
 	}
-	parts := []markup.Part{markup.Attr("id", id), markup.Class("artifact")}
+	parts := []markup.HTML{markup.Attr("id", id), markup.Class("artifact")}
 	if open {
 		parts = append(parts, markup.Attr("open", ""))
 	}
-	packed := int64(0)
+	unpacked, packed := int64(0), int64(0)
 	for _, e := range a.Entries {
+		unpacked += e.Size
 		packed += e.Packed
 	}
 	size := []markup.HTML{bytes(a.Bytes)}
-	if packed > 0 {
+	if packed > 0 && a.Archive {
 		size = append(size, markup.El("small", markup.Text(" → "+record.Bytes(packed)+" zipped")))
 	}
 	facts := []markup.HTML{
@@ -79,7 +83,7 @@ func artifact(a record.Artifact, id string, bars int, open bool) markup.HTML {
 		markup.El("summary", markup.El("strong", markup.Name(name)), markup.El("span", markup.Text(kind)), markup.El("span", markup.Class("figure"), markup.All(size...))),
 		markup.El("dl", markup.Class("details"), markup.All(facts...)))
 	if len(a.Entries) > 1 {
-		parts = append(parts, folderBars(a, bars), fileBars(a, bars))
+		parts = append(parts, folderBars(a.Entries, unpacked, bars), fileBars(a.Entries, unpacked, bars))
 	}
 	return markup.El("details", parts...)
 }
@@ -103,21 +107,21 @@ type bar struct {
 }
 
 // fileBars are the largest files.
-func fileBars(a record.Artifact, n int) markup.HTML {
-	bars := make([]bar, len(a.Entries))
-	for i, e := range a.Entries {
+func fileBars(entries []record.Entry, whole int64, n int) markup.HTML {
+	bars := make([]bar, len(entries))
+	for i, e := range entries {
 		bars[i] = bar{e.Name, e.Size, e.Packed}
 	}
-	return barTable("Largest files", "file", bars, a.Bytes, n)
+	return barTable("Largest files", "file", bars, whole, n)
 }
 
 // folderBars are the folders that the bytes are in; nothing where there is one alone.
-func folderBars(a record.Artifact, n int) markup.HTML {
-	bars := pieces(a.Entries)
-	if len(bars) < 2 || len(bars) == len(a.Entries) {
+func folderBars(entries []record.Entry, whole int64, n int) markup.HTML {
+	bars := pieces(entries)
+	if len(bars) < 2 || len(bars) == len(entries) {
 		return markup.HTML{}
 	}
-	return barTable("Where the bytes are", "part", bars, a.Bytes, n)
+	return barTable("Where the bytes are", "part", bars, whole, n)
 }
 
 // barTable draws the largest of bars, as parts of a whole.

@@ -62,7 +62,8 @@ h3 { margin: 0; font-size: 0.93rem; font-weight: 600; }
 .upload { color: var(--upload); } .push { color: var(--push); } .copy { color: var(--copy); } .refresh { color: var(--refresh); } .wait { color: var(--wait); }
 .lanes details { margin-top: 0.15rem; }
 .lanes summary { color: var(--soft); font-size: 0.8rem; cursor: pointer; width: max-content; }
-.lanes details .lane { grid-template-columns: minmax(5rem, 15rem) minmax(0, 1fr) 8.5rem; padding: 0.1rem 0; }
+.lanes details .lane { margin-left: -12rem; grid-template-columns: 17rem minmax(0, 1fr) 8.5rem; padding: 0.1rem 0; }
+.lanes details .what { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 
 .scroll { overflow: auto; max-height: 85vh; border: 1px solid var(--line); border-radius: 6px; background: var(--card); }
 table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: 0.86rem; overflow-wrap: normal; }
@@ -120,7 +121,7 @@ th small, td small { display: block; font-weight: 400; line-height: 1.35; }
 
 @media screen and (max-width: 720px) {
   .groups > li { grid-template-columns: minmax(0, 1fr); gap: 0.2rem; }
-  .lane, .lanes details .lane { grid-template-columns: minmax(0, 1fr) max-content; }
+  .lane, .lanes details .lane { margin-left: 0; grid-template-columns: minmax(0, 1fr) max-content; }
   .lane svg { grid-row: 2; grid-column: 1 / -1; }
   .scale { margin-left: 0; }
   .matrix tbody th, .matrix thead th:first-child { width: 9.5rem; max-width: 9.5rem; }

@@ -187,7 +187,7 @@ func (r row) head() markup.HTML {
 
 // html is the cell in the table.
 func (c cell) html(region string, named, keyed bool) markup.HTML {
-	var parts []markup.Part
+	var parts []markup.HTML
 	if named {
 		parts = append(parts, markup.Attr("data-region", region))
 	}
