@@ -2,7 +2,9 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -97,7 +99,10 @@ func checkFolder(a *assembly.Asset) error {
 		return nil
 	}
 	said := "this is no folder"
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		said = "there is no such folder"
+	case err != nil:
 		said = problem.Cause(err)
 	}
 	e := a.Source.Place.Errorf("%q: %s: %s", a.Image.Directory, path, said)
