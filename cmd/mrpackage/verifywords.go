@@ -101,5 +101,8 @@ func endOf(o verify.Object) string {
 	if time.Until(o.Ends) <= 0 {
 		when = "any time now: it was due on " + o.Ends.UTC().Format(time.DateOnly)
 	}
+	if o.EndUnknown != "" {
+		when += " (" + o.EndUnknown + ")"
+	}
 	return what + " " + when
 }
