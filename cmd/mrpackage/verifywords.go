@@ -11,6 +11,9 @@ import (
 
 // deploymentWords is what was found of a template in a region, in one line.
 func deploymentWords(d verify.Deployment) string {
+	if d.Unread {
+		return "nothing was looked for"
+	}
 	objects, images, states, refreshed := 0, 0, make(map[verify.State]int), 0
 	for _, o := range d.Objects {
 		if o.Image != "" {
