@@ -171,6 +171,10 @@ func (r *run) readAll(ctx context.Context) error {
 			if templates[i] == nil {
 				return
 			}
+			if err := templates[i].Hollow(); err != nil {
+				problems[i] = append(problems[i], err)
+				return
+			}
 			guess := cmp.Or(r.aws.Region, "us-east-1")
 			if err := templates[i].Locate(ctx, r.s3, guess, s3store.Told{Retrying: r.told(guess)}); err != nil {
 				problems[i] = append(problems[i], err)
