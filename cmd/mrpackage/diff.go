@@ -101,6 +101,7 @@ func (f *diffFlags) define(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.asJSON, "json", false, "print the result as JSON")
 	fs.StringVar(&f.archiveDir, "archive-dir", "", "`FOLDER` where archives are looked for before the buckets, named as their keys. Default: none")
 	shared := f.some("property", "jobs", "profile", "endpoint-url")
+	shared.Lookup("property").Usage = "`TYPE=PATH:FORM` what was packaged besides, as mrpackage --help says; repeatable. Default: none"
 	shared.Lookup("jobs").Usage = "`NUMBER` how many archives are read at once. Default: 32"
 	fs.AddFlagSet(shared)
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors: the exit status says the rest")

@@ -90,6 +90,17 @@ func verifyCommand(u *ui) *cobra.Command {
 	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, by a copy onto themselves, so that no lifecycle rule deletes them. Nothing else changes anything")
 	own.Func("parameter-overrides", "`KEY=VALUE,...` values of the templates' parameters; or a JSON object. Default: their defaults", into(&f.parameters, parseMetadata))
 	own.AddFlagSet(f.some("expected-bucket-owner", "role-arn", "role-external-id", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
+	for name, usage := range map[string]string{
+		"expected-bucket-owner": "`ACCOUNT` the account that must own the buckets: its ID, or self for the caller's or, with --role-arn, the role's; or REGION=ACCOUNT for one region; repeatable. Default: any",
+		"kms-key-id":            "`KEY` with --print-iam-policy, the KMS key of the objects, its ID, ARN or alias; or REGION=KEY for one region; repeatable. Default: none",
+		"output-template-file":  "`PATH` what the packaged templates are called, where they are not named and to tell their regions; {region} stands for the region. Default: those of the outputs, see above",
+		"property":              "`TYPE=PATH:FORM` what was packaged besides, as mrpackage --help says; repeatable. Default: none",
+		"jobs":                  "`NUMBER` how many objects are read or copied at once; of questions there are four times as many. Default: 32",
+		"print-iam-policy":      "print the least IAM policy that proves these templates, and do nothing else. The region of each must be said, or in its name",
+		"verbose":               "print a line for every object: what proves it, and when it is deleted",
+	} {
+		own.Lookup(name).Usage = usage
+	}
 	own.Lookup("report").Usage = "`FILE` write a JSON record of what was verified here; repeatable. Default: none"
 	return cmd
 }

@@ -11,6 +11,9 @@ import (
 
 // deploymentWords is what was found of a template in a region, in one line.
 func deploymentWords(d verify.Deployment) string {
+	if d.Unread {
+		return "nothing was looked for"
+	}
 	objects, images, states, refreshed := 0, 0, make(map[verify.State]int), 0
 	for _, o := range d.Objects {
 		if o.Image != "" {
@@ -100,6 +103,9 @@ func endOf(o verify.Object) string {
 	when := fmt.Sprintf("in %s, on %s", problem.Count(left, "day"), o.Ends.UTC().Format(time.DateOnly))
 	if time.Until(o.Ends) <= 0 {
 		when = "any time now: it was due on " + o.Ends.UTC().Format(time.DateOnly)
+	}
+	if o.EndUnknown != "" {
+		when += " (" + o.EndUnknown + ")"
 	}
 	return what + " " + when
 }

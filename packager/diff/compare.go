@@ -19,7 +19,7 @@ type differ struct {
 
 // templates compares two versions of a template.
 func (d *differ) templates(ctx context.Context, before, after version) (*Result, []error) {
-	found := template.Compare(ctx, before.packaged, after.packaged, after.stacks[0].Endpoint)
+	found := template.Compare(ctx, before.packaged, after.packaged, before.stacks[0], after.stacks[0])
 	r := &Result{
 		Old: Template{before.name, before.regions()}, New: Template{after.name, after.regions()},
 		AddedRegions: []string{}, RemovedRegions: []string{}, Code: []Code{}, Changes: []Change{}, MoreChanges: found.More,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/packaged"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
@@ -48,7 +49,7 @@ func newSession(ctx context.Context, opts Options) *session {
 		if err != nil {
 			return nil, err
 		}
-		c := s3store.Connect(s3store.Config{AWS: cfg, Jobs: s.jobs(), Questions: 2 * s.jobs(), EndpointURL: opts.EndpointURL}, 2)
+		c := s3store.Connect(s3store.Config{AWS: cfg, Jobs: s.jobs(), Questions: 2 * s.jobs(), EndpointURL: opts.EndpointURL, Absent: packaged.NoBucket}, 2)
 		s.closes(c.Close)
 		return c, nil
 	})

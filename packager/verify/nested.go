@@ -22,9 +22,7 @@ func (r *run) descend(ctx context.Context, n *node, u *named) {
 	d := n.deployment
 	if t.packaged == nil {
 		if t.unread == nil {
-			p, errs := template.ReadPackaged(ctx, t.content, t.url(), r.table)
-			t.packaged, t.unread = p, errs
-			r.result.Warnings = append(r.result.Warnings, p.Warnings...)
+			r.readNested(ctx, t)
 		}
 		if len(t.unread) > 0 {
 			t.packaged = nil
@@ -44,6 +42,15 @@ func (r *run) descend(ctx context.Context, n *node, u *named) {
 			u.child = child
 		}
 	}
+}
+
+// readNested reads a nested template, or finds out why that cannot be read.
+func (r *run) readNested(ctx context.Context, t *target) {
+	t.packaged, t.unread = template.ReadPackaged(ctx, t.content, t.url(), r.table)
+	if err := t.packaged.Hollow(); len(t.unread) == 0 && err != nil {
+		t.unread = []error{err}
+	}
+	r.result.Warnings = append(r.result.Warnings, t.packaged.Warnings...)
 }
 
 // nest returns the node of a nested template in a region, and opens it where nobody has

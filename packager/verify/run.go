@@ -87,7 +87,7 @@ func newRun(ctx context.Context, opts Options) (*run, error) {
 	r.s3 = s3store.Connect(s3store.Config{
 		Roles:        r.roles,
 		RefreshAfter: opts.RefreshAfter, Jobs: r.jobs(), Questions: r.questions(), EndpointURL: opts.EndpointURL, AWS: r.aws,
-		Stall: opts.stall, Backoff: opts.backoff,
+		Stall: opts.stall, Backoff: opts.backoff, Absent: packaged.NoBucket,
 	}, 16)
 	config := opts.registries
 	config.AWS, config.Roles, config.Jobs, config.Questions = r.aws, r.roles, r.jobs(), r.questions()
@@ -171,6 +171,10 @@ func (r *run) readAll(ctx context.Context) error {
 			if templates[i] == nil {
 				return
 			}
+			if err := templates[i].Hollow(); err != nil {
+				problems[i] = append(problems[i], err)
+				return
+			}
 			guess := cmp.Or(r.aws.Region, "us-east-1")
 			if err := templates[i].Locate(ctx, r.s3, guess, s3store.Told{Retrying: r.told(guess)}); err != nil {
 				problems[i] = append(problems[i], err)
@@ -183,7 +187,7 @@ func (r *run) readAll(ctx context.Context) error {
 	for i, t := range templates {
 		r.result.Problems = append(r.result.Problems, problems[i]...)
 		if t == nil || len(problems[i]) > 0 {
-			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, Region: given[i].Region, State: Wrong})
+			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, Region: given[i].Region, State: Wrong, Unread: true})
 			continue
 		}
 		r.result.Warnings = append(r.result.Warnings, t.Warnings...)

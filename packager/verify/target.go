@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
@@ -78,7 +79,7 @@ func (t *target) fail(state State, err error) {
 	t.err = err
 	var e *problem.Error
 	if errors.As(err, &e) {
-		t.view.Why, t.hint, t.statement = e.Message, e.Hint, e.Statement
+		t.view.Why, t.hint, t.statement = e.Message, strings.TrimSuffix(e.Hint, "; --dry-run needs none"), e.Statement
 	}
 }
 

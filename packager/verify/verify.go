@@ -133,6 +133,7 @@ type Deployment struct {
 	Region   string // "" where the template names nothing that would tell it
 	How      string // how the region was found
 	State    State
+	Unread   bool     // it could not be read, or its region not be found out: nothing was looked for
 	Nested   int      // how many nested templates were read
 	Objects  []Object // each location once, in the order of the templates
 }

@@ -151,3 +151,8 @@ func (t *Template) Locate(ctx context.Context, c *s3store.Connections, guess str
 	}
 	return nil
 }
+
+// NoBucket says what to do where a bucket is missing that a packaged template names.
+func NoBucket(s s3store.Store) string {
+	return "there is no bucket " + s.Bucket + ": if there was one, all that was in it is gone; package again, into another bucket"
+}

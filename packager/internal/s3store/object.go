@@ -24,7 +24,6 @@ type Object struct {
 	ETag         string // without quotes
 	Archived     string // the storage class from which it must be restored before it can be read, else ""
 	Expires      string // what S3 itself says of its end, "" where it says nothing
-	Tagged       bool   // it has tags
 
 	// What is recorded of it by mrpackage, "" and nil where it is not.
 	Digest string
@@ -77,7 +76,7 @@ func (b *Bucket) Stat(ctx context.Context, key, version string) (Object, error) 
 	o := Object{
 		Key: key, Version: version, VersionID: aws.ToString(out.VersionId), Size: aws.ToInt64(out.ContentLength),
 		ETag: strings.Trim(aws.ToString(out.ETag), `"`), Expires: aws.ToString(out.Expiration), Digest: out.Metadata[digestMeta],
-		Tagged: aws.ToInt32(out.TagCount) > 0, found: Found{Size: aws.ToInt64(out.ContentLength), head: out},
+		found: Found{Size: aws.ToInt64(out.ContentLength), head: out},
 	}
 	if out.LastModified != nil {
 		o.Modified = *out.LastModified

@@ -67,7 +67,7 @@ func TestStat(t *testing.T) {
 		"mrpackage-digest": "d", "mrpackage-size": "4", "mrpackage-sha256": hex.EncodeToString(sum[:]),
 	}, Tags: map[string]string{"a": "b"}})
 	o, err := b.Stat(t.Context(), "k", "")
-	if err != nil || o.Size != 4 || o.Digest != "d" || !bytes.Equal(o.SHA256, sum[:]) || !o.Plain || !o.Tagged || o.Recorded("d") != "" || o.Recorded("e") == "" || o.VersionID != "v1" {
+	if err != nil || o.Size != 4 || o.Digest != "d" || !bytes.Equal(o.SHA256, sum[:]) || !o.Plain || o.Recorded("d") != "" || o.Recorded("e") == "" || o.VersionID != "v1" {
 		t.Errorf("%+v, %v", o, err)
 	}
 	if tags, err := b.Tags(t.Context(), o); err != nil || tags["a"] != "b" {

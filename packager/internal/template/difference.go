@@ -42,11 +42,12 @@ const (
 	maxDifferences = maxProblems
 )
 
-// Compare returns how two packaged templates differ, as CloudFormation reads them. Locations
-// are not compared, but paired: by the place where both have one. A mapping in which
-// locations are found, and nothing else, belongs to them. endpoint is [Stack.Endpoint].
-func Compare(ctx context.Context, before, after *Packaged, endpoint string) Differences {
-	c := comparison{ctx: ctx, before: before.side(endpoint), after: after.side(endpoint)}
+// Compare returns how two packaged templates differ, as CloudFormation reads them, in a stack
+// each. Locations are not compared, but paired: by the place where both have one. What is said
+// beside a location is compared, and so is what only a deployment makes one. A mapping in
+// which locations are found, and nothing else, belongs to them.
+func Compare(ctx context.Context, before, after *Packaged, old, now Stack) Differences {
+	c := comparison{ctx: ctx, before: before.side(old), after: after.side(now)}
 	a, b := c.before.read(), c.after.read()
 	inA, inB := a.index(), b.index()
 	for _, name := range sectionsOf(a, b) {
@@ -54,56 +55,6 @@ func Compare(ctx context.Context, before, after *Packaged, endpoint string) Diff
 	}
 	c.unpaired()
 	return c.found
-}
-
-// A side is one of two templates that are compared.
-type side struct {
-	t      *Template
-	placed map[*syntax.Node]int // the values that are locations, and their places
-	tables map[string]bool      // the mappings that serve to find locations, and nothing else
-}
-
-func (p *Packaged) side(endpoint string) side {
-	s := side{t: p.t, placed: make(map[*syntax.Node]int), tables: make(map[string]bool)}
-	in := Stack{Region: "us-east-1", Endpoint: endpoint} // any does, but where a mapping has some
-	if regions := p.Regions(); len(regions) > 0 {
-		in.Region = regions[0]
-	}
-	for i, uses := range p.ByPlace(in) {
-		if n := p.places[i].node; n != nil && slices.ContainsFunc(uses, func(u Use) bool { return u.Location.isKnown() }) {
-			s.placed[n] = i
-		}
-	}
-	for n := range s.placed {
-		for _, name := range p.mappingsOf(n, false) {
-			s.tables[name] = true
-		}
-	}
-	s.usedElsewhere(p.t.doc.Root)
-	return s
-}
-
-// usedElsewhere takes out of the tables those that something else looks into, too: all of
-// them where it is not known which.
-func (s side) usedElsewhere(n *syntax.Node) {
-	if _, is := s.placed[n]; is || len(s.tables) == 0 {
-		return
-	}
-	if name, argument := functionOf(n); name == "FindInMap" && len(argument.Values) > 0 {
-		if isText(argument.Values[0]) {
-			delete(s.tables, argument.Values[0].Value)
-		} else {
-			clear(s.tables)
-		}
-	}
-	for _, v := range n.Values {
-		s.usedElsewhere(v)
-	}
-}
-
-func (s side) read() *meaning {
-	r := meaningReader{doc: s.t.doc, isPlaced: func(n *syntax.Node) bool { _, is := s.placed[n]; return is }}
-	return r.of(s.t.doc.Root)
 }
 
 // unpaired adds what only one template has, and puts the pairs in the order of the new one.
@@ -243,7 +194,8 @@ func (c *comparison) values(a, b *meaning) {
 	case a.sum == b.sum && a.places == 0 && b.places == 0:
 	case a.placed && b.placed:
 		c.found.Pairs = append(c.found.Pairs, Pair{c.before.placed[a.node], c.after.placed[b.node]})
-	case a.placed || b.placed || a.kind != b.kind || a.function != b.function || a.kind == syntax.Scalar:
+		c.values(a.beside, b.beside)
+	case a.placed || b.placed || a.whole != b.whole || a.kind != b.kind || a.function != b.function || a.kind == syntax.Scalar:
 		c.differ(a, b)
 	case a.function != "" && (a.values[0].kind == syntax.Scalar || b.values[0].kind == syntax.Scalar):
 		c.differ(a, b) // of !Ref A and !Ref B, the whole says more than A and B

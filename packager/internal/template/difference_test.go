@@ -38,7 +38,7 @@ func comparedTexts(t *testing.T, a, b string) string {
 	if !ok || !alsoOK {
 		t.Fatalf("a template was not read:\n%s\n%s", a, b)
 	}
-	return lines(Compare(t.Context(), before, after, ""))
+	return lines(Compare(t.Context(), before, after, Stack{}, Stack{}))
 }
 
 // What CloudFormation reads alike is the same, however it is written.
@@ -166,7 +166,7 @@ func TestManyDifferences(t *testing.T) {
 	}
 	before, _ := packagedOf(t, "old.yaml", many("a"))
 	after, _ := packagedOf(t, "new.yaml", many("b"))
-	if d := Compare(t.Context(), before, after, ""); len(d.All) != maxDifferences || d.More != 5 {
+	if d := Compare(t.Context(), before, after, Stack{}, Stack{}); len(d.All) != maxDifferences || d.More != 5 {
 		t.Errorf("%d differences and %d more", len(d.All), d.More)
 	}
 	deep := func(value string) string {
@@ -185,7 +185,7 @@ func TestManyDifferences(t *testing.T) {
 	}
 	before, _ = packagedOf(t, "old.yaml", list(0, 100_000))
 	after, _ = packagedOf(t, "new.yaml", list(1_000_000, 100_000))
-	if d := Compare(t.Context(), before, after, ""); len(d.All)+d.More != 100_000 {
+	if d := Compare(t.Context(), before, after, Stack{}, Stack{}); len(d.All)+d.More != 100_000 {
 		t.Errorf("a long list: %d differences", len(d.All)+d.More)
 	}
 }
@@ -210,7 +210,7 @@ func FuzzCompare(f *testing.F) {
 			return
 		}
 		again, _ := packagedOf(t, "a.yaml", text)
-		same := Compare(t.Context(), a, again, "")
+		same := Compare(t.Context(), a, again, Stack{}, Stack{})
 		if got := lines(same); got != "" {
 			t.Fatalf("it differs from itself:\n%s", got)
 		}
@@ -224,7 +224,7 @@ func FuzzCompare(f *testing.F) {
 			if !ok || !b.t.doc.JSON {
 				t.Fatalf("its JSON form is not read:\n%s", form)
 			}
-			if got := lines(Compare(t.Context(), a, b, "")); got != "" {
+			if got := lines(Compare(t.Context(), a, b, Stack{}, Stack{})); got != "" {
 				t.Fatalf("it differs from its JSON form:\n%s\n%s", got, form)
 			}
 		}
@@ -234,7 +234,7 @@ func FuzzCompare(f *testing.F) {
 		}
 		n := scalars[which%uint(len(scalars))]
 		n.Value, n.Plain, n.Tag = n.Value+" which nobody writes", false, ""
-		got := Compare(t.Context(), a, again, "")
+		got := Compare(t.Context(), a, again, Stack{}, Stack{})
 		if len(got.Pairs) > 0 {
 			return // it may be a part of a location
 		}
@@ -291,14 +291,68 @@ func TestLocationsApart(t *testing.T) {
 	} {
 		before, _ := packagedOf(t, "old.yaml", tt.old)
 		after, _ := packagedOf(t, "new.yaml", tt.new)
-		d := Compare(t.Context(), before, after, "")
+		d := Compare(t.Context(), before, after, Stack{}, Stack{})
 		if got := lines(d); got != tt.want || len(d.Pairs) != 2 {
 			t.Errorf("%s: %d pairs\n%s\nwant\n%s", name, len(d.Pairs), got, tt.want)
 		}
 	}
 	before, _ := packagedOf(t, "old.yaml", text("a", ""))
 	after, _ := packagedOf(t, "new.yaml", "Resources:\n  G: {Type: AWS::Serverless::Function, Properties: {CodeUri: 's3://b/k.zip'}}\n  I: {Type: AWS::Serverless::Function, Properties: {CodeUri: 's3://b/i.zip'}}\n")
-	if got := fmt.Sprint(Compare(t.Context(), before, after, "").Pairs); got != "[{1 0} {-1 1} {0 -1}]" {
+	if got := fmt.Sprint(Compare(t.Context(), before, after, Stack{}, Stack{}).Pairs); got != "[{1 0} {-1 1} {0 -1}]" {
 		t.Errorf("pairs %s", got)
+	}
+}
+
+// What is said beside a location is compared, and what only a deployment makes a location is
+// compared as it is written.
+func TestBesideLocations(t *testing.T) {
+	const (
+		head = "Parameters: {P: {Type: String, Default: b}}\nMappings: {M: {x: {K: k}, y: {K: %s}}, Buckets: {us-east-1: {B: b}, us-west-2: {B: %s}}}\n" +
+			"Conditions: {C: !Equals [!Ref P, b], D: !Equals [!Ref P, c]}\nResources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Code: "
+		one, two = "{S3Bucket: b, S3Key: k}", "{S3Bucket: c, S3Key: l}"
+	)
+	template := func(code string) string { return fmt.Sprintf(head, "j", "b") + code + "\n" }
+	const at = "Resources.F.Properties.Code"
+	for name, tt := range map[string]struct{ old, new, want string }{
+		"another object":            {one, two, ""},
+		"with a version":            {one, "{S3Bucket: b, S3Key: k, S3ObjectVersion: v}", ""},
+		"found by region":           {one, "{S3Bucket: !FindInMap [Buckets, !Ref AWS::Region, B], S3Key: k}", ""},
+		"made of the region":        {one, "{S3Bucket: !Sub 'b-${AWS::Region}', S3Key: !Join ['', [k, l]]}", ""},
+		"by a condition":            {"!If [C, " + one + ", " + two + "]", "!If [C, " + two + ", " + one + "]", ""},
+		"parts by a condition":      {"{S3Bucket: !If [C, b, c], S3Key: k}", "{S3Bucket: !If [C, b, d], S3Key: k}", ""},
+		"the key of its encryption": {"{S3Bucket: b, S3Key: k, SourceKMSKeyArn: a}", "{S3Bucket: b, S3Key: k, SourceKMSKeyArn: b}", at + `.SourceKMSKeyArn: "a" (8:54) → "b" (8:54)`},
+		"a key of encryption":       {one, "{S3Bucket: b, S3Key: k, SourceKMSKeyArn: b}", at + `.SourceKMSKeyArn: nothing → "b" (8:54)`},
+		"the condition":             {"!If [C, " + one + ", " + two + "]", "!If [D, " + one + ", " + two + "]", at + `.Fn::If.0: "C" (8:18) → "D" (8:18)`},
+		"a condition around it":     {one, "!If [C, " + one + ", " + two + "]", at + `: a location (8:13) → !If ["C", a location, a location] (8:13)`},
+		"the condition of a part":   {"{S3Bucket: !If [C, b, c], S3Key: k}", "{S3Bucket: !If [D, b, c], S3Key: k}", at + `.S3Bucket.Fn::If.0: "C" (8:29) → "D" (8:29)`},
+		"where there is none":       {"!If [C, " + one + ", !Ref AWS::NoValue]", "!If [C, !Ref AWS::NoValue, " + one + "]", at + ".Fn::If.1: a location (8:21) → nothing\n" + at + ".Fn::If.2: nothing → a location (8:40)"},
+		"a parameter":               {one, "{S3Bucket: !Ref P, S3Key: k}", at + `: a location (8:13) → {S3Bucket: !Ref P, S3Key: "k"} (8:13)`},
+		"in a branch nobody knows":  {"!If [C, " + one + ", {S3Bucket: !ImportValue x, S3Key: k}]", "!If [C, " + one + ", {S3Bucket: !ImportValue x, S3Key: l}]", at + `.Fn::If.2.S3Key: "k" (8:80) → "l" (8:80)`},
+	} {
+		want := tt.want
+		if want != "" {
+			want += "\n"
+		}
+		before, _ := packagedOf(t, "old.yaml", template(tt.old))
+		after, ok := packagedOf(t, "new.yaml", template(tt.new))
+		if got := lines(Compare(t.Context(), before, after, Stack{Region: "us-east-1"}, Stack{Region: "us-east-1"})); got != want || !ok {
+			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+		}
+	}
+	// A mapping in which not all that is found is compared is no location's alone.
+	for name, tt := range map[string]struct{ y, bucket, code, want string }{
+		"by a parameter": {"l", "b", "{S3Bucket: b, S3Key: !FindInMap [M, !Ref P, K]}", "Mappings.M.y.K: \"j\" (2:34) → \"l\" (2:34)\n"},
+		"by region":      {"j", "c", "{S3Bucket: !FindInMap [Buckets, !Ref AWS::Region, B], S3Key: k}", ""},
+	} {
+		before, _ := packagedOf(t, "old.yaml", strings.Replace(template(tt.code), "Default: b", "Default: x", 1))
+		after, _ := packagedOf(t, "new.yaml", strings.Replace(fmt.Sprintf(head, tt.y, tt.bucket)+tt.code+"\n", "Default: b", "Default: x", 1))
+		if got := lines(Compare(t.Context(), before, after, Stack{}, Stack{})); got != tt.want {
+			t.Errorf("a mapping %s:\n%s\nwant\n%s", name, got, tt.want)
+		}
+	}
+	// Where no region is known, what depends on it is no location, and nothing of it is overlooked.
+	const code = "Resources: {F: {Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: !Sub 'b-${AWS::Region}', S3Key: %s}}}}"
+	if got, want := comparedTexts(t, fmt.Sprintf(code, "k"), fmt.Sprintf(code, "l")), "Resources.F.Properties.Code.S3Key: \"k\" (1:108) → \"l\" (1:108)\n"; got != want {
+		t.Errorf("without a region:\n%s\nwant\n%s", got, want)
 	}
 }

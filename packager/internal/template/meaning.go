@@ -23,6 +23,9 @@ type meaning struct {
 
 	sum    [sha256.Size]byte // of all of it but locations
 	placed bool              // it is a location
+	beside *meaning          // and says this besides
+	blank  bool              // it is what says nothing besides
+	whole  bool              // it is all that stands in a location's place
 	places int               // how many locations are in it
 }
 
@@ -30,6 +33,7 @@ type meaning struct {
 type meaningReader struct {
 	doc      *syntax.Document
 	isPlaced func(*syntax.Node) bool // which values are locations
+	beside   map[*syntax.Node]*meaning
 }
 
 // of returns what a value means that stands under some keys.
@@ -37,7 +41,7 @@ func (r meaningReader) of(n *syntax.Node, under ...string) *meaning {
 	m := &meaning{node: n, kind: n.Kind}
 	switch name, argument := functionOf(n); {
 	case r.isPlaced(n):
-		m.placed, m.places = true, 1
+		m.placed, m.places, m.beside = true, 1, r.beside[n]
 	case name != "" && n.Tag != "!Condition":
 		m.kind, m.function = syntax.Mapping, title(name)
 		m.add(m.function, r.argument(name, argument))
@@ -235,7 +239,7 @@ func (w *briefWriter) value(m *meaning) {
 		w.value(m.values[0])
 	case m.placed && m.node.Kind == syntax.Scalar && m.node.Tag == "":
 		w.write(syntax.QuoteJSON(m.node.Value))
-	case m.placed:
+	case m.placed, m.blank:
 		w.write("a location")
 	case m.kind == syntax.Scalar:
 		w.write(m.text)

@@ -48,6 +48,19 @@ func ReadPackaged(ctx context.Context, text []byte, shown string, table []Row) (
 	return p, errs
 }
 
+// Hollow is an error where the template has no resources, and nothing that could make some: it names
+// nothing, but nor does any file that is no template.
+func (p *Packaged) Hollow() error {
+	if p.t.doc == nil {
+		return nil // it cannot be read, which is told
+	}
+	root := p.t.doc.Root
+	if root.Index("Resources") >= 0 || root.Get("Transform") != nil || root.Get("Fn::Transform") != nil {
+		return nil
+	}
+	return p.t.errorf(root, "", "there is no Resources section: is this a template?")
+}
+
 // find finds the packaged properties, in the order of the file.
 func (p *Packaged) find() {
 	c := &collector{t: p.t, table: p.t.table, errs: &p.Warnings, told: make(map[*syntax.Node]bool), types: make(map[string]bool)}

@@ -217,7 +217,14 @@ Resources:
 		`{Type: AWS::CodeCommit::Repository, Properties: {Code: {S3: {Bucket: b, Key: k, ObjectVersion: v}}}}`:                             {"F.Code.S3 b k v"},
 		`{Type: T, Properties: {Fn::Transform: {Name: AWS::Include, Parameters: {Location: s3://b/k}}}}`:                                   {"F.Fn::Transform.Parameters.Location b k"},
 		`{Type: AWS::Serverless::GraphQLApi, Properties: {SchemaInline: x, Functions: {A: {CodeUri: s3://b/a}, B: {C: {CodeUri: l.js}}}}}`: {"F.Functions.A.CodeUri b a", "F.Functions.B.C.CodeUri local: l.js"},
-		`{Type: AWS::Lambda::Function, Properties: {Code: [a]}}`:                                                                           nil,
+		`{Type: AWS::Lambda::Function, Properties: {Code: [a]}}`:                                                                           {"F.Code unknown: it is a list, which CloudFormation refuses"},
+		`{Type: AWS::Lambda::Function, Properties: {Code: }}`:                                                                              {"F.Code unknown: it is null, which CloudFormation refuses"},
+		`{Type: AWS::Lambda::Function, Properties: {Code: ""}}`:                                                                            {"F.Code unknown: it is empty"},
+		`{Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: b}}}`:                                                                 {"F.Code unknown: it has no object's bucket and key"},
+		`{Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: b, S3Key: }}}`:                                                        {"F.Code unknown: it has no object's bucket and key"},
+		`{Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: b, S3Key: ""}}}`:                                                      {"F.Code unknown: it has no object's bucket and key"},
+		`{Type: AWS::Serverless::Function, Properties: {CodeUri: {Key: k}}}`:                                                               {"F.CodeUri unknown: it has no object's bucket and key"},
+		`{Type: AWS::Serverless::Function, Properties: {CodeUri: !If [Maybe, s3://a/k, null]}}`:                                            {"F.CodeUri a k", "F.CodeUri unknown: it is null, which CloudFormation refuses"},
 	} {
 		p := readPackaged(t, head+"  F: "+in+"\n")
 		got := linesOf(p.Uses(Stack{Region: "us-east-1", Parameters: map[string]string{"Given": "given"}}))

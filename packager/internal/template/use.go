@@ -236,12 +236,14 @@ func filled(n *syntax.Node, loops []loop, values map[string]string) *syntax.Node
 func (e *evaluator) use(row Row, n *syntax.Node) (u Use, is bool) {
 	name, _ := functionOf(n)
 	switch {
-	case isNoValue(n) || n.IsNull():
+	case isNoValue(n):
 		return u, false
+	case n.IsNull():
+		return Use{Unknown: "it is null, which CloudFormation refuses"}, true
 	case n.Kind == syntax.Mapping && name == "":
 		return e.useOfParts(row, n)
 	case n.Kind == syntax.Sequence && name == "":
-		return u, false // CloudFormation refuses it
+		return Use{Unknown: "it is a list, which CloudFormation refuses"}, true
 	}
 	o := e.outcome(n)
 	if u.Unknown = e.unknown(n, o); u.Unknown != "" {
@@ -249,7 +251,7 @@ func (e *evaluator) use(row Row, n *syntax.Node) (u Use, is bool) {
 	}
 	text := o.text()
 	if text == "" {
-		return u, false
+		return Use{Unknown: "it is empty"}, true
 	}
 	switch l, ok := e.locationOf(row, text); {
 	case ok:
@@ -269,31 +271,6 @@ func (e *evaluator) locationOf(row Row, text string) (Location, bool) {
 	}
 	repository, digest, _ := strings.Cut(text, "@")
 	return Location{Repository: repository, Digest: digest}, namesHost(text)
-}
-
-// useOfParts reads a mapping with a bucket and a key.
-func (e *evaluator) useOfParts(row Row, n *syntax.Node) (u Use, is bool) {
-	for _, f := range []form{row.form, pointerForm(), {bucket: "S3Bucket", key: "S3Key", version: "S3ObjectVersion"}} {
-		bucket, key := n.Get(f.bucket), n.Get(f.key)
-		if bucket == nil || key == nil || f.bucket == "" {
-			continue
-		}
-		for _, part := range []struct {
-			n  *syntax.Node
-			to *string
-		}{{bucket, &u.Location.Bucket}, {key, &u.Location.Key}, {n.Get(f.version), &u.Location.Version}} {
-			if part.n == nil || isNoValue(part.n) {
-				continue
-			}
-			o := e.outcome(part.n)
-			if why := e.unknown(part.n, o); why != "" {
-				return Use{Unknown: why}, true
-			}
-			*part.to = o.text()
-		}
-		return u, u.Location.Bucket != "" && u.Location.Key != ""
-	}
-	return u, false // code that is written out, or an application's ID
 }
 
 // unknown says why what a value comes out as is not known; "" where it is.
