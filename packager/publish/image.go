@@ -2,7 +2,9 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,15 +19,14 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
-// An image is what image assets are made of: the same folder and options, or the same command.
+// An image is what image assets of one ID are made of. In a stage's manifest, the way to it is
+// written differently than in the application's.
 type image struct {
 	id    string // CDK's
 	asset *assembly.Asset
 	named []*assembly.Asset
 	goals []imageGoal
 }
-
-type imageID struct{ id, dir, command string }
 
 // An imageGoal is an image at a destination.
 type imageGoal struct {
@@ -43,11 +44,10 @@ type push struct {
 
 // image takes in an image asset at a destination.
 func (p *planner) image(a *assembly.Asset, to *assembly.Destination) {
-	id := imageID{a.ID, absolute(a.File()), strings.Join(a.Source.Executable, "\x00")}
-	img := p.imageOf[id]
+	img := p.imageOf[a.ID]
 	if img == nil {
 		img = &image{id: a.ID, asset: a}
-		p.imageOf[id] = img
+		p.imageOf[a.ID] = img
 		p.images = append(p.images, img)
 		if err := checkFolder(a); err != nil {
 			p.errs = append(p.errs, err)
@@ -97,7 +97,10 @@ func checkFolder(a *assembly.Asset) error {
 		return nil
 	}
 	said := "this is no folder"
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		said = "there is no such folder"
+	case err != nil:
 		said = problem.Cause(err)
 	}
 	e := a.Source.Place.Errorf("%q: %s: %s", a.Image.Directory, path, said)

@@ -27,7 +27,7 @@ type planner struct {
 	known    map[sourceID]*source
 	goals    []goal
 	images   []*image
-	imageOf  map[imageID]*image
+	imageOf  map[string]*image // by CDK's ID
 	stores   *stores
 	inRegion map[string]bool // whether something goes to a region
 
@@ -64,7 +64,7 @@ func NewPlan(ctx context.Context, opts Options) (*Plan, error) {
 		return nil, err
 	}
 	p := &planner{
-		ctx: ctx, opts: opts, assembly: a, known: make(map[sourceID]*source), imageOf: make(map[imageID]*image),
+		ctx: ctx, opts: opts, assembly: a, known: make(map[sourceID]*source), imageOf: make(map[string]*image),
 		inRegion: make(map[string]bool), warnings: a.Warnings,
 	}
 	p.stores = newStores(p)
@@ -191,7 +191,9 @@ func (p *planner) plan() *Plan {
 	for _, g := range p.goals {
 		id := objectID{g.store, g.to.Key}
 		before, twice := stored[id]
-		if twice && before.source.identity() != g.source.identity() {
+		if twice && before.same(g) {
+			g.source = before.source
+		} else if twice {
 			p.errs = append(p.errs, p.conflict(before, g))
 		}
 		stored[id] = g
@@ -217,6 +219,12 @@ func (p *planner) plan() *Plan {
 	}
 	p.planImages(plan)
 	return plan
+}
+
+// same tells whether two assets are the same. What commands make is known by CDK's ID alone.
+func (g goal) same(other goal) bool {
+	made := g.source.command != nil || other.source.command != nil
+	return g.source.identity() == other.source.identity() || made && g.asset.ID == other.asset.ID
 }
 
 type objectID struct {

@@ -253,8 +253,10 @@ func (r *reader) open(path string, from Place) *object {
 	}
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fail("there is no such file", "is the cloud assembly whole? run cdk synth again")
 	case err != nil:
-		return fail(problem.Cause(err), "is the cloud assembly whole? run cdk synth again")
+		return fail(problem.Cause(err), "")
 	case !info.Mode().IsRegular():
 		return fail("this is not a file", "")
 	case info.Size() > maxSize:

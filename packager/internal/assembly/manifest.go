@@ -107,7 +107,7 @@ func (r *reader) nested(a *object, dir string) {
 func (r *reader) inside(dir, name string, at Place) (path string, ok bool) {
 	local := filepath.FromSlash(name)
 	path = filepath.Join(dir, local)
-	if filepath.IsAbs(local) || strings.ContainsRune(name, 0) || !within(realPath(path), r.assembly.Root) {
+	if filepath.IsAbs(local) || strings.HasPrefix(name, "/") || strings.ContainsRune(name, 0) || !within(realPath(path), r.assembly.Root) {
 		r.fail(at.Errorf("%q leads out of the cloud assembly %s", name, r.assembly.Path))
 		return "", false
 	}

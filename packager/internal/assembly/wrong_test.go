@@ -134,7 +134,7 @@ func TestWrongAssemblies(t *testing.T) {
 	}{
 		"not there": {"cdk.out", ``, []string{`cdk.out: there is no such cloud assembly`}},
 		"no manifest": {"cdk.out", "-- cdk.out/tree.json --\n{}", []string{
-			`cdk.out/manifest.json: no such file or directory`,
+			`cdk.out/manifest.json: there is no such file`,
 		}},
 		"the manifest is a folder": {"cdk.out", "-- cdk.out/manifest.json/x --\n", []string{`cdk.out/manifest.json: this is not a file`}},
 		"nothing in it": {"cdk.out", `-- cdk.out/manifest.json --
@@ -151,8 +151,8 @@ func TestWrongAssemblies(t *testing.T) {
 {"version": "1.0.0", "artifacts": {
 "a": {"type": "cdk:asset-manifest", "properties": {"file": "a.assets.json"}},
 "b": {"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-b"}}}}`, []string{
-			`cdk.out/manifest.json:2:60: cdk.out/a.assets.json: no such file or directory`,
-			`cdk.out/manifest.json:3:69: cdk.out/assembly-b/manifest.json: no such file or directory`,
+			`cdk.out/manifest.json:2:60: cdk.out/a.assets.json: there is no such file`,
+			`cdk.out/manifest.json:3:69: cdk.out/assembly-b/manifest.json: there is no such file`,
 		}},
 		"ways out": {"cdk.out", `-- cdk.out/manifest.json --
 {"version": "1.0.0", "artifacts": {
