@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
@@ -34,6 +35,17 @@ type imageGoal struct {
 	to    registry.Store
 	name  string // of the repository
 	tag   string
+}
+
+// An imagePlace is a tag of a repository, whose account may not be known.
+type imagePlace struct{ region, name, tag string }
+
+// A takenBy is the image that gets a tag, and where: the repository has its account, where
+// that is known.
+type takenBy struct {
+	image      *image
+	store      int
+	repository string
 }
 
 // A push is an image on its way to a repository.
@@ -110,11 +122,7 @@ func checkFolder(a *assembly.Asset) error {
 
 // planImages puts the images into the plan.
 func (p *planner) planImages(plan *Plan) {
-	type place struct {
-		store          int
-		repository, to string
-	}
-	taken := make(map[place]*image)
+	taken := make(map[imagePlace][]takenBy)
 	for i, img := range p.images {
 		source := img.asset.File()
 		if source == "" {
@@ -123,14 +131,12 @@ func (p *planner) planImages(plan *Plan) {
 		plan.Images = append(plan.Images, packager.Image{Source: source, References: references(img.named)})
 		plan.images = append(plan.images, img)
 		for _, g := range img.goals {
-			at := place{g.store, g.to.Repository, g.tag}
-			if before := taken[at]; before != nil {
-				if before != img {
-					p.fail(img.asset.Place.Errorf("%s and %s are different images, and both get the tag %s of %s", img.asset.Label(), before.asset.Label(), g.tag, g.to.Repository))
-				}
+			at := imagePlace{g.to.Region, g.name, g.tag}
+			by := takenBy{img, g.store, g.to.Repository}
+			if p.conflicts(taken[at], by, g) || slices.Contains(taken[at], by) {
 				continue
 			}
-			taken[at] = img
+			taken[at] = append(taken[at], by)
 			if p.opts.Shard.Has(digestOf(img.id)) {
 				plan.pushes[g.store] = append(plan.pushes[g.store], push{i, g.to})
 				plan.Stores[g.store].Images = append(plan.Stores[g.store].Images, packager.PushedImage{Repository: g.to.Repository, Tag: g.tag, Action: packager.Planned})
@@ -142,6 +148,19 @@ func (p *planner) planImages(plan *Plan) {
 			plan.Stores[i].Images[j].Image = &plan.Images[push.image]
 		}
 	}
+}
+
+// conflicts tells whether another image has the tag that an image gets, and reports that.
+// Repositories of one name may be of two accounts, where both are known.
+func (p *planner) conflicts(taken []takenBy, img takenBy, g imageGoal) bool {
+	for _, by := range taken {
+		different := by.repository != img.repository && by.repository != g.name && img.repository != g.name
+		if by.image != img.image && !different {
+			p.fail(img.image.asset.Place.Errorf("%s and %s are different images, and both get the tag %s of %s", img.image.asset.Label(), by.image.asset.Label(), g.tag, img.repository))
+			return true
+		}
+	}
+	return false
 }
 
 // open makes or finds the image, and opens it.

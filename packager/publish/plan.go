@@ -187,16 +187,20 @@ func (p *planner) plan() *Plan {
 	}
 	plan.Stores, plan.roles, plan.Warnings = p.stores.contents, p.stores.roles, p.warnings
 	plan.objects, plan.pushes = make([][]int, len(plan.Stores)), make([][]push, len(plan.Stores))
-	artifacts, stored := make(map[string]int), make(map[objectID]goal)
+	artifacts, stored, first := make(map[string]int), make(map[objectID]bool), make(map[location]goal)
 	for _, g := range p.goals {
-		id := objectID{g.store, g.to.Key}
-		before, twice := stored[id]
-		if twice && before.same(g) {
+		id, at := objectID{g.store, g.to.Key}, location{g.to.Region, g.to.Bucket, g.to.Key}
+		before, taken := first[at]
+		switch {
+		case !taken:
+			first[at] = g
+		case before.same(g):
 			g.source = before.source
-		} else if twice {
+		default:
 			p.errs = append(p.errs, p.conflict(before, g))
 		}
-		stored[id] = g
+		twice := stored[id]
+		stored[id] = true
 		i, known := artifacts[g.source.identity()]
 		if !known {
 			i = len(plan.sources)
@@ -231,6 +235,9 @@ type objectID struct {
 	store int
 	key   string
 }
+
+// A location is where an object is, whichever role stores it.
+type location struct{ region, bucket, key string }
 
 // conflict is the problem of two assets that are different and would have one key: one
 // stack's code would be another's.
