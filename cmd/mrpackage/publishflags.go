@@ -57,8 +57,11 @@ func publishCommand(u *ui) *cobra.Command {
 		Long:    publishHelp,
 		Example: publishExamples,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
+			switch {
+			case len(args) > 1:
 				return usageError{fmt.Errorf("unexpected argument %q: publish takes one cloud assembly", args[1])}
+			case len(args) == 1 && args[0] == "":
+				return usageError{errors.New(`"" names no cloud assembly`)} // and not the default one: it is an unset variable
 			}
 			return nil
 		},
