@@ -170,6 +170,7 @@ func (p *planner) read() error {
 	for i, s := range p.sources {
 		p.errs = append(p.errs, problems[i]...)
 		p.errs = append(p.errs, s.unreadable()...)
+		p.warnings = append(p.warnings, s.leftOut()...)
 		s.identify()
 		if s.dir != "" && len(s.files) == 0 && len(problems[i]) == 0 {
 			p.warnings = append(p.warnings, s.errorf("%s holds no files: an empty zip is stored, which Lambda does not take", s.dir))
