@@ -24,21 +24,27 @@ func (a *Assembly) Choose(patterns []string) error {
 	var errs []error
 	for _, pattern := range patterns {
 		matches := glob(pattern)
-		found := false
+		var without []*Stack
+		found, publishes := false, false
 		for _, s := range a.Stacks {
 			if !slices.ContainsFunc(s.names(), matches.MatchString) {
 				continue
 			}
-			found = true
+			found, publishes = true, publishes || len(s.Assets) > 0
 			if len(s.Assets) == 0 {
-				errs = append(errs, &problem.Error{Subject: s.Display, Message: "this stack has no manifest of assets: there is nothing to publish for it"})
+				without = append(without, s)
 			}
 			for _, m := range s.Assets {
 				chosen[m] = true
 			}
 		}
-		if !found {
+		switch {
+		case !found:
 			errs = append(errs, a.unknown(pattern))
+		case !publishes:
+			for _, s := range without {
+				errs = append(errs, &problem.Error{Subject: s.Display, Message: "this stack has no manifest of assets: there is nothing to publish for it"})
+			}
 		}
 	}
 	a.Manifests = slices.DeleteFunc(a.Manifests, func(m *Manifest) bool { return !chosen[m] })
