@@ -182,10 +182,7 @@ func (p *planner) read() error {
 // plan is what all that was found comes to. What has the same bytes and the same media type
 // is one artifact.
 func (p *planner) plan() *Plan {
-	plan := &Plan{Path: p.opts.path(), opts: p.opts, reads: make(map[string]bool)}
-	for _, m := range p.assembly.Manifests {
-		plan.reads[archive.RealPath(absolute(m.Path))] = true
-	}
+	plan := &Plan{Path: p.opts.path(), opts: p.opts, assembly: p.assembly}
 	plan.Stores, plan.roles, plan.Warnings = p.stores.contents, p.stores.roles, p.warnings
 	plan.objects, plan.pushes = make([][]int, len(plan.Stores)), make([][]push, len(plan.Stores))
 	artifacts, stored, first := make(map[string]int), make(map[objectID]bool), make(map[location]goal)
@@ -249,11 +246,11 @@ func (p *planner) conflict(a, b goal) error {
 	return e
 }
 
-// Reads tells whether path is a manifest, or a file of an asset, so that nothing may be
-// written there.
+// Reads tells whether path is a file of the cloud assembly, also of a stack that was not
+// chosen: a manifest, or a file of an asset. Nothing may be written there.
 func (p *Plan) Reads(path string) bool {
 	real := archive.RealPath(absolute(path))
-	return p.reads[real] || slices.ContainsFunc(p.sources, func(s *source) bool {
-		return s.command == nil && archive.Within(real, s.realPath())
+	return slices.ContainsFunc(p.assembly.Files(), func(file string) bool {
+		return archive.Within(real, archive.RealPath(absolute(file)))
 	})
 }

@@ -38,6 +38,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/assembly"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 )
 
@@ -98,16 +99,16 @@ type Plan struct {
 	packager.Inventory
 	Warnings []error // each a *problem.Error
 
-	opts    Options
-	sources []*source   // by artifact
-	keys    []string    // by artifact: the first one that it has
-	objects [][]int     // by store and object: the artifact
-	images  []*image    // by Images
-	pushes  [][]push    // by store
-	roles   []role.Role // by store
-	times   packager.Times
-	tell    func(packager.Event)
-	reads   map[string]bool // the manifests, by their real paths
+	opts     Options
+	sources  []*source   // by artifact
+	keys     []string    // by artifact: the first one that it has
+	objects  [][]int     // by store and object: the artifact
+	images   []*image    // by Images
+	pushes   [][]push    // by store
+	roles    []role.Role // by store
+	times    packager.Times
+	tell     func(packager.Event)
+	assembly *assembly.Assembly
 }
 
 // A Result tells of a run that succeeded, or how far one came.
