@@ -14,24 +14,9 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/upload"
 )
-
-// A push is an image on its way to a repository.
-type push struct {
-	image      *containerImage
-	repository string
-	references []Reference // those whose image goes there
-}
-
-// view is the public view of it, before it is made.
-func (p push) view() PushedImage {
-	view := *p.image.view
-	view.References = p.references
-	return PushedImage{Image: &view, Repository: p.repository, Action: Planned}
-}
 
 // A containerImage is one image that a template names, by a path or a name, or if it is
 // to be copied, by an address.
@@ -253,38 +238,6 @@ func (c *containerImage) found(img *image.Image) {
 	for _, r := range c.refs {
 		c.view.References = append(c.view.References, referenceOf(r))
 	}
-}
-
-// onlyImages tells whether the input names container images, and nothing that goes to a
-// bucket.
-func (p *planner) onlyImages() bool {
-	for _, t := range p.order {
-		for _, r := range t.References() {
-			if r.Stored == nil && !r.IsImage() {
-				return false
-			}
-		}
-	}
-	return len(p.images.distinct) > 0
-}
-
-// pushes are the images that a store's region gets, each repository once.
-func (p *planner) pushes(s s3store.Store) (all []push) {
-	for _, c := range p.images.distinct {
-		for _, r := range c.refs {
-			if !p.opts.Shard.Has(strings.TrimPrefix(c.digest, "sha256:")) {
-				continue
-			}
-			to := push{image: c, repository: p.opts.repositoryOf(s.Region, r.LogicalID)}
-			i := slices.IndexFunc(all, func(other push) bool { return other.repository == to.repository && other.image.digest == c.digest })
-			if i < 0 {
-				i = len(all)
-				all = append(all, to)
-			}
-			all[i].references = append(all[i].references, referenceOf(r))
-		}
-	}
-	return all
 }
 
 // imageLocation is where an image is that a reference names, in a store's region.

@@ -61,7 +61,7 @@ func TestDiffTextIsOurs(t *testing.T) {
 		},
 	}
 	text := diffText(r, true)
-	if lines := strings.Count(text, "\n"); lines != 11 || strings.Contains(text, "\n+ Resources.Fake") || strings.ContainsAny(text, "\x1b\u202e") {
+	if lines := strings.Count(text, "\n"); lines != 12 || strings.Contains(text, "\n+ Resources.Fake") || strings.ContainsAny(text, "\x1b\u202e") {
 		t.Errorf("%d lines:\n%q", lines, text)
 	}
 }

@@ -67,7 +67,7 @@ const maxTold = 5
 // compare holds a template of one region against that of another one, and those that are
 // nested in them.
 func (r *run) compare(ctx context.Context, d *deployment, a, b *node) {
-	found := template.Compare(ctx, a.packaged, b.packaged, a.stack.Endpoint)
+	found := template.Compare(ctx, a.packaged, b.packaged, r.endpoint)
 	for i, difference := range found.All {
 		if i == maxTold {
 			break

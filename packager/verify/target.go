@@ -204,10 +204,11 @@ func (r *run) proveObject(ctx context.Context, t *target) {
 		return
 	case s3store.IsDenied(err):
 		t.fail(Unknown, err)
-		t.hint = "this caller may not read it"
+		t.hint = "this caller may not read it, or not decrypt it"
 		if !t.bucket.listed {
 			t.hint = "this caller may not read it, or it is missing: S3 tells that only to who may list the bucket"
 		}
+		t.statement = t.bucket.ReadStatement(t.Version != "")
 		return
 	case err != nil:
 		t.fail(Unknown, err)
