@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -64,6 +65,9 @@ func (p *planner) image(a *assembly.Asset, to *assembly.Destination) {
 		if err := checkFolder(a); err != nil {
 			p.errs = append(p.errs, err)
 		}
+	} else if img.named[len(img.named)-1] != a && !sameBuild(img.asset, a) {
+		p.warnings = append(p.warnings, a.Place.Errorf("%s has the ID of %s (%s:%d), and is built in another way: that one is built, and goes to the destinations of both",
+			a.Label(), img.asset.Label(), img.asset.Place.File.Path, img.asset.Place.Line))
 	}
 	if len(img.named) == 0 || img.named[len(img.named)-1] != a {
 		img.named = append(img.named, a)
@@ -87,6 +91,20 @@ func (p *planner) image(a *assembly.Asset, to *assembly.Destination) {
 		return
 	}
 	img.goals = append(img.goals, imageGoal{p.stores.ofImage(to.Region, account, as), store, to.Repository, to.Tag})
+}
+
+// sameBuild tells whether what is built of two assets is the same. Where the cache is, and the
+// folder, which each manifest names in its own way, does not matter; of what commands make
+// nobody knows.
+func sameBuild(a, b *assembly.Asset) bool {
+	if a.Source.Executable != nil || b.Source.Executable != nil {
+		return true
+	}
+	x, y := *a.Image, *b.Image
+	for _, i := range []*assembly.ImageSource{&x, &y} {
+		i.Directory, i.CacheFrom, i.CacheTo, i.NoCache = "", nil, nil, false
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 // repositoryAccount is the account that a repository is in: that of whoever asks for it, as

@@ -128,6 +128,8 @@ type Stack struct {
 	Name    string // in CloudFormation
 	Display string // what CDK shows, a path as Prod/Orders
 	Assets  []*Manifest
+
+	unlisted *problem.Error // of assets that no manifest lists; nil where there are none
 }
 
 // A Place is where something stands in a manifest.

@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -15,6 +16,9 @@ import (
 // stands for any characters but a slash, ** for any, and ? for one.
 func (a *Assembly) Choose(patterns []string) error {
 	if len(patterns) == 0 {
+		for _, s := range a.Stacks {
+			a.warnOfUnlisted(s)
+		}
 		return nil
 	}
 	if len(a.Stacks) == 0 {
@@ -33,6 +37,7 @@ func (a *Assembly) Choose(patterns []string) error {
 			found, publishes = true, publishes || len(s.Assets) > 0
 			if len(s.Assets) == 0 {
 				without = append(without, s)
+				a.warnOfUnlisted(s)
 			}
 			for _, m := range s.Assets {
 				chosen[m] = true
@@ -43,12 +48,19 @@ func (a *Assembly) Choose(patterns []string) error {
 			errs = append(errs, a.unknown(pattern))
 		case !publishes:
 			for _, s := range without {
-				errs = append(errs, &problem.Error{Subject: s.Display, Message: "this stack has no manifest of assets: there is nothing to publish for it"})
+				errs = append(errs, cmp.Or(s.unlisted, &problem.Error{Subject: s.Display, Message: "this stack has no manifest of assets: there is nothing to publish for it"}))
 			}
 		}
 	}
 	a.Manifests = slices.DeleteFunc(a.Manifests, func(m *Manifest) bool { return !chosen[m] })
 	return errors.Join(errs...)
+}
+
+// warnOfUnlisted warns, once, of a stack's assets that are not published.
+func (a *Assembly) warnOfUnlisted(s *Stack) {
+	if s.unlisted != nil && !slices.Contains(a.Warnings, error(s.unlisted)) {
+		a.Warnings = append(a.Warnings, s.unlisted)
+	}
 }
 
 func (s *Stack) names() []string { return []string{s.ID, s.Name, s.Display} }
