@@ -28,7 +28,8 @@
 // never made.
 //
 // What cannot be known before it is made, as what a command makes, is made only where a
-// destination lacks it. Nothing is copied by S3 between stores of different roles.
+// destination lacks it. A command or a build that fails ends the run, when other assets may
+// be stored already. Nothing is copied by S3 between stores of different roles.
 package publish
 
 import (
