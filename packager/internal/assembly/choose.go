@@ -27,33 +27,34 @@ func (a *Assembly) Choose(patterns []string) error {
 	chosen := make(map[*Manifest]bool)
 	var errs []error
 	for _, pattern := range patterns {
-		matches := glob(pattern)
-		var without []*Stack
-		found, publishes := false, false
-		for _, s := range a.Stacks {
-			if !slices.ContainsFunc(s.names(), matches.MatchString) {
-				continue
-			}
-			found, publishes = true, publishes || len(s.Assets) > 0
-			if len(s.Assets) == 0 {
-				without = append(without, s)
-				a.warnOfUnlisted(s)
+		stacks := a.matching(pattern)
+		if len(stacks) == 0 {
+			errs = append(errs, a.unknown(pattern))
+		}
+		publishes := slices.ContainsFunc(stacks, func(s *Stack) bool { return len(s.Assets) > 0 })
+		for _, s := range stacks {
+			a.warnOfUnlisted(s)
+			if !publishes {
+				errs = append(errs, cmp.Or(s.unlisted, &problem.Error{Subject: s.Display, Message: "this stack has no manifest of assets: there is nothing to publish for it"}))
 			}
 			for _, m := range s.Assets {
 				chosen[m] = true
 			}
 		}
-		switch {
-		case !found:
-			errs = append(errs, a.unknown(pattern))
-		case !publishes:
-			for _, s := range without {
-				errs = append(errs, cmp.Or(s.unlisted, &problem.Error{Subject: s.Display, Message: "this stack has no manifest of assets: there is nothing to publish for it"}))
-			}
-		}
 	}
 	a.Manifests = slices.DeleteFunc(a.Manifests, func(m *Manifest) bool { return !chosen[m] })
 	return errors.Join(errs...)
+}
+
+// matching are the stacks that a pattern matches.
+func (a *Assembly) matching(pattern string) (stacks []*Stack) {
+	matches := glob(pattern)
+	for _, s := range a.Stacks {
+		if slices.ContainsFunc(s.names(), matches.MatchString) {
+			stacks = append(stacks, s)
+		}
+	}
+	return stacks
 }
 
 // warnOfUnlisted warns, once, of a stack's assets that are not published.
