@@ -113,10 +113,11 @@ func (f *publishFlags) options(ctx context.Context, path string) (opts publish.O
 	}
 	cfg, err := packager.LoadAWS(ctx, f.profile)
 	opts.AWS, opts.Region = &cfg, cfg.Region
+	opts.Account = func(ctx context.Context) (string, error) { return f.account(ctx, cfg) }
 	if err != nil && !f.offline() {
 		problems = append(problems, err)
+		opts.Account = func(context.Context) (string, error) { return unknownAccount, nil } // nobody is asked as somebody else
 	}
-	opts.Account = func(ctx context.Context) (string, error) { return f.account(ctx, cfg) }
 	return opts, problems
 }
 
