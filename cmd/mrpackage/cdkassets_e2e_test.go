@@ -146,10 +146,11 @@ func writeAssembly(t *testing.T, folder string) {
 		}
 		add(name+".zip", map[string]string{"path": name, "packaging": "zip"})
 	}
-	// A link within a folder, and to a folder.
+	// A link within a folder, one to a folder, and one to nothing.
 	write("asset.links/target/app.js", "#! linked")
 	fatal(t, os.Symlink("target/app.js", filepath.Join(folder, "asset.links", "link.js")))
 	fatal(t, os.Symlink("target", filepath.Join(folder, "asset.links", "lib")))
+	fatal(t, os.Symlink("target/gone.js", filepath.Join(folder, "asset.links", "gone.js")))
 	add("asset.links.zip", map[string]string{"path": "asset.links", "packaging": "zip"})
 	write("made.zip", "made by a command"+longer)
 	add("made.zip", map[string]any{"executable": []string{"sh", "-c", "echo making >&2; echo; echo \"  $1  \"", "x", filepath.Join(folder, "made.zip")}})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -36,8 +37,11 @@ func checkCommand(u *ui) *cobra.Command {
 		Short: "Tell where a pipeline's template and its buildspec do not fit together",
 		Long:  checkHelp,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
+			switch {
+			case len(args) > 1:
 				return usageError{fmt.Errorf("unexpected argument %q: check takes one template", args[1])}
+			case len(args) == 1 && args[0] == "":
+				return usageError{errors.New(`"" names no template`)}
 			}
 			return nil
 		},

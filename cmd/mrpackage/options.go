@@ -48,6 +48,9 @@ func (f *flags) options(ctx context.Context) (opts packager.Options, problems []
 	}
 	opts.Outputs = f.outputs(regions)
 	who := &caller{offline: f.offline(), patience: stsPatience, aws: opts.AWS}
+	if len(problems) > 0 {
+		who.id = unknownAccount // nobody is asked with a configuration that could not be read
+	}
 	for _, region := range regions {
 		role := f.role(ctx, region, who)
 		opts.Stores = append(opts.Stores, f.store(ctx, region, role, who))

@@ -57,8 +57,11 @@ func publishCommand(u *ui) *cobra.Command {
 		Long:    publishHelp,
 		Example: publishExamples,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
+			switch {
+			case len(args) > 1:
 				return usageError{fmt.Errorf("unexpected argument %q: publish takes one cloud assembly", args[1])}
+			case len(args) == 1 && args[0] == "":
+				return usageError{errors.New(`"" names no cloud assembly`)} // and not the default one: it is an unset variable
 			}
 			return nil
 		},
@@ -110,10 +113,11 @@ func (f *publishFlags) options(ctx context.Context, path string) (opts publish.O
 	}
 	cfg, err := packager.LoadAWS(ctx, f.profile)
 	opts.AWS, opts.Region = &cfg, cfg.Region
+	opts.Account = func(ctx context.Context) (string, error) { return f.account(ctx, cfg) }
 	if err != nil && !f.offline() {
 		problems = append(problems, err)
+		opts.Account = func(context.Context) (string, error) { return unknownAccount, nil } // nobody is asked as somebody else
 	}
-	opts.Account = func(ctx context.Context) (string, error) { return f.account(ctx, cfg) }
 	return opts, problems
 }
 

@@ -48,14 +48,7 @@ func (c command) run(ctx context.Context, tell func(packager.Event)) (string, er
 	if len(c.env) > 0 {
 		program.Env = append(os.Environ(), c.env...)
 	}
-	program.Cancel = func() error {
-		if err := program.Process.Signal(os.Interrupt); err != nil {
-			return program.Process.Kill()
-		}
-		return nil
-	}
-	program.WaitDelay = patience
-	err := program.Run()
+	err := runStoppably(ctx, program)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -75,6 +68,27 @@ func (c command) run(ctx context.Context, tell func(packager.Event)) (string, er
 		return "", fmt.Errorf("%s: it prints nothing, and should print one path or name", line)
 	}
 	return text, nil
+}
+
+// runStoppably runs a program. When ctx ends, the program is interrupted, and killed where it
+// does not end then: with what it has started, so that no build goes on after the run.
+func runStoppably(ctx context.Context, program *exec.Cmd) error {
+	grouped := group(program)
+	program.WaitDelay = patience
+	program.Cancel = func() error {
+		if grouped {
+			return signal(program, os.Interrupt)
+		}
+		if err := program.Process.Signal(os.Interrupt); err != nil {
+			return program.Process.Kill()
+		}
+		return nil
+	}
+	err := program.Run()
+	if grouped && program.Process != nil && ctx.Err() != nil {
+		_ = signal(program, os.Kill) // those that are left, if any
+	}
+	return err
 }
 
 // A bounded buffer takes in no more than most bytes.

@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
@@ -36,6 +38,17 @@ type imageGoal struct {
 	tag   string
 }
 
+// An imagePlace is a tag of a repository, whose account may not be known.
+type imagePlace struct{ region, name, tag string }
+
+// A takenBy is the image that gets a tag, and where: the repository has its account, where
+// that is known.
+type takenBy struct {
+	image      *image
+	store      int
+	repository string
+}
+
 // A push is an image on its way to a repository.
 type push struct {
 	image int // by Plan.Images
@@ -52,6 +65,9 @@ func (p *planner) image(a *assembly.Asset, to *assembly.Destination) {
 		if err := checkFolder(a); err != nil {
 			p.errs = append(p.errs, err)
 		}
+	} else if img.named[len(img.named)-1] != a && !sameBuild(img.asset, a) {
+		p.warnings = append(p.warnings, a.Place.Errorf("%s has the ID of %s (%s:%d), and is built in another way: that one is built, and goes to the destinations of both",
+			a.Label(), img.asset.Label(), img.asset.Place.File.Path, img.asset.Place.Line))
 	}
 	if len(img.named) == 0 || img.named[len(img.named)-1] != a {
 		img.named = append(img.named, a)
@@ -75,6 +91,20 @@ func (p *planner) image(a *assembly.Asset, to *assembly.Destination) {
 		return
 	}
 	img.goals = append(img.goals, imageGoal{p.stores.ofImage(to.Region, account, as), store, to.Repository, to.Tag})
+}
+
+// sameBuild tells whether what is built of two assets is the same. Where the cache is, and the
+// folder, which each manifest names in its own way, does not matter; of what commands make
+// nobody knows.
+func sameBuild(a, b *assembly.Asset) bool {
+	if a.Source.Executable != nil || b.Source.Executable != nil {
+		return true
+	}
+	x, y := *a.Image, *b.Image
+	for _, i := range []*assembly.ImageSource{&x, &y} {
+		i.Directory, i.CacheFrom, i.CacheTo, i.NoCache = "", nil, nil, false
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 // repositoryAccount is the account that a repository is in: that of whoever asks for it, as
@@ -110,11 +140,7 @@ func checkFolder(a *assembly.Asset) error {
 
 // planImages puts the images into the plan.
 func (p *planner) planImages(plan *Plan) {
-	type place struct {
-		store          int
-		repository, to string
-	}
-	taken := make(map[place]*image)
+	taken := make(map[imagePlace][]takenBy)
 	for i, img := range p.images {
 		source := img.asset.File()
 		if source == "" {
@@ -123,14 +149,12 @@ func (p *planner) planImages(plan *Plan) {
 		plan.Images = append(plan.Images, packager.Image{Source: source, References: references(img.named)})
 		plan.images = append(plan.images, img)
 		for _, g := range img.goals {
-			at := place{g.store, g.to.Repository, g.tag}
-			if before := taken[at]; before != nil {
-				if before != img {
-					p.fail(img.asset.Place.Errorf("%s and %s are different images, and both get the tag %s of %s", img.asset.Label(), before.asset.Label(), g.tag, g.to.Repository))
-				}
+			at := imagePlace{g.to.Region, g.name, g.tag}
+			by := takenBy{img, g.store, g.to.Repository}
+			if p.conflicts(taken[at], by, g) || slices.Contains(taken[at], by) {
 				continue
 			}
-			taken[at] = img
+			taken[at] = append(taken[at], by)
 			if p.opts.Shard.Has(digestOf(img.id)) {
 				plan.pushes[g.store] = append(plan.pushes[g.store], push{i, g.to})
 				plan.Stores[g.store].Images = append(plan.Stores[g.store].Images, packager.PushedImage{Repository: g.to.Repository, Tag: g.tag, Action: packager.Planned})
@@ -142,6 +166,19 @@ func (p *planner) planImages(plan *Plan) {
 			plan.Stores[i].Images[j].Image = &plan.Images[push.image]
 		}
 	}
+}
+
+// conflicts tells whether another image has the tag that an image gets, and reports that.
+// Repositories of one name may be of two accounts, where both are known.
+func (p *planner) conflicts(taken []takenBy, img takenBy, g imageGoal) bool {
+	for _, by := range taken {
+		different := by.repository != img.repository && by.repository != g.name && img.repository != g.name
+		if by.image != img.image && !different {
+			p.fail(img.image.asset.Place.Errorf("%s and %s are different images, and both get the tag %s of %s", img.image.asset.Label(), by.image.asset.Label(), g.tag, img.repository))
+			return true
+		}
+	}
+	return false
 }
 
 // open makes or finds the image, and opens it.

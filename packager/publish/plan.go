@@ -170,6 +170,7 @@ func (p *planner) read() error {
 	for i, s := range p.sources {
 		p.errs = append(p.errs, problems[i]...)
 		p.errs = append(p.errs, s.unreadable()...)
+		p.warnings = append(p.warnings, s.leftOut()...)
 		s.identify()
 		if s.dir != "" && len(s.files) == 0 && len(problems[i]) == 0 {
 			p.warnings = append(p.warnings, s.errorf("%s holds no files: an empty zip is stored, which Lambda does not take", s.dir))
@@ -181,22 +182,23 @@ func (p *planner) read() error {
 // plan is what all that was found comes to. What has the same bytes and the same media type
 // is one artifact.
 func (p *planner) plan() *Plan {
-	plan := &Plan{Path: p.opts.path(), opts: p.opts, reads: make(map[string]bool)}
-	for _, m := range p.assembly.Manifests {
-		plan.reads[archive.RealPath(absolute(m.Path))] = true
-	}
+	plan := &Plan{Path: p.opts.path(), opts: p.opts, assembly: p.assembly}
 	plan.Stores, plan.roles, plan.Warnings = p.stores.contents, p.stores.roles, p.warnings
 	plan.objects, plan.pushes = make([][]int, len(plan.Stores)), make([][]push, len(plan.Stores))
-	artifacts, stored := make(map[string]int), make(map[objectID]goal)
+	artifacts, stored, first := make(map[string]int), make(map[objectID]bool), make(map[location]goal)
 	for _, g := range p.goals {
-		id := objectID{g.store, g.to.Key}
-		before, twice := stored[id]
-		if twice && before.same(g) {
+		id, at := objectID{g.store, g.to.Key}, location{g.to.Region, g.to.Bucket, g.to.Key}
+		before, taken := first[at]
+		switch {
+		case !taken:
+			first[at] = g
+		case before.same(g):
 			g.source = before.source
-		} else if twice {
+		default:
 			p.errs = append(p.errs, p.conflict(before, g))
 		}
-		stored[id] = g
+		twice := stored[id]
+		stored[id] = true
 		i, known := artifacts[g.source.identity()]
 		if !known {
 			i = len(plan.sources)
@@ -232,6 +234,9 @@ type objectID struct {
 	key   string
 }
 
+// A location is where an object is, whichever role stores it.
+type location struct{ region, bucket, key string }
+
 // conflict is the problem of two assets that are different and would have one key: one
 // stack's code would be another's.
 func (p *planner) conflict(a, b goal) error {
@@ -241,11 +246,11 @@ func (p *planner) conflict(a, b goal) error {
 	return e
 }
 
-// Reads tells whether path is a manifest, or a file of an asset, so that nothing may be
-// written there.
+// Reads tells whether path is a file of the cloud assembly, also of a stack that was not
+// chosen: a manifest, or a file of an asset. Nothing may be written there.
 func (p *Plan) Reads(path string) bool {
 	real := archive.RealPath(absolute(path))
-	return p.reads[real] || slices.ContainsFunc(p.sources, func(s *source) bool {
-		return s.command == nil && archive.Within(real, s.realPath())
+	return slices.ContainsFunc(p.assembly.Files(), func(file string) bool {
+		return archive.Within(real, archive.RealPath(absolute(file)))
 	})
 }

@@ -28,7 +28,8 @@
 // never made.
 //
 // What cannot be known before it is made, as what a command makes, is made only where a
-// destination lacks it. Nothing is copied by S3 between stores of different roles.
+// destination lacks it. A command or a build that fails ends the run, when other assets may
+// be stored already. Nothing is copied by S3 between stores of different roles.
 package publish
 
 import (
@@ -38,6 +39,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/assembly"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 )
 
@@ -98,16 +100,16 @@ type Plan struct {
 	packager.Inventory
 	Warnings []error // each a *problem.Error
 
-	opts    Options
-	sources []*source   // by artifact
-	keys    []string    // by artifact: the first one that it has
-	objects [][]int     // by store and object: the artifact
-	images  []*image    // by Images
-	pushes  [][]push    // by store
-	roles   []role.Role // by store
-	times   packager.Times
-	tell    func(packager.Event)
-	reads   map[string]bool // the manifests, by their real paths
+	opts     Options
+	sources  []*source   // by artifact
+	keys     []string    // by artifact: the first one that it has
+	objects  [][]int     // by store and object: the artifact
+	images   []*image    // by Images
+	pushes   [][]push    // by store
+	roles    []role.Role // by store
+	times    packager.Times
+	tell     func(packager.Event)
+	assembly *assembly.Assembly
 }
 
 // A Result tells of a run that succeeded, or how far one came.

@@ -26,6 +26,7 @@ type source struct {
 	command   []string
 	mediaType string
 	digest    string // "" of a command
+	dangling  []archive.Link
 
 	named []*assembly.Asset // of these, one each is named
 }
@@ -105,7 +106,7 @@ func (s *source) list(ctx context.Context, found func(*archive.File)) (errs []er
 		return nil
 	}
 	listing, problems := archive.List(ctx, s.dir, archive.Everything(), found)
-	s.files = listing.Files
+	s.files, s.dangling = listing.Files, listing.Dangling
 	for _, cause := range problems {
 		e := s.errorf("%q: %v", s.asset.Source.Path, cause)
 		e.Err = cause
@@ -116,6 +117,14 @@ func (s *source) list(ctx context.Context, found func(*archive.File)) (errs []er
 		errs = append(errs, e)
 	}
 	return errs
+}
+
+// leftOut warns of links that lead to nothing. CDK's tools leave them out, too.
+func (s *source) leftOut() (warnings []error) {
+	for _, l := range s.dangling {
+		warnings = append(warnings, s.errorf("%q: the link %s leads to %s, which is not there: it is left out", s.asset.Source.Path, l.Path, l.Target))
+	}
+	return warnings
 }
 
 // unreadable returns what kept files from being read.

@@ -95,10 +95,19 @@ func (s *stores) of(a *assembly.Asset, to *assembly.Destination) (index int, ok 
 // ofImage is the store that images of a place go with: the first bucket of the same region,
 // as far as it is known to be of the same account, else one of its own.
 func (s *stores) ofImage(in, account string, as role.Role) int {
+	found := -1
 	for i, c := range s.contents {
-		if of := accountOf(s.roles[i], c.Owner); c.Region == in && (of == account || of == "" || s.roles[i] == as) {
+		of := accountOf(s.roles[i], c.Owner)
+		switch {
+		case c.Region != in:
+		case of == account || s.roles[i] == as:
 			return i
+		case of == "" && found < 0:
+			found = i
 		}
+	}
+	if found >= 0 {
+		return found
 	}
 	return s.add(packager.Store{Region: in, Owner: account}, as)
 }

@@ -32,6 +32,9 @@ type Listing struct {
 	Files []*File // in the archive's order: sorted by name, byte by byte
 	Links []Link  // that were followed
 	Left  int     // entries that are left out
+	// Dangling are the links that lead to nothing, where nothing is excluded: they are left
+	// out, for their folder is somebody else's, and cannot be made otherwise.
+	Dangling []Link
 	// Roots are the real paths of the folder, of those that links in it lead to, and of
 	// the outputs that they lead to: what lies there, a later run may meet in the folder.
 	Roots []string
@@ -277,6 +280,10 @@ func (w *walker) follow(path, name string, above []os.FileInfo) os.FileInfo {
 		return nil
 	}
 	info, err := os.Stat(path)
+	if w.none && errors.Is(err, os.ErrNotExist) {
+		w.Dangling = append(w.Dangling, Link{path, target})
+		return nil
+	}
 	if err != nil {
 		reason := "which is not there"
 		if !errors.Is(err, os.ErrNotExist) {

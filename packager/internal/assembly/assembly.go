@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -41,6 +42,23 @@ type Assembly struct {
 	Manifests []*Manifest // of assets, in the order in which they were met
 	Stacks    []*Stack
 	Warnings  []error // each an *problem.Error
+
+	read  []string    // the manifests, also those of cloud assemblies
+	whole []*Manifest // before some were chosen
+}
+
+// Files are the paths of all that the assembly consists of, also of what was not chosen:
+// manifests, and what assets are made of.
+func (a *Assembly) Files() []string {
+	files := slices.Clone(a.read)
+	for _, m := range a.whole {
+		for _, asset := range slices.Concat(m.Files, m.Images) {
+			if path := asset.File(); path != "" {
+				files = append(files, path)
+			}
+		}
+	}
+	return files
 }
 
 // A Manifest lists the assets of a stack.
@@ -110,6 +128,8 @@ type Stack struct {
 	Name    string // in CloudFormation
 	Display string // what CDK shows, a path as Prod/Orders
 	Assets  []*Manifest
+
+	unlisted *problem.Error // of assets that no manifest lists; nil where there are none
 }
 
 // A Place is where something stands in a manifest.
@@ -182,6 +202,7 @@ func Read(ctx context.Context, path string) (*Assembly, error) {
 		return nil, err
 	}
 	problem.Sort(r.assembly.Warnings)
+	r.assembly.whole = slices.Clone(r.assembly.Manifests)
 	return r.assembly, nil
 }
 
@@ -266,6 +287,7 @@ func (r *reader) open(path string, from Place) *object {
 	if err != nil {
 		return fail(problem.Cause(err), "")
 	}
+	r.assembly.read = append(r.assembly.read, path)
 	f := &File{Path: path, source: problem.NewSource(text)}
 	if !utf8.Valid(text) {
 		return fail("this file is not UTF-8, and so not JSON", "")

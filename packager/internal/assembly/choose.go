@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -15,6 +16,9 @@ import (
 // stands for any characters but a slash, ** for any, and ? for one.
 func (a *Assembly) Choose(patterns []string) error {
 	if len(patterns) == 0 {
+		for _, s := range a.Stacks {
+			a.warnOfUnlisted(s)
+		}
 		return nil
 	}
 	if len(a.Stacks) == 0 {
@@ -23,26 +27,41 @@ func (a *Assembly) Choose(patterns []string) error {
 	chosen := make(map[*Manifest]bool)
 	var errs []error
 	for _, pattern := range patterns {
-		matches := glob(pattern)
-		found := false
-		for _, s := range a.Stacks {
-			if !slices.ContainsFunc(s.names(), matches.MatchString) {
-				continue
-			}
-			found = true
-			if len(s.Assets) == 0 {
-				errs = append(errs, &problem.Error{Subject: s.Display, Message: "this stack has no manifest of assets: there is nothing to publish for it"})
+		stacks := a.matching(pattern)
+		if len(stacks) == 0 {
+			errs = append(errs, a.unknown(pattern))
+		}
+		publishes := slices.ContainsFunc(stacks, func(s *Stack) bool { return len(s.Assets) > 0 })
+		for _, s := range stacks {
+			a.warnOfUnlisted(s)
+			if !publishes {
+				errs = append(errs, cmp.Or(s.unlisted, &problem.Error{Subject: s.Display, Message: "this stack has no manifest of assets: there is nothing to publish for it"}))
 			}
 			for _, m := range s.Assets {
 				chosen[m] = true
 			}
 		}
-		if !found {
-			errs = append(errs, a.unknown(pattern))
-		}
 	}
 	a.Manifests = slices.DeleteFunc(a.Manifests, func(m *Manifest) bool { return !chosen[m] })
 	return errors.Join(errs...)
+}
+
+// matching are the stacks that a pattern matches.
+func (a *Assembly) matching(pattern string) (stacks []*Stack) {
+	matches := glob(pattern)
+	for _, s := range a.Stacks {
+		if slices.ContainsFunc(s.names(), matches.MatchString) {
+			stacks = append(stacks, s)
+		}
+	}
+	return stacks
+}
+
+// warnOfUnlisted warns, once, of a stack's assets that are not published.
+func (a *Assembly) warnOfUnlisted(s *Stack) {
+	if s.unlisted != nil && !slices.Contains(a.Warnings, error(s.unlisted)) {
+		a.Warnings = append(a.Warnings, s.unlisted)
+	}
 }
 
 func (s *Stack) names() []string { return []string{s.ID, s.Name, s.Display} }

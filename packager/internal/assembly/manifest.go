@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -49,7 +50,13 @@ func (r *reader) cloud(path string, from Place) {
 		case "aws:cloudformation:stack":
 			s := a.stack(id)
 			r.assembly.Stacks = append(r.assembly.Stacks, s)
-			complete = append(complete, func() { s.depend(a.texts("dependencies"), manifests) })
+			complete = append(complete, func() {
+				s.depend(a.texts("dependencies"), manifests)
+				if len(s.Assets) == 0 && a.hasAssets(path) {
+					s.unlisted = a.place(a.node).Errorf("%s: this stack has assets, and no manifest lists them: they are not published", s.Display)
+					s.unlisted.Hint = "cdk deploy stores those of its synthesizer, LegacyStackSynthesizer, by itself; DefaultStackSynthesizer lists them"
+				}
+			})
 		}
 	})
 	for _, stack := range complete { // when the manifests that they name are known
@@ -135,4 +142,30 @@ func (s *Stack) depend(artifacts []string, manifests map[string]*Manifest) {
 			s.Assets = append(s.Assets, m)
 		}
 	}
+}
+
+// hasAssets tells whether the metadata of a stack, which may be in a file of its own, speaks
+// of assets, as the legacy synthesizer has it.
+func (o *object) hasAssets(dir string) bool {
+	metadata := o.object("metadata", "the metadata of "+o.what)
+	if name := o.text("additionalMetadataFile"); metadata == nil && name != "" {
+		at := o.place(o.get("additionalMetadataFile"))
+		path, ok := o.inside(dir, name, at)
+		if _, err := os.Stat(path); !ok || err != nil {
+			return false // nobody needs it
+		}
+		metadata = o.open(path, at)
+	}
+	if metadata == nil {
+		return false
+	}
+	return slices.ContainsFunc(metadata.node.Values, func(entries *syntax.Node) bool {
+		return slices.ContainsFunc(entries.Values, func(entry *syntax.Node) bool {
+			if entry.Kind != syntax.Mapping {
+				return false
+			}
+			kind := entry.Get("type")
+			return kind != nil && kind.Value == "aws:cdk:asset"
+		})
+	})
 }
