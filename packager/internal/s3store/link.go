@@ -30,6 +30,9 @@ type sending struct {
 // the server's.
 const smallestSending = 64 << 10
 
+// tellingSending is from what size on a single body tells how fast the link is at least.
+const tellingSending = 1 << 20
+
 // remembered is how many sendings count, the last ones.
 const remembered = 200
 
@@ -83,8 +86,9 @@ func (l *link) trip(host string, took time.Duration) {
 }
 
 // rate returns how many bytes a second the link carries, 0 where nothing was sent yet:
-// all bytes by the time in which any were on their way. It is computed anew from all
-// that is known, for a shorter way there and back makes all bodies before it faster.
+// all bytes by the time in which any were on their way, or what one body showed that was
+// faster, for this machine may have been busy when the others were sent. It is computed anew
+// from all that is known, for a shorter way there and back makes all bodies before it faster.
 func (l *link) rate() float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,8 +96,12 @@ func (l *link) rate() float64 {
 	var bytes int64
 	var busy time.Duration
 	var until time.Time
+	var fastest float64
 	for _, s := range sent {
 		arrived := s.end.Add(-l.trips[s.host])
+		if alone := arrived.Sub(s.begin); s.bytes >= tellingSending && alone > 0 {
+			fastest = max(fastest, float64(s.bytes)/alone.Seconds())
+		}
 		begin := s.begin
 		if begin.Before(until) {
 			begin = until
@@ -107,7 +115,7 @@ func (l *link) rate() float64 {
 	if bytes == 0 {
 		return 0
 	}
-	return float64(bytes) / cmp.Or(busy, time.Millisecond).Seconds()
+	return max(float64(bytes)/cmp.Or(busy, time.Millisecond).Seconds(), fastest)
 }
 
 // Rate returns how many bytes a second this machine sends to S3, as far as the run's

@@ -44,8 +44,8 @@ func (q request) send(l *link) {
 	answered(max(q.status, http.StatusOK))
 }
 
-// The rate is that of all bytes in the time in which any of them were on their way: what
-// takes the way there and back, or passes between two bodies, is none of it.
+// The rate is that of all bytes in the time in which any of them were on their way, or of the
+// fastest large body: what takes the way there and back, or passes between two bodies, is none of it.
 func TestRate(t *testing.T) {
 	for name, tt := range map[string]struct {
 		requests []request
@@ -62,6 +62,8 @@ func TestRate(t *testing.T) {
 		"one within another":               {[]request{{answered: 100}, {at: 100, body: 3e6, answered: 300}, {at: 150, body: 1e6, answered: 200}}, 20},
 		"one that begins when one ends":    {[]request{{answered: 100}, {at: 100, body: 2e6, answered: 200}, {at: 200, body: 2e6, answered: 200}}, 20},
 		"small ones tell of the server":    {[]request{{answered: 100}, {at: 100, body: 2e6, answered: 200}, {at: 900, body: 100, answered: 300}}, 20},
+		"the fastest tells what it can":    {[]request{{answered: 100}, {at: 100, body: 2e6, answered: 200}, {at: 900, body: 2e6, answered: 1100}}, 20},
+		"a small one may be fast":          {[]request{{answered: 100}, {at: 100, body: 2e6, answered: 200}, {at: 900, body: 1e5, answered: 101}}, 20.792},
 		"a refused one was not received":   {[]request{{answered: 100}, {at: 100, body: 2e6, answered: 200}, {at: 900, body: 9e6, answered: 300, status: 503}}, 20},
 		"there in no time":                 {[]request{{answered: 100}, {at: 100, body: 2e6, answered: 100}}, 2000},
 		"a question that waits for others": {[]request{{answered: 900}, {at: 900, answered: 100}, {at: 1000, body: 2e6, answered: 200}}, 20},
