@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/program"
 )
 
 const (
@@ -42,13 +42,13 @@ func (c command) run(ctx context.Context, tell func(packager.Event)) (string, er
 		tell(packager.Event{Kind: packager.Running, Command: shown})
 	}
 	line := strings.Join(shown, " ")
-	printed, said := &bounded{most: maxOutput}, &tail{}
-	program := exec.CommandContext(ctx, c.args[0], c.args[1:]...) //nolint:gosec // the user's assembly says what to run
-	program.Dir, program.Stdout, program.Stderr = c.dir, printed, said
+	printed, said := &bounded{most: maxOutput}, &program.Tail{}
+	started := exec.CommandContext(ctx, c.args[0], c.args[1:]...) //nolint:gosec // the user's assembly says what to run
+	started.Dir, started.Stdout, started.Stderr = c.dir, printed, said
 	if len(c.env) > 0 {
-		program.Env = append(os.Environ(), c.env...)
+		started.Env = append(os.Environ(), c.env...)
 	}
-	err := runStoppably(ctx, program)
+	err := program.Run(ctx, started, patience)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -70,27 +70,6 @@ func (c command) run(ctx context.Context, tell func(packager.Event)) (string, er
 	return text, nil
 }
 
-// runStoppably runs a program. When ctx ends, the program is interrupted, and killed where it
-// does not end then: with what it has started, so that no build goes on after the run.
-func runStoppably(ctx context.Context, program *exec.Cmd) error {
-	grouped := group(program)
-	program.WaitDelay = patience
-	program.Cancel = func() error {
-		if grouped {
-			return signal(program, os.Interrupt)
-		}
-		if err := program.Process.Signal(os.Interrupt); err != nil {
-			return program.Process.Kill()
-		}
-		return nil
-	}
-	err := program.Run()
-	if grouped && program.Process != nil && ctx.Err() != nil {
-		_ = signal(program, os.Kill) // those that are left, if any
-	}
-	return err
-}
-
 // A bounded buffer takes in no more than most bytes.
 type bounded struct {
 	bytes.Buffer
@@ -104,26 +83,4 @@ func (b *bounded) Write(p []byte) (int, error) {
 		_, _ = b.Buffer.Write(p)
 	}
 	return len(p), nil
-}
-
-// A tail is the end of what a program said.
-type tail struct{ text []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	const most = 2000
-	t.text = append(t.text, p...)
-	if len(t.text) > most {
-		t.text = append(t.text[:0], t.text[len(t.text)-most:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	var lines []string
-	for line := range bytes.Lines(t.text) {
-		if text := strings.TrimSpace(problem.OneLine(strings.TrimSpace(string(line)))); text != "" {
-			lines = append(lines, text)
-		}
-	}
-	return strings.Join(lines, "; ")
 }

@@ -1,18 +1,16 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/program"
 )
 
 func (r *reader) engine() string {
@@ -38,18 +36,10 @@ func (r *reader) save(ctx context.Context) (string, error) {
 	}
 	r.spools = append(r.spools, out.Name())
 	bounded := r.boundArchive(out)
-	said := &tail{}
+	said := &program.Tail{}
 	command := exec.CommandContext(ctx, r.engine(), args...) //nolint:gosec // which engine to start is the caller's to say
 	command.Stdout, command.Stderr = bounded, said
-	// So that the engine can tidy up. After a while it is killed.
-	command.Cancel = func() error {
-		if err := command.Process.Signal(os.Interrupt); err != nil {
-			return command.Process.Kill()
-		}
-		return nil
-	}
-	command.WaitDelay = time.Second
-	err = command.Run()
+	err = program.Run(ctx, command, time.Second)
 	switch {
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, exec.ErrDot):
 		err = fmt.Errorf("%s is a local image's name, and to read it, %s must be on the PATH: install it, or name another engine (podman, finch, nerdctl), or name a file", r.Name, r.engine())
@@ -73,26 +63,4 @@ func (r *reader) platformOption() []string {
 		}
 	}
 	return nil
-}
-
-// A tail is the end of what a program said.
-type tail struct{ text []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	const most = 2000
-	t.text = append(t.text, p...)
-	if len(t.text) > most {
-		t.text = append(t.text[:0], t.text[len(t.text)-most:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	var lines []string
-	for line := range bytes.Lines(t.text) {
-		if text := strings.TrimSpace(problem.OneLine(strings.TrimSpace(string(line)))); text != "" {
-			lines = append(lines, text)
-		}
-	}
-	return strings.Join(lines, "; ")
 }
