@@ -13,12 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // cdkBuckets are the buckets of CDK's bootstrap that the assembly in testdata names, by account and region.
@@ -165,19 +159,7 @@ func TestE2EPublishByRoles(t *testing.T) {
 	program := buildProgram(t)
 	for at, bucket := range cdkBuckets() {
 		account, region := at[0], at[1]
-		session, err := sts.New(sts.Options{
-			Region: region, BaseEndpoint: aws.String(m.endpoint), Credentials: credentials.NewStaticCredentialsProvider("x", "y", ""),
-		}).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::" + account + ":role/bootstrap"), RoleSessionName: aws.String("test")})
-		check(t, err)
-		input := &s3.CreateBucketInput{Bucket: &bucket}
-		if region != east { // S3's first region has no name here
-			input.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
-		}
-		_, err = s3.New(s3.Options{
-			Region: region, BaseEndpoint: aws.String(m.endpoint), UsePathStyle: true,
-			Credentials: credentials.NewStaticCredentialsProvider(*session.Credentials.AccessKeyId, *session.Credentials.SecretAccessKey, *session.Credentials.SessionToken),
-		}).CreateBucket(t.Context(), input)
-		check(t, err)
+		m.createBucketAs(t, "arn:aws:iam::"+account+":role/bootstrap", region, bucket)
 	}
 	m.mu.Lock()
 	m.calls = nil

@@ -25,19 +25,7 @@ func TestE2ERoles(t *testing.T) {
 	program := buildProgram(t)
 	roleOf := map[string]string{east: "arn:aws:iam::222222222222:role/publish", west: "arn:aws:iam::333333333333:role/publish"}
 	for region, role := range roleOf {
-		session, err := sts.New(sts.Options{
-			Region: region, BaseEndpoint: aws.String(m.endpoint), Credentials: credentials.NewStaticCredentialsProvider("x", "y", ""),
-		}).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("test")})
-		check(t, err)
-		input := &s3.CreateBucketInput{Bucket: aws.String("code-" + region)}
-		if region != east { // S3's first region has no name here
-			input.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
-		}
-		_, err = s3.New(s3.Options{
-			Region: region, BaseEndpoint: aws.String(m.endpoint), UsePathStyle: true,
-			Credentials: credentials.NewStaticCredentialsProvider(*session.Credentials.AccessKeyId, *session.Credentials.SecretAccessKey, *session.Credentials.SessionToken),
-		}).CreateBucket(t.Context(), input)
-		check(t, err)
+		m.createBucketAs(t, role, region, "code-"+region)
 	}
 	m.mu.Lock()
 	m.calls = nil
@@ -67,4 +55,22 @@ func TestE2ERoles(t *testing.T) {
 			t.Errorf("%s has %d objects", region, len(list.Contents))
 		}
 	}
+}
+
+// createBucketAs creates a bucket of the role's account.
+func (m *moto) createBucketAs(t *testing.T, role, region, bucket string) {
+	t.Helper()
+	session, err := sts.New(sts.Options{
+		Region: region, BaseEndpoint: aws.String(m.endpoint), Credentials: credentials.NewStaticCredentialsProvider("x", "y", ""),
+	}).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("test")})
+	check(t, err)
+	input := &s3.CreateBucketInput{Bucket: &bucket}
+	if region != east { // S3's first region has no name here
+		input.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
+	}
+	_, err = s3.New(s3.Options{
+		Region: region, BaseEndpoint: aws.String(m.endpoint), UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(*session.Credentials.AccessKeyId, *session.Credentials.SecretAccessKey, *session.Credentials.SessionToken),
+	}).CreateBucket(t.Context(), input)
+	check(t, err)
 }
