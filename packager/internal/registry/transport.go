@@ -35,16 +35,14 @@ func httpClient(w *wire.Wire, configured aws.HTTPClient, slots int, hub string) 
 		if !ok {
 			client = awshttp.NewBuildableClient()
 		}
-		trips = client.WithTransportOptions(func(h *http.Transport) {
-			h.DialContext = w.DialContext
+		trips = w.RoundTripper(client, func(h *http.Transport) {
 			h.MaxIdleConns, h.MaxIdleConnsPerHost = 0, slots
 			h.MaxResponseHeaderBytes = maxHeader
 			// One connection for each transfer: over HTTP/2 they would share one.
 			h.Protocols = new(http.Protocols)
 			h.Protocols.SetHTTP1(true)
-		}).GetTransport()
+		})
 	}
-	trips = wire.PatientTrip{RoundTripper: trips}
 	if to, err := url.Parse(hub); hub != "" && err == nil {
 		trips = detour{trips, to}
 	}

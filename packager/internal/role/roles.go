@@ -87,7 +87,10 @@ func (r *Roles) httpClient(configured aws.HTTPClient) aws.HTTPClient {
 	if !ok {
 		return configured
 	}
-	return client.WithTransportOptions(func(h *http.Transport) { h.DialContext = r.wire.DialContext })
+	return &http.Client{
+		Timeout: client.GetTimeout(), Transport: r.wire.RoundTripper(client),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // STS makes none
+	}
 }
 
 // client is that of a region's STS, which signs as the caller. The global endpoint's

@@ -34,11 +34,10 @@ func (c *Connections) httpClient(configured aws.HTTPClient, jobs, stores int) aw
 		// Not the SDK's client itself: it follows redirections without an end.
 		configured = &http.Client{
 			Timeout: client.GetTimeout(), CheckRedirect: fewRedirections,
-			Transport: client.WithTransportOptions(func(h *http.Transport) {
-				h.DialContext = c.wire.DialContext
+			Transport: c.wire.RoundTripper(client, func(h *http.Transport) {
 				h.MaxIdleConns, h.MaxIdleConnsPerHost = max(jobs, 4*stores), jobs // of all regions together, and of one
 				h.MaxResponseHeaderBytes = maxHeader
-			}).GetTransport(),
+			}),
 		}
 	}
 	return httpClient{configured, c}

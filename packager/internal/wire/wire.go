@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
 const (
@@ -31,10 +33,11 @@ const (
 // outlives the run: the SDK gives no way to close idle ones. It is safe for concurrent
 // use.
 type Wire struct {
-	dialer net.Dialer
-	stall  time.Duration
-	mu     sync.Mutex
-	open   map[*connection]bool
+	dialer   net.Dialer
+	stall    time.Duration
+	requests atomic.Int64 // how many there have been
+	mu       sync.Mutex
+	open     map[*connection]bool
 }
 
 // New returns a wire on whose connections nothing may stand still for longer than stall; 0
@@ -49,25 +52,33 @@ func New(stall time.Duration) *Wire {
 // Stall is how long nothing may move.
 func (w *Wire) Stall() time.Duration { return w.stall }
 
-// A connection is cut when nothing moves on it for too long, neither way. What was
-// written counts as moving for as long as the system still sends it: on a slow link, a
-// body that is all in the system's hands takes minutes to leave.
+// A connection is cut when nothing moves on it for too long, neither way, while a request
+// has it. What was written counts as moving for as long as the system still sends it: on a
+// slow link, a body that is all in the system's hands takes minutes to leave.
+//
+// One that is idle is the transport's to close: cut here, it may have been given to a
+// request in the same moment, which then fails although it has not waited at all.
 type connection struct {
 	net.Conn
-	wire  *Wire
-	moved atomic.Int64 // when something last did, in nanoseconds
-	times atomic.Int64 // how many times the usual time is too long
+	wire    *Wire
+	moved   atomic.Int64 // when something last did, in nanoseconds
+	times   atomic.Int64 // how many times the usual time is too long
+	request atomic.Int64 // the number of the request that has it; 0 where it is idle
 }
 
-// DialContext opens a connection.
-func (w *Wire) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+// RoundTripper sends requests over connections of the wire: as client does, but for
+// what options change.
+func (w *Wire) RoundTripper(client *awshttp.BuildableClient, options ...func(*http.Transport)) http.RoundTripper {
+	options = append(options, func(h *http.Transport) { h.DialContext = w.dial })
+	return trip{client.WithTransportOptions(options...).GetTransport(), w}
+}
+
+func (w *Wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := w.dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
 	c := &connection{Conn: conn, wire: w}
-	c.moved.Store(time.Now().UnixNano())
-	c.times.Store(1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open[c] = true
@@ -82,26 +93,49 @@ func Patiently(ctx context.Context, times int64) context.Context {
 	return context.WithValue(ctx, patienceKey{}, times)
 }
 
-// A PatientTrip tells the connection that a request gets how long to wait. It serves no
-// other request meanwhile.
-type PatientTrip struct{ http.RoundTripper }
+// A trip tells a connection which request has it, and how long that may wait. Until then,
+// the transport's own limits hold, as for the TLS handshake. A connection serves one
+// request at a time; over HTTP/2 it serves several, and is never told that it is idle.
+type trip struct {
+	http.RoundTripper
+	wire *Wire
+}
 
 // RoundTrip sends a request.
-func (t PatientTrip) RoundTrip(request *http.Request) (*http.Response, error) {
+func (t trip) RoundTrip(request *http.Request) (*http.Response, error) {
 	times, ok := request.Context().Value(patienceKey{}).(int64)
 	if !ok {
 		times = 1
 	}
-	return t.RoundTripper.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		conn := info.Conn
-		if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
-			conn = secure.NetConn()
-		}
-		if c, ok := conn.(*connection); ok {
+	number := t.wire.requests.Add(1)
+	var mu sync.Mutex // the hooks run in the connection's goroutines
+	var c *connection
+	trace := &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			conn := info.Conn
+			if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+				conn = secure.NetConn()
+			}
+			ours, ok := conn.(*connection)
+			if !ok {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			c = ours
 			c.moved.Store(time.Now().UnixNano())
 			c.times.Store(times)
-		}
-	}})))
+			c.request.Store(number)
+		},
+		PutIdleConn: func(error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if c != nil {
+				c.request.CompareAndSwap(number, 0) // the next request may have it already
+			}
+		},
+	}
+	return t.RoundTripper.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), trace)))
 }
 
 func (c *connection) Write(p []byte) (int, error) {
@@ -110,8 +144,8 @@ func (c *connection) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Read gives up when nothing has moved for too long. The HTTP client always reads, also
-// while it writes, and closes the connection then.
+// Read gives up when a request has the connection and nothing has moved for too long. The
+// HTTP client always reads, also while it writes, and closes the connection then.
 func (c *connection) Read(p []byte) (int, error) {
 	queued := unsent(c.Conn)
 	c.moved.Store(time.Now().UnixNano()) // nobody has waited before
@@ -128,10 +162,13 @@ func (c *connection) Read(p []byte) (int, error) {
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
+		queued = left
+		if c.request.Load() == 0 {
+			continue
+		}
 		if long := c.wire.stall * time.Duration(c.times.Load()); now.Sub(time.Unix(0, c.moved.Load())) >= long {
 			return 0, fmt.Errorf("nothing moved for %s: %w", long, err)
 		}
-		queued = left
 	}
 }
 
