@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -11,22 +12,34 @@ import (
 )
 
 // CopyFrom stores a payload by copying it from another bucket, in which it is
-// stored under the same name. Beside an error, made tells that something may be
-// stored all the same, which nobody has proved: whoever stores the payload in another
-// way must replace it.
-func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string, p Payload) (version string, made bool, err error) {
+// stored under the same name. With ifAbsent it replaces nothing, as far as the server knows
+// that condition: S3 may make a copy after the caller has ceased to wait for it. Beside an
+// error, made tells that something may be stored all the same, which nobody has proved:
+// whoever stores the payload in another way must replace it.
+func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string, p Payload, ifAbsent bool) (version string, made bool, err error) {
 	b.learnEncryption(ctx)
 	if p.Size > maxCopy || b.config.CopyPart > 0 && p.Size > b.config.CopyPart {
-		return b.copyParts(ctx, from, fromKey, key, p)
+		return b.copyParts(ctx, from, fromKey, key, p, ifAbsent)
 	}
 	input := &s3.CopyObjectInput{
-		Bucket: &b.Bucket, Key: &key, CopySource: aws.String(copySource(from.Bucket, fromKey)),
+		Bucket: &b.Bucket, Key: &key, CopySource: aws.String(copySource(from.Bucket, fromKey)), IfNoneMatch: absent(ifAbsent),
 		MetadataDirective: types.MetadataDirectiveReplace, Metadata: b.metadataOf(p), ContentType: p.contentType(),
 		TaggingDirective: types.TaggingDirectiveReplace, Tagging: b.tagging(),
 		ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ExpectedBucketOwner: b.owner(), ExpectedSourceBucketOwner: from.owner(),
 	}
 	input.ServerSideEncryption, input.SSEKMSKeyId = b.encryption()
 	out, err := b.client.CopyObject(ctx, input)
+	if ifAbsent && status(err) == http.StatusNotImplemented {
+		input.IfNoneMatch = nil
+		out, err = b.client.CopyObject(ctx, input)
+	}
+	if ifAbsent && status(err) == http.StatusPreconditionFailed {
+		// Another run was here, or this one, whose answer was lost.
+		if there, lerr := b.Look(ctx, key, p); lerr == nil && there.Presence == Proved {
+			return aws.ToString(there.head.VersionId), true, nil
+		}
+		return "", true, err
+	}
 	if err != nil {
 		return "", !refused(err), err
 	}
@@ -38,6 +51,15 @@ func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string
 		return "", true, errors.New("the copy is not encrypted as was asked for")
 	}
 	return aws.ToString(out.VersionId), true, nil
+}
+
+// absent is the condition that nothing is stored under a key (S3 guide, "Conditional
+// writes").
+func absent(wanted bool) *string {
+	if !wanted {
+		return nil
+	}
+	return aws.String("*")
 }
 
 // refused tells whether S3 has said that it does not do what was asked. Any other

@@ -18,7 +18,7 @@ const copyPartSize = 256 << 20
 // copyParts stores a payload that is larger than CopyObject takes, by copying it
 // part by part from another bucket. Each part must come from the object that was
 // proved, and the whole is looked at in the end.
-func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key string, p Payload) (version string, made bool, err error) {
+func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key string, p Payload, ifAbsent bool) (version string, made bool, err error) {
 	source, err := from.prove(ctx, fromKey, p)
 	if err != nil {
 		return "", false, err
@@ -56,7 +56,7 @@ func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key strin
 	}
 	complete, err := b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &b.Bucket, Key: &key, UploadId: upload.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
-		ExpectedBucketOwner: b.owner(),
+		ExpectedBucketOwner: b.owner(), IfNoneMatch: absent(ifAbsent),
 	})
 	if err != nil {
 		return "", !refused(err), err

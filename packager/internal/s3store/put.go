@@ -113,11 +113,9 @@ func (b *Bucket) putOnce(ctx context.Context, key string, p Payload, ifAbsent bo
 	input := &s3.PutObjectInput{
 		Bucket: &b.Bucket, Key: &key, Body: body, Metadata: b.metadataOf(p),
 		ContentLength: aws.Int64(p.Size), ContentType: p.contentType(), Tagging: b.tagging(), ExpectedBucketOwner: b.owner(),
+		IfNoneMatch: absent(ifAbsent),
 	}
 	input.ServerSideEncryption, input.SSEKMSKeyId = b.encryption()
-	if ifAbsent {
-		input.IfNoneMatch = aws.String("*")
-	}
 	if p.Size <= b.part() {
 		// S3 refuses the body if its checksum is another.
 		input.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(p.SHA256))

@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -115,28 +116,28 @@ func (t *transfer) mayCopy(from, to destination) bool {
 	return t.neighborhood(from.store) == t.neighborhood(to.store) && !t.refusals.has(from, to)
 }
 
-// copy has S3 copy an object from one destination to another, and tells whether nobody
-// needs to upload it there. Otherwise it returns what is wanted now.
-func (t *transfer) copy(from destination, to want, load s3store.Payload) (left want, done bool) {
+// copy has S3 copy an object from one destination to another.
+func (t *transfer) copy(ctx context.Context, from destination, to want, load s3store.Payload) attempt {
 	t.copies.take()
 	defer t.copies.free()
 	began := time.Now()
-	if t.ctx.Err() != nil || t.failed(to.store) {
-		return to, true // nobody wants it any more
+	if ctx.Err() != nil || t.failed(to.store) {
+		return attempt{done: true} // nobody wants it any more
 	}
 	if !t.mayCopy(from, to.destination) {
-		return to, false
+		return attempt{}
 	}
 	ended := t.router.copy(load.Size)
-	version, made, err := t.buckets[to.store].CopyFrom(t.ctx, t.buckets[from.store], t.key(from), t.key(to.destination), load)
-	ended(err == nil)
+	ifAbsent := t.router.mode == CopyAuto && !t.Force && (to.ifAbsent || t.states[to.store][to.object].presence == s3store.Absent)
+	version, made, err := t.buckets[to.store].CopyFrom(ctx, t.buckets[from.store], t.key(from), t.key(to.destination), load, ifAbsent)
+	ended(err == nil, err != nil && ctx.Err() == nil)
 	if err != nil {
-		if t.ctx.Err() == nil {
+		if ctx.Err() == nil {
 			t.refusals.add(from, to.destination)
 		}
-		to.ifAbsent = to.ifAbsent && !made // what is there now is not what somebody proved
-		return to, false
+		return attempt{unproved: made}
 	}
-	t.finished(to.destination, Outcome{Action: Copied, Size: load.Size, VersionID: version}, began)
-	return to, true
+	return attempt{done: true, settle: func() {
+		t.finished(to.destination, Outcome{Action: Copied, Size: load.Size, VersionID: version}, began)
+	}}
 }

@@ -78,16 +78,33 @@ func (f *forecast) copyEnds(c *begun, made bool) {
 // usualCopy is how long a copy is thought to take before any was seen.
 func usualCopy(size int64) time.Duration { return copyBase + seconds(float64(size)/copyRate) }
 
+// slower is how many times as long as is thought a copy has taken so far.
+func (b *begun) slower() float64 { return float64(time.Since(b.at)) / float64(usualCopy(b.size)) }
+
 // copyTime predicts how long a copy takes: as the others did, or do.
 func (f *forecast) copyTime(size int64) time.Duration {
 	factor := 1.0
-	if f.copyUsual > 0 {
+	if f.made > 0 {
 		factor = float64(f.copyTook) / float64(f.copyUsual)
 	}
 	for c := range f.copying {
-		factor = max(factor, float64(time.Since(c.at))/float64(usualCopy(c.size)))
+		factor = max(factor, c.slower())
 	}
 	return time.Duration(factor * float64(usualCopy(size)))
+}
+
+// copyTakes is how long a copy takes at least and at most, as far as is known: before one was
+// made, a tenth of what is thought and ten times that, but not less than one has taken so far.
+func (f *forecast) copyTakes(size int64) (least, most time.Duration) {
+	if f.made > 0 {
+		return f.copyTime(size), f.copyTime(size)
+	}
+	factor := 0.0
+	for c := range f.copying {
+		factor = max(factor, c.slower())
+	}
+	usual := float64(usualCopy(size))
+	return time.Duration(max(0.1, factor) * usual), time.Duration(10 * max(1, factor) * usual)
 }
 
 // queue takes in that the link gets to carry so many bytes more or, below 0, has carried
@@ -96,20 +113,23 @@ func (f *forecast) copyTime(size int64) time.Duration {
 // What was sent is there before its answer is here, so that the link is free earlier than
 // the queue is empty.
 func (f *forecast) queue(bytes int64, rate float64) {
-	f.queued += bytes
-	if now := time.Now(); bytes > 0 {
-		if f.free.Before(now) {
-			f.free = now
-		}
+	now := time.Now()
+	if f.free = now.Add(f.backlog(rate)); bytes > 0 {
 		f.free = f.free.Add(seconds(float64(bytes) / cmp.Or(rate, slowLink)))
 	}
+	f.queued += bytes
+}
+
+// backlog predicts for how long the link has work.
+func (f *forecast) backlog(rate float64) time.Duration {
+	return max(0, min(seconds(float64(f.queued)/cmp.Or(rate, slowLink)), time.Until(f.free)))
 }
 
 // ends predicts for how long a run has work yet, copies not counted: if the link carries
 // the bytes all more and everything that is to be archived goes to every store; and if it
 // carries the bytes one and everything goes to one store.
 func (f *forecast) ends(rate float64, all, one int64) (toAll, toOne time.Duration) {
-	backlog := max(0, min(seconds(float64(f.queued)/rate), time.Until(f.free)))
+	backlog := f.backlog(rate)
 	archive, share := f.rest()
 	toAll = max(archive, backlog+seconds((float64(all)+share*float64(f.toArchive.toAll))/rate))
 	toOne = max(archive, backlog+seconds((float64(one)+share*float64(f.toArchive.toOne))/rate))

@@ -2,6 +2,7 @@ package upload
 
 import (
 	"cmp"
+	"context"
 	"sync"
 	"time"
 )
@@ -9,12 +10,9 @@ import (
 const (
 	// unmeasured is how many bytes a run sends more than once before it knows its link.
 	unmeasured = 512 << 10
-	// unseenCopy is how many times as long a first copy may take as it is thought to, and end
-	// before the run does all the same.
-	unseenCopy = 4
-	// smallestCopy is below what it is not worth to ask S3 for a copy of, where a
-	// request's header is most of it.
-	smallestCopy = 64 << 10
+	// smallestCopy is below what it is not worth to ask S3 for a copy of: a request's header
+	// alone is 1 to 2 KiB, of a link that is used both ways.
+	smallestCopy = 8 << 10
 )
 
 // A router decides how archives reach the stores, so that a run ends as soon as it can:
@@ -22,10 +20,9 @@ const (
 // others, which costs the link nothing and takes its time.
 //
 // It compares when the run would end if everything that is not decided yet went over the
-// link, and if it were copied. What a copy takes, only one shows: the first is asked for
-// where it would end before the run even if it took far longer than is thought. What was
-// sent to one store waits for what it shows, as long as the link has other work. It is safe
-// for concurrent use.
+// link, and if it were copied. What a copy takes, only one shows: until one has, an archive
+// goes both ways at once, unless one way is better even if copies take ten times as long as
+// is thought, or a tenth. It is safe for concurrent use.
 type router struct {
 	mode Copy
 	rate func() float64 // bytes a second that the link carries; 0 where nobody knows yet
@@ -34,17 +31,17 @@ type router struct {
 	forecast
 	blind     int64 // bytes that were sent more than once when nobody knew the link
 	undecided int64 // bytes of what is sent to one store, times the others
-	waiting   []*delivery
-	copies    int  // that are decided on and not over
-	refused   bool // S3 has refused a copy
+	refused   bool  // S3 has refused a copy
 }
 
-// A delivery is an archive that others than its first store want.
-type delivery struct {
-	size, others int64
-	copied       bool          // S3 copies it to them
-	decided      chan struct{} // closed when that is decided
-}
+// A way is how an archive reaches the stores after the first one.
+type way int
+
+const (
+	overLink way = iota
+	byCopy
+	bothWays // what is first counts
+)
 
 func newRouter(mode Copy, processors int, rate func() float64) *router {
 	return &router{mode: mode, rate: rate, forecast: newForecast(processors)}
@@ -78,174 +75,149 @@ func (r *router) archive(f files) (done func(archive int64)) {
 	}
 }
 
-// copy takes in that S3 has been asked for a copy. done is to be told whether it was made.
-func (r *router) copy(size int64) (done func(made bool)) {
+// copy takes in that S3 has been asked for a copy. done is to be told whether it was made,
+// and whether S3 has refused it; neither where nobody waited for it.
+func (r *router) copy(size int64) (done func(made, refused bool)) {
 	c := &begun{size, time.Now()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.copying[c] = true
-	return func(made bool) {
+	return func(made, refused bool) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.copyEnds(c, made)
-		r.refused = r.refused || !made
+		r.refused = r.refused || refused
 	}
 }
 
-// A courier brings an archive to a store, by upload or by copy, and tells whether the
-// archive is there.
-type courier struct{ upload, copy func(store int) (done bool) }
+// A courier brings an archive to a store: by upload, which replaces what is there where that
+// is unproved, or by copy.
+type courier struct {
+	upload func(ctx context.Context, store int, unproved bool) attempt
+	copy   func(ctx context.Context, store int) attempt
+}
+
+// An attempt is how it went to bring an archive to a store.
+type attempt struct {
+	done     bool   // nobody needs to bring it there any more
+	proved   bool   // what was uploaded can be copied
+	unproved bool   // the copy was in vain, and may be there all the same
+	settle   func() // records that it is there, or that the store has failed; nil where there is nothing to record
+}
+
+// settled records an attempt, and returns it.
+func (a attempt) settled() attempt {
+	if a.settle != nil {
+		a.settle()
+	}
+	return a
+}
 
 // deliver brings an archive to so many stores, numbered from 0, which is the one that is
 // copied from. It returns when all have it or have failed.
-func (r *router) deliver(size int64, stores int, by courier) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	next, d := 0, &delivery{size: size, others: int64(stores - 1), decided: make(chan struct{})}
-	if !r.toAll(d) {
-		next = 1
-		stored := by.upload(0)
-		r.await(d, stored)
+func (r *router) deliver(ctx context.Context, size int64, stores int, by courier) {
+	others := size * int64(stores-1)
+	if r.toAll(size, others) {
+		r.bring(ctx, size, 0, stores, by, false)
+		return
 	}
-	for i := next; i < stores; i++ {
+	stored := by.upload(ctx, 0, false).settled().proved
+	switch r.wayOn(size, others, stored) {
+	case bothWays:
+		r.race(ctx, size, stores, by)
+	case byCopy:
+		r.bring(ctx, size, 1, stores, by, true)
+	default:
+		r.bring(ctx, size, 1, stores, by, false)
+	}
+}
+
+// bring brings an archive to the stores from the first to the last, not included.
+func (r *router) bring(ctx context.Context, size int64, first, last int, by courier, copied bool) {
+	var all sync.WaitGroup
+	for i := first; i < last; i++ {
 		all.Go(func() {
-			if d.copied {
-				done := by.copy(i)
-				r.copyOver(d, done)
-				if done {
+			unproved := false
+			if copied {
+				a := by.copy(ctx, i).settled()
+				if a.done {
 					return
 				}
+				unproved = a.unproved
+				r.load(size)
 			}
-			by.upload(i)
-			r.sent(size)
+			by.upload(ctx, i, unproved).settled()
+			r.load(-size)
 		})
 	}
+	all.Wait()
 }
 
 // toAll decides whether an archive goes to all stores at once, and takes in what the link
 // gets to carry.
-func (r *router) toAll(d *delivery) bool {
+func (r *router) toAll(size, others int64) bool {
 	rate := r.rate()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.queue(d.size, rate)
-	r.undecided += d.size * d.others
-	if !r.isForAll(d, rate) {
+	r.queue(size, rate)
+	r.undecided += others
+	if rate == 0 && others > 0 && r.mode == CopyAuto {
+		if r.blind+others > unmeasured {
+			return false
+		}
+		r.blind += others
+	} else if r.way(size, others, rate) != overLink {
 		return false
 	}
-	r.send(d, rate)
-	if rate == 0 {
-		r.blind += d.size * d.others
-	}
+	r.undecided -= others
+	r.queue(others, rate)
 	return true
 }
 
-func (r *router) isForAll(d *delivery, rate float64) bool {
-	switch {
-	case d.others == 0 || r.mode == CopyNever:
-		return true
-	case r.mode == CopyAlways:
-		return false
-	case rate == 0:
-		return r.blind+d.size*d.others <= unmeasured
+// wayOn decides how an archive that was sent to its first store reaches the others.
+func (r *router) wayOn(size, others int64, stored bool) way {
+	rate := r.rate()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue(-size, rate)
+	on := overLink
+	if stored {
+		on = r.way(size, others, cmp.Or(rate, slowLink))
 	}
-	return r.linkIsBetter(d.size, rate)
+	r.undecided -= others
+	if on == overLink {
+		r.queue(others, rate)
+	}
+	return on
 }
 
-// linkIsBetter tells whether an archive of that size goes over the link, as far as is known
-// now: whether the run ends no later if all that is undecided does, and whether a copy might
-// end later than the run then.
-func (r *router) linkIsBetter(size int64, rate float64) bool {
-	toAll, toOne := r.ends(rate, r.undecided, 0)
-	copyTime := r.copyTime(size)
+// way is the better way for an archive, as far as is known now: whether the run ends no later
+// if all that is undecided goes over the link.
+func (r *router) way(size, others int64, rate float64) way {
 	switch {
+	case others == 0 || r.mode == CopyNever:
+		return overLink
+	case r.mode == CopyAlways:
+		return byCopy
 	case size < smallestCopy || r.refused && r.made == 0:
-		return true
-	case r.made == 0 && r.copies == 0:
-		return toAll <= unseenCopy*copyTime
+		return overLink
 	}
-	return toAll <= toOne+copyTime
-}
-
-// send takes in that the link gets to carry an archive to the other stores.
-func (r *router) send(d *delivery, rate float64) {
-	r.undecided -= d.size * d.others
-	r.queue(d.size*d.others, rate)
-}
-
-// await returns when it is decided how an archive that was sent to its first store reaches
-// the others.
-func (r *router) await(d *delivery, stored bool) {
-	rate := r.rate()
-	r.mu.Lock()
-	r.queue(-d.size, rate)
-	switch {
-	case !stored:
-		r.send(d, rate)
-		close(d.decided)
-	case r.mode == CopyAlways:
-		r.take(d)
-	default:
-		r.waiting = append(r.waiting, d)
+	toAll, toOne := r.ends(rate, r.undecided, 0)
+	switch least, most := r.copyTakes(size); {
+	case toAll <= toOne+least:
+		return overLink
+	case toAll < toOne+most:
+		return bothWays
 	}
-	r.decide(rate)
-	r.mu.Unlock()
-	<-d.decided
+	return byCopy
 }
 
-// take decides that an archive is copied.
-func (r *router) take(d *delivery) {
-	d.copied = true
-	r.undecided -= d.size * d.others
-	r.copies += int(d.others)
-	close(d.decided)
-}
-
-// sent takes in that the link has carried so many bytes.
-func (r *router) sent(bytes int64) {
+// load takes in that the link gets so many bytes more to carry or, below 0, has carried them.
+func (r *router) load(bytes int64) {
 	rate := r.rate()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.queue(-bytes, rate)
-	r.decide(rate)
-}
-
-// copyOver takes in that a copy is there, or else goes over the link.
-func (r *router) copyOver(d *delivery, done bool) {
-	rate := r.rate()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.copies--
-	if !done {
-		r.queue(d.size, rate)
-	}
-	r.decide(rate)
-}
-
-// decide decides for all archives that wait, if it is time to: there is always something
-// under way whose end is the next time.
-func (r *router) decide(rate float64) {
-	rate = cmp.Or(rate, slowLink)
-	for len(r.waiting) > 0 {
-		largest := int64(0)
-		for _, d := range r.waiting {
-			largest = max(largest, d.size)
-		}
-		_, busy := r.ends(rate, 0, 0)
-		if r.linkIsBetter(largest, rate) {
-			for _, d := range r.waiting {
-				r.send(d, rate)
-				close(d.decided)
-			}
-			r.waiting = nil
-			return
-		}
-		if r.made == 0 && r.copies > 0 && busy > 0 {
-			return // nothing is lost by waiting for what the first copies show
-		}
-		r.take(r.waiting[0])
-		r.waiting = r.waiting[1:]
-	}
+	r.queue(bytes, rate)
 }
 
 // isCopied tells whether what a store has already is copied to so many others, which spares

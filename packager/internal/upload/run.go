@@ -132,24 +132,23 @@ func (r *run) told(store int) s3store.Told {
 // key is that of a destination.
 func (r *run) key(at destination) string { return r.Stores[at.store].Objects[at.object].Key }
 
-// put stores one object in one store, unless that store has failed before, and
-// tells whether it is there for sure, so that others may copy it.
-func (r *run) put(w want, load s3store.Payload) bool {
-	if r.failed(w.store) || r.ctx.Err() != nil {
-		return false
+// put stores one object in one store, unless that store has failed before.
+func (r *run) put(ctx context.Context, w want, load s3store.Payload) attempt {
+	if r.failed(w.store) || ctx.Err() != nil {
+		return attempt{}
 	}
 	began := time.Now()
-	was, version, err := r.buckets[w.store].Put(r.ctx, r.key(w.destination), load, w.ifAbsent)
+	was, version, err := r.buckets[w.store].Put(ctx, r.key(w.destination), load, w.ifAbsent)
 	if err != nil {
-		r.fail(w.store, err)
-		return false
+		return attempt{settle: func() { r.fail(w.store, err) }}
 	}
 	action := Uploaded
 	if was != s3store.Absent {
 		action = Reused
 	}
-	r.finished(w.destination, Outcome{Action: action, Size: load.Size, VersionID: version}, began)
-	return was != s3store.Unknown
+	return attempt{done: true, proved: was != s3store.Unknown, settle: func() {
+		r.finished(w.destination, Outcome{Action: action, Size: load.Size, VersionID: version}, began)
+	}}
 }
 
 func (r *run) fail(store int, err error) {

@@ -98,7 +98,7 @@ func (t *transfer) begin(d decision) {
 	case item.Make == nil:
 		for _, w := range d.wants {
 			t.deliveries.Go(func() error {
-				t.upload(w, item.Payload)
+				t.upload(t.ctx, w, item.Payload).settled()
 				return nil
 			})
 		}
@@ -136,10 +136,11 @@ func (t *transfer) begin(d decision) {
 func (t *transfer) reuse(item int, all []reuse) {
 	for _, one := range all {
 		t.reuses.Go(func() error {
-			if left, done := t.copy(one.from, one.to, one.load); !done {
+			if a := t.copy(t.ctx, one.from, one.to, one.load).settled(); !a.done {
+				one.to.ifAbsent = one.to.ifAbsent && !a.unproved
 				t.mu.Lock()
 				defer t.mu.Unlock()
-				t.uncopied[item] = append(t.uncopied[item], left)
+				t.uncopied[item] = append(t.uncopied[item], one.to)
 			}
 			return nil
 		})
@@ -152,21 +153,33 @@ func (t *transfer) deliver(wants []want, load s3store.Payload) {
 	var all sync.WaitGroup
 	for _, to := range t.byNeighborhood(wants) {
 		all.Go(func() {
-			t.router.deliver(load.Size, len(to), courier{
-				upload: func(i int) bool { return t.upload(to[i], load) },
-				copy: func(i int) (done bool) {
-					to[i], done = t.copy(to[0].destination, to[i], load)
-					return done
-				},
-			})
+			t.router.deliver(t.ctx, load.Size, len(to), t.courier(to, load))
 		})
 	}
 	all.Wait()
 }
 
-// upload puts an object, and tells whether it is there for sure.
-func (t *transfer) upload(w want, load s3store.Payload) bool {
-	t.uploads.take()
-	defer t.uploads.free()
-	return t.put(w, load)
+// courier brings what is on disk to the stores of a neighborhood.
+func (t *transfer) courier(to []want, load s3store.Payload) courier {
+	return courier{
+		upload: func(ctx context.Context, i int, unproved bool) attempt {
+			w := to[i]
+			w.ifAbsent = w.ifAbsent && !unproved
+			return t.upload(ctx, w, load)
+		},
+		copy: func(ctx context.Context, i int) attempt {
+			return t.copy(ctx, to[0].destination, to[i], load)
+		},
+	}
+}
+
+// upload puts an object as soon as there is a place.
+func (t *transfer) upload(ctx context.Context, w want, load s3store.Payload) attempt {
+	select {
+	case t.uploads <- struct{}{}:
+		defer t.uploads.free()
+		return t.put(ctx, w, load)
+	case <-ctx.Done():
+		return attempt{}
+	}
 }

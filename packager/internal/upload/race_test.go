@@ -1,0 +1,164 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/archive"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
+)
+
+// Nobody knows what a copy takes, and it goes both ways at once: what is first counts, what is
+// not is not waited for, and what fails is made good by the other.
+func TestRace(t *testing.T) {
+	const put, copied = "PutObject", "CopyObject"
+	for name, tt := range map[string]struct {
+		faults []s3test.Fault // of the second store
+		want   Action
+		fails  bool
+	}{
+		"a copy that does not end":         {faults: []s3test.Fault{{Operation: copied, Delay: time.Hour}}, want: Uploaded},
+		"a copy that is refused":           {faults: []s3test.Fault{{Operation: copied, Status: 403, Code: "AccessDenied"}}, want: Uploaded},
+		"a copy that is something else":    {faults: []s3test.Fault{{Operation: copied, Wrong: s3test.Spoiled}}, want: Uploaded},
+		"an upload that does not end":      {faults: []s3test.Fault{{Operation: put, Delay: time.Hour}}, want: Copied},
+		"an upload that is refused":        {faults: []s3test.Fault{{Operation: put, Status: 403, Code: "AccessDenied"}}, want: Copied},
+		"an upload that is cut":            {faults: []s3test.Fault{{Operation: put, Cut: s3test.RequestHalf}}, want: Copied},
+		"a server without the condition":   {faults: []s3test.Fault{{Operation: put, Delay: time.Hour}, {Operation: copied, Status: 501, Times: 1}}, want: Copied},
+		"a copy whose answer was lost":     {faults: []s3test.Fault{{Operation: put, Delay: time.Hour}, {Operation: copied, Cut: s3test.AnswerNone, Times: 1}}, want: Copied},
+		"a wrong copy where none may look": {faults: []s3test.Fault{{Operation: "HeadObject", Status: 403, Code: "AccessDenied"}, {Operation: copied, Wrong: s3test.Spoiled}}, want: Uploaded},
+		"the same, its answer lost":        {faults: []s3test.Fault{{Operation: "HeadObject", Status: 403, Code: "AccessDenied"}, {Operation: copied, Wrong: s3test.Spoiled, Cut: s3test.AnswerNone, Times: 1}}, want: Uploaded},
+		"neither":                          {faults: []s3test.Fault{{Operation: put, Status: 403, Code: "AccessDenied"}, {Operation: copied, Status: 403, Code: "AccessDenied"}}, fails: true},
+		"a copy without an end, throttled": {faults: []s3test.Fault{{Operation: copied, Delay: time.Hour}, {Operation: put, Status: 503, Code: "SlowDown", Times: 1}}, want: Uploaded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, "l11")
+			s.job.S3.AWS.Region = "us-east-1"
+			for _, f := range tt.faults {
+				f.Region = "us-west-2"
+				s.Fail(f)
+			}
+			result, router, err := s.runAt(t, 1e6)
+			if (err != nil) != tt.fails {
+				t.Fatal(err)
+			}
+			if tt.fails {
+				return
+			}
+			if of := tt.faults[0]; router.refused && (of.Operation == put || of.Delay > 0) {
+				t.Error("S3 is said to have refused a copy, and only nobody waited for it")
+			}
+			s.check(t, result)
+			for i := range s.job.Stores {
+				s.holds(t, i)
+			}
+			if got := result.Stores[1].Objects[0].Action; got != tt.want {
+				t.Errorf("it is %s, want %s", got, tt.want)
+			}
+			for i, r := range slices.DeleteFunc(s.Requests(), func(r s3test.Request) bool { return r.Operation != copied }) {
+				if condition := r.Header.Get("If-None-Match"); (condition == "*") != (i == 0 || tt.faults[len(tt.faults)-1].Status != http.StatusNotImplemented) {
+					t.Errorf("copy %d is asked for with If-None-Match: %q", i, condition)
+				}
+			}
+		})
+	}
+}
+
+// runAt runs the scene's job over a link of which the rate is known.
+func (s *scene) runAt(t *testing.T, rate float64) (*Result, *router, error) {
+	t.Helper()
+	s.events = nil
+	r := newRun(t.Context(), s.job)
+	r.archiver = archive.NewArchiver(t.TempDir(), s3store.PartSize)
+	disconnect, err := r.connect()
+	defer disconnect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.rate = func() float64 { return rate }
+	transfer := r.newTransfer(s.job.Copy)
+	err = errors.Join(transfer.carry(r.look), errors.Join(r.failures...))
+	return r.result, transfer.router, err
+}
+
+// What is recorded of a race, store by store, whichever way is first or last.
+func TestLanes(t *testing.T) {
+	const never = -1 // it fails at once
+	for name, tt := range map[string]struct {
+		copied, sent time.Duration
+		deaf         bool // both go on to the end
+		want         string
+	}{
+		"the copy is first":                 {10 * time.Millisecond, 100 * time.Millisecond, false, "copied"},
+		"the upload is first":               {100 * time.Millisecond, 10 * time.Millisecond, false, "sent"},
+		"the copy is first, and both there": {10 * time.Millisecond, 100 * time.Millisecond, true, "sent"},
+		"the upload is first, both there":   {100 * time.Millisecond, 10 * time.Millisecond, true, "sent"},
+		"the copy fails":                    {never, 100 * time.Millisecond, false, "sent"},
+		"the upload fails":                  {100 * time.Millisecond, never, false, "copied"},
+		"both fail":                         {never, never, false, "sent failed"},
+		"the copy would take long":          {10 * time.Second, 100 * time.Millisecond, false, "sent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRouter(CopyAuto, 2, func() float64 { return 1e6 })
+				recorded := make([]string, 4)
+				way := func(name string, takes time.Duration) func(context.Context, int) attempt {
+					return func(ctx context.Context, i int) attempt {
+						if takes == never {
+							return attempt{settle: func() { recorded[i] += name + " failed" }}
+						}
+						if tt.deaf {
+							ctx = t.Context()
+						}
+						done := pass(ctx, takes)
+						return attempt{done: done, settle: func() { recorded[i] += fmt.Sprint(name, map[bool]string{true: "", false: " failed"}[done]) }}
+					}
+				}
+				began := time.Now()
+				upload := way("sent", tt.sent)
+				r.race(t.Context(), 1000, len(recorded), courier{copy: way("copied", tt.copied), upload: func(ctx context.Context, i int, unproved bool) attempt {
+					if !unproved {
+						t.Errorf("the upload to store %d leaves what a copy may have left", i)
+					}
+					return upload(ctx, i)
+				}})
+				if took := time.Since(began); took > 300*time.Millisecond {
+					t.Errorf("it took %v", took)
+				}
+				for i, got := range recorded[1:] {
+					if got != tt.want {
+						t.Errorf("of store %d it is recorded: %q, want %q", i+1, got, tt.want)
+					}
+				}
+				if r.queued != 0 {
+					t.Errorf("%d bytes are queued at the end", r.queued)
+				}
+			})
+		})
+	}
+}
+
+// A race ends with its run.
+func TestRaceEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRouter(CopyAuto, 2, func() float64 { return 1e6 })
+		r.load(1e9) // the link is busy for long
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		forever := func(ctx context.Context, _ int) attempt {
+			<-ctx.Done()
+			return attempt{}
+		}
+		began := time.Now()
+		r.race(ctx, 1000, 4, courier{copy: forever, upload: func(ctx context.Context, i int, _ bool) attempt { return forever(ctx, i) }})
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
