@@ -17,42 +17,71 @@ type lane struct {
 	copied, sent attempt
 }
 
-// race asks S3 to copy an archive to all stores but the first, and sends it there as well,
-// where the link has nothing else to do: nobody knows yet which is faster. It begins with the
-// last store, as S3 is asked for the first ones first.
-func (r *router) race(ctx context.Context, size int64, stores int, by courier) {
+// race sends an archive to the stores from first on, and asks S3 to copy it to all but store
+// 0, as soon as that has it: nobody knows yet which is faster. It sends where the link has
+// nothing else to do, and to the last store first, as S3 is asked for the others first.
+func (r *router) race(ctx context.Context, size int64, first, stores int, by courier) {
 	var all sync.WaitGroup
 	lanes := make([]lane, stores)
-	for i := 1; i < stores; i++ {
-		l := &lanes[i]
-		l.ctx, l.won = context.WithCancel(ctx)
-		defer l.won()
+	for i := range lanes {
+		lanes[i].ctx, lanes[i].won = context.WithCancel(ctx)
+		defer lanes[i].won()
+	}
+	askForCopies := func() {
+		for i := 1; i < stores; i++ {
+			all.Go(func() { lanes[i].copy(i, by) })
+		}
+	}
+	if first > 0 {
+		askForCopies()
+	} else {
 		all.Go(func() {
-			if l.copied = by.copy(l.ctx, i); l.copied.done {
-				l.won()
+			defer r.load(-size)
+			if by.upload(ctx, 0, false).settled().proved {
+				askForCopies()
 			}
 		})
 	}
 	for i := stores - 1; i > 0; i-- {
-		l := &lanes[i]
-		if !r.linkFree(l.ctx) {
-			continue
+		if r.linkFree(lanes[i].ctx) {
+			r.load(size)
+			all.Go(func() {
+				defer r.load(-size)
+				lanes[i].send(i, by)
+			})
 		}
-		r.load(size)
-		all.Go(func() {
-			defer r.load(-size)
-			if l.sent = by.upload(l.ctx, i, true); l.sent.done {
-				l.won()
-			}
-		})
 	}
 	all.Wait()
-	for _, l := range lanes[1:] {
-		if l.copied.done && !l.sent.done {
-			l.copied.settled()
-		} else {
-			l.sent.settled() // both are the same bytes, and these were sent
-		}
+	for i := 1; i < stores; i++ {
+		lanes[i].settle()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.raced -= size * int64(stores-1)
+}
+
+func (l *lane) copy(store int, by courier) {
+	if l.ctx.Err() != nil {
+		return
+	}
+	if l.copied = by.copy(l.ctx, store); l.copied.done {
+		l.won()
+	}
+}
+
+func (l *lane) send(store int, by courier) {
+	if l.sent = by.upload(l.ctx, store, true); l.sent.done {
+		l.won()
+	}
+}
+
+// settle records the way that has brought the archive; where both have, they are the same bytes,
+// and these were sent.
+func (l *lane) settle() {
+	if l.copied.done && !l.sent.done {
+		l.copied.settled()
+	} else {
+		l.sent.settled()
 	}
 }
 

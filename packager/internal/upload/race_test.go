@@ -122,7 +122,7 @@ func TestLanes(t *testing.T) {
 				}
 				began := time.Now()
 				upload := way("sent", tt.sent)
-				r.race(t.Context(), 1000, len(recorded), courier{copy: way("copied", tt.copied), upload: func(ctx context.Context, i int, unproved bool) attempt {
+				r.race(t.Context(), 1000, 1, len(recorded), courier{copy: way("copied", tt.copied), upload: func(ctx context.Context, i int, unproved bool) attempt {
 					if !unproved {
 						t.Errorf("the upload to store %d leaves what a copy may have left", i)
 					}
@@ -144,6 +144,50 @@ func TestLanes(t *testing.T) {
 	}
 }
 
+// Where no store has an archive yet, copies are asked for as soon as the first has it, and not
+// where that has failed.
+func TestRaceFromTheFirst(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		t.Run(fmt.Sprintf("it fails: %v", fails), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRouter(CopyAuto, 2, func() float64 { return 1e6 })
+				began, recorded := time.Now(), make([]string, 4)
+				record := func(i int, what string) attempt {
+					return attempt{done: true, proved: true, settle: func() { recorded[i] += what }}
+				}
+				r.load(1000)
+				r.race(t.Context(), 1000, 0, len(recorded), courier{
+					upload: func(ctx context.Context, i int, unproved bool) attempt {
+						switch {
+						case i == 0 && unproved:
+							t.Error("what is at the first store is replaced")
+						case i == 0 && fails:
+							return attempt{settle: func() { recorded[0] = "failed" }}
+						case i == 0 && pass(ctx, 100*time.Millisecond), pass(ctx, time.Second):
+							return record(i, "sent")
+						}
+						return attempt{}
+					},
+					copy: func(ctx context.Context, i int) attempt {
+						if fails || time.Since(began) < 100*time.Millisecond {
+							t.Error("a copy is asked for of what is not there")
+						}
+						pass(ctx, 10*time.Millisecond)
+						return record(i, "copied")
+					},
+				})
+				want := []string{"sent", "copied", "copied", "copied"}
+				if fails {
+					want = []string{"failed", "sent", "sent", "sent"}
+				}
+				if !slices.Equal(recorded, want) || r.queued != 0 {
+					t.Errorf("%q is recorded, and %d bytes are queued", recorded, r.queued)
+				}
+			})
+		})
+	}
+}
+
 // A race ends with its run.
 func TestRaceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -156,7 +200,7 @@ func TestRaceEnds(t *testing.T) {
 			return attempt{}
 		}
 		began := time.Now()
-		r.race(ctx, 1000, 4, courier{copy: forever, upload: func(ctx context.Context, i int, _ bool) attempt { return forever(ctx, i) }})
+		r.race(ctx, 1000, 1, 4, courier{copy: forever, upload: func(ctx context.Context, i int, _ bool) attempt { return forever(ctx, i) }})
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("it took %v", took)
 		}

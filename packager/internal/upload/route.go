@@ -31,6 +31,7 @@ type router struct {
 	forecast
 	blind     int64 // bytes that were sent more than once when nobody knew the link
 	undecided int64 // bytes of what is sent to one store, times the others
+	raced     int64 // of what goes both ways and is not there yet
 	refused   bool  // S3 has refused a copy
 }
 
@@ -117,18 +118,20 @@ func (a attempt) settled() attempt {
 // copied from. It returns when all have it or have failed.
 func (r *router) deliver(ctx context.Context, size int64, stores int, by courier) {
 	others := size * int64(stores-1)
-	if r.toAll(size, others) {
+	switch on := r.begin(size, others); on {
+	case overLink:
 		r.bring(ctx, size, 0, stores, by, false)
+		return
+	case bothWays:
+		r.race(ctx, size, 0, stores, by)
 		return
 	}
 	stored := by.upload(ctx, 0, false).settled().proved
-	switch r.wayOn(size, others, stored) {
+	switch on := r.goOn(size, others, stored); on {
 	case bothWays:
-		r.race(ctx, size, stores, by)
-	case byCopy:
-		r.bring(ctx, size, 1, stores, by, true)
+		r.race(ctx, size, 1, stores, by)
 	default:
-		r.bring(ctx, size, 1, stores, by, false)
+		r.bring(ctx, size, 1, stores, by, on == byCopy)
 	}
 }
 
@@ -153,29 +156,36 @@ func (r *router) bring(ctx context.Context, size int64, first, last int, by cour
 	all.Wait()
 }
 
-// toAll decides whether an archive goes to all stores at once, and takes in what the link
-// gets to carry.
-func (r *router) toAll(size, others int64) bool {
+// begin decides how an archive goes to the stores. By copy means that it goes to the first one,
+// and then as goOn decides.
+func (r *router) begin(size, others int64) way {
 	rate := r.rate()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queue(size, rate)
 	r.undecided += others
+	var on way
 	if rate == 0 && others > 0 && r.mode == CopyAuto {
 		if r.blind+others > unmeasured {
-			return false
+			return byCopy
 		}
 		r.blind += others
-	} else if r.way(size, others, rate) != overLink {
-		return false
+	} else if on = r.way(size, others, rate); on == byCopy || on == bothWays && !r.isSoonEverywhere(size, others, rate) {
+		return byCopy
 	}
-	r.undecided -= others
-	r.queue(others, rate)
-	return true
+	r.decided(on, others, rate)
+	return on
 }
 
-// wayOn decides how an archive that was sent to its first store reaches the others.
-func (r *router) wayOn(size, others int64, stored bool) way {
+// isSoonEverywhere tells whether the link carries an archive, and all others that go both ways,
+// to their stores well before a copy is thought to be there. Then nothing is gained by waiting
+// until the first store has it.
+func (r *router) isSoonEverywhere(size, others int64, rate float64) bool {
+	return seconds(float64(r.raced+others)/rate) <= usualCopy(size)/2
+}
+
+// goOn decides how an archive that was sent to its first store reaches the others.
+func (r *router) goOn(size, others int64, stored bool) way {
 	rate := r.rate()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -184,11 +194,20 @@ func (r *router) wayOn(size, others int64, stored bool) way {
 	if stored {
 		on = r.way(size, others, cmp.Or(rate, slowLink))
 	}
-	r.undecided -= others
-	if on == overLink {
-		r.queue(others, rate)
-	}
+	r.decided(on, others, rate)
 	return on
+}
+
+// decided takes in how an archive reaches the stores other than its first.
+func (r *router) decided(on way, others int64, rate float64) {
+	r.undecided -= others
+	switch on {
+	case overLink:
+		r.queue(others, rate)
+	case bothWays:
+		r.raced += others
+	case byCopy:
+	}
 }
 
 // way is the better way for an archive, as far as is known now: whether the run ends no later
