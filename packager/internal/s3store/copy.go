@@ -33,8 +33,8 @@ func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string
 		input.IfNoneMatch = nil
 		out, err = b.client.CopyObject(ctx, input)
 	}
-	if ifAbsent && status(err) == http.StatusPreconditionFailed {
-		// Another run was here, or this one, whose answer was lost.
+	if ifAbsent && Conflict(err) {
+		// Another run was or is here, or this one, whose answer was lost.
 		if there, lerr := b.Look(ctx, key, p); lerr == nil && there.Presence == Proved {
 			return aws.ToString(there.head.VersionId), true, nil
 		}
@@ -51,6 +51,12 @@ func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string
 		return "", true, errors.New("the copy is not encrypted as was asked for")
 	}
 	return aws.ToString(out.VersionId), true, nil
+}
+
+// Conflict tells whether a copy that was to replace nothing has failed because something is
+// under its key, or is being stored there (S3 API reference, CopyObject, If-None-Match).
+func Conflict(err error) bool {
+	return status(err) == http.StatusPreconditionFailed || status(err) == http.StatusConflict
 }
 
 // absent is the condition that nothing is stored under a key (S3 guide, "Conditional

@@ -130,9 +130,10 @@ func (t *transfer) copy(ctx context.Context, from destination, to want, load s3s
 	ended := t.router.copy(load.Size)
 	ifAbsent := t.router.mode == CopyAuto && !t.Force && (to.ifAbsent || t.states[to.store][to.object].presence == s3store.Absent)
 	version, made, err := t.buckets[to.store].CopyFrom(ctx, t.buckets[from.store], t.key(from), t.key(to.destination), load, ifAbsent)
-	ended(err == nil, err != nil && ctx.Err() == nil)
+	refused := err != nil && ctx.Err() == nil && !s3store.Conflict(err)
+	ended(err == nil, refused)
 	if err != nil {
-		if ctx.Err() == nil {
+		if refused {
 			t.refusals.add(from, to.destination)
 		}
 		return attempt{unproved: made}

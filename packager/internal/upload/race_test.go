@@ -27,6 +27,7 @@ func TestRace(t *testing.T) {
 		"a copy that does not end":         {faults: []s3test.Fault{{Operation: copied, Delay: time.Hour}}, want: Uploaded},
 		"a copy that is refused":           {faults: []s3test.Fault{{Operation: copied, Status: 403, Code: "AccessDenied"}}, want: Uploaded},
 		"a copy that is something else":    {faults: []s3test.Fault{{Operation: copied, Wrong: s3test.Spoiled}}, want: Uploaded},
+		"a copy that meets the upload":     {faults: []s3test.Fault{{Operation: copied, Status: 409, Code: "ConditionalRequestConflict"}}, want: Uploaded},
 		"an upload that does not end":      {faults: []s3test.Fault{{Operation: put, Delay: time.Hour}}, want: Copied},
 		"an upload that is refused":        {faults: []s3test.Fault{{Operation: put, Status: 403, Code: "AccessDenied"}}, want: Copied},
 		"an upload that is cut":            {faults: []s3test.Fault{{Operation: put, Cut: s3test.RequestHalf}}, want: Copied},
@@ -51,7 +52,7 @@ func TestRace(t *testing.T) {
 			if tt.fails {
 				return
 			}
-			if of := tt.faults[0]; router.refused && (of.Operation == put || of.Delay > 0) {
+			if of := tt.faults[0]; router.refused && (of.Operation == put || of.Delay > 0 || of.Status == http.StatusConflict) {
 				t.Error("S3 is said to have refused a copy, and only nobody waited for it")
 			}
 			s.check(t, result)
