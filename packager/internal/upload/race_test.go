@@ -71,6 +71,32 @@ func TestRace(t *testing.T) {
 	}
 }
 
+// Where S3 does not tell what is there, nothing that is there is sent again.
+func TestNoRaceWithoutALook(t *testing.T) {
+	for _, rate := range []float64{1e6, 1e7} { // to one store first, and to all
+		s := newScene(t, "l111")
+		if _, err := s.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.ResetRequests()
+		s.Fail(s3test.Fault{Operation: "HeadObject", Status: 403, Code: "AccessDenied"})
+		result, _, err := s.runAt(t, rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, store := range result.Stores {
+			if got := store.Objects[0].Action; got != Reused {
+				t.Errorf("at %g bytes a second: in store %d it is %s", rate, i, got)
+			}
+		}
+		for _, r := range s.Requests() {
+			if r.Operation == "CopyObject" || r.Operation == "PutObject" && r.Status != http.StatusPreconditionFailed {
+				t.Errorf("at %g bytes a second: %s to %s, which answers %d", rate, r.Operation, r.Bucket, r.Status)
+			}
+		}
+	}
+}
+
 // runAt runs the scene's job over a link of which the rate is known.
 func (s *scene) runAt(t *testing.T, rate float64) (*Result, *router, error) {
 	t.Helper()

@@ -94,8 +94,9 @@ func (r *router) copy(size int64) (done func(made, refused bool)) {
 // A courier brings an archive to a store: by upload, which replaces what is there where that
 // is unproved, or by copy.
 type courier struct {
-	upload func(ctx context.Context, store int, unproved bool) attempt
-	copy   func(ctx context.Context, store int) attempt
+	unknown bool // S3 does not tell of some stores whether they have it
+	upload  func(ctx context.Context, store int, unproved bool) attempt
+	copy    func(ctx context.Context, store int) attempt
 }
 
 // An attempt is how it went to bring an archive to a store.
@@ -118,7 +119,7 @@ func (a attempt) settled() attempt {
 // copied from. It returns when all have it or have failed.
 func (r *router) deliver(ctx context.Context, size int64, stores int, by courier) {
 	others := size * int64(stores-1)
-	switch on := r.begin(size, others); on {
+	switch on := r.begin(size, others, by.unknown); on {
 	case overLink:
 		r.bring(ctx, size, 0, stores, by, false)
 		return
@@ -157,8 +158,8 @@ func (r *router) bring(ctx context.Context, size int64, first, last int, by cour
 }
 
 // begin decides how an archive goes to the stores. By copy means that it goes to the first one,
-// and then as goOn decides.
-func (r *router) begin(size, others int64) way {
+// and then as goOn decides: so does one that may be there, for a race replaces what is.
+func (r *router) begin(size, others int64, unknown bool) way {
 	rate := r.rate()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -170,7 +171,7 @@ func (r *router) begin(size, others int64) way {
 			return byCopy
 		}
 		r.blind += others
-	} else if on = r.way(size, others, rate); on == byCopy || on == bothWays && !r.isSoonEverywhere(size, others, rate) {
+	} else if on = r.way(size, others, rate); on == byCopy || on == bothWays && (unknown || !r.isSoonEverywhere(size, others, rate)) {
 		return byCopy
 	}
 	r.decided(on, others, rate)

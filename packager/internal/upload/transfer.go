@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -162,6 +163,7 @@ func (t *transfer) deliver(wants []want, load s3store.Payload) {
 // courier brings what is on disk to the stores of a neighborhood.
 func (t *transfer) courier(to []want, load s3store.Payload) courier {
 	return courier{
+		unknown: slices.ContainsFunc(to, func(w want) bool { return w.ifAbsent }),
 		upload: func(ctx context.Context, i int, unproved bool) attempt {
 			w := to[i]
 			w.ifAbsent = w.ifAbsent && !unproved
