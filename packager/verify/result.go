@@ -64,6 +64,9 @@ func (r *run) tell(d *deployment, t *target) {
 	}
 	e := uses[0].Errorf("%s in %s: %s%s", t.url(), t.view.Region, t.view.Why, more)
 	e.Hint, e.Statement, e.Err = t.hint, t.statement, t.err
+	if e.Hint == "" && uses[0].Doubted {
+		e.Hint = "conditions choose it, by parameters: --parameter-overrides says with which the stack is deployed"
+	}
 	switch t.view.State {
 	case Wrong:
 		r.wrong(d, e)
