@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
 )
 
@@ -168,6 +172,75 @@ func TestRead(t *testing.T) {
 	}
 	if got, err := read(); err != nil || len(got) != 0 {
 		t.Errorf("an empty object: %v", err)
+	}
+}
+
+// A request that was tried often enough is not begun anew: a region that answers nothing ends a
+// look at it, and does not multiply its wait. Only what was cut within the answer is asked for
+// again, from where it ended.
+func TestReadTriesAreBounded(t *testing.T) {
+	for _, test := range []struct {
+		fault s3test.Fault
+		most  int
+	}{
+		{s3test.Fault{Cut: s3test.AnswerNone}, 2 * wire.Attempts}, // net/http itself asks again where a connection was idle
+		{s3test.Fault{Status: 503}, wire.Attempts},
+		{s3test.Fault{Wrong: s3test.Hollow}, 1},
+		{s3test.Fault{Wrong: s3test.Circle}, 4 * wire.Attempts}, // it is redirected three times
+	} {
+		_, b, s := connect(t, east())
+		s.PutObject("east", "k", s3test.Object{Body: bytes.Repeat([]byte("k"), 1000)})
+		o, err := b.Stat(t.Context(), "k", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		test.fault.Operation = "GetObject"
+		s.Fail(test.fault)
+		for how, read := range map[string]func() error{
+			"whole":   func() error { return b.Read(t.Context(), o, io.Discard) },
+			"a range": func() error { _, err := b.ReadRange(t.Context(), o, 10, 20); return err },
+		} {
+			s.ResetRequests()
+			if err := read(); err == nil || len(s.Requests()) > test.most {
+				t.Errorf("%+v, %s: %v, after %d requests", test.fault, how, err, len(s.Requests()))
+			}
+		}
+	}
+}
+
+// An answer whose head has no end is cut, whatever is asked for.
+func TestEndlessHead(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		for _, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\n"); err == nil; time.Sleep(5 * time.Millisecond) {
+			_, err = io.WriteString(conn, "A: b\r\n")
+		}
+	}))
+	defer server.Close()
+	c := s3store.Connect(s3store.Config{
+		Jobs: 1, Questions: 1, EndpointURL: server.URL, Backoff: time.Millisecond, Longest: 50 * time.Millisecond,
+		AWS: aws.Config{Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""), RetryMaxAttempts: 2},
+	}, 1)
+	defer c.Close()
+	b := c.Bucket(east(), told())
+	for name, ask := range map[string]func() error{
+		"HeadObject": func() error { _, err := b.Stat(t.Context(), "k", ""); return err },
+		"GetObject":  func() error { return b.Read(t.Context(), s3store.Object{Key: "k", Size: 10, ETag: "e"}, io.Discard) },
+		"a range": func() error {
+			_, err := b.ReadRange(t.Context(), s3store.Object{Key: "k", Size: 10, ETag: "e"}, 1, 2)
+			return err
+		},
+		"GetObjectTagging":                func() error { _, err := b.Tags(t.Context(), s3store.Object{Key: "k"}); return err },
+		"GetBucketLifecycleConfiguration": func() error { _, err := b.Rules(t.Context()); return err },
+	} {
+		if err := ask(); err == nil || !strings.Contains(err.Error(), "did not end") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
