@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -208,42 +206,6 @@ func TestReadTriesAreBounded(t *testing.T) {
 	}
 }
 
-// An answer whose head has no end is cut, whatever is asked for.
-func TestEndlessHead(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
-		for _, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\n"); err == nil; time.Sleep(5 * time.Millisecond) {
-			_, err = io.WriteString(conn, "A: b\r\n")
-		}
-	}))
-	defer server.Close()
-	c := s3store.Connect(s3store.Config{
-		Jobs: 1, Questions: 1, EndpointURL: server.URL, Backoff: time.Millisecond, Longest: 50 * time.Millisecond,
-		AWS: aws.Config{Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""), RetryMaxAttempts: 2},
-	}, 1)
-	defer c.Close()
-	b := c.Bucket(east(), told())
-	for name, ask := range map[string]func() error{
-		"HeadObject": func() error { _, err := b.Stat(t.Context(), "k", ""); return err },
-		"GetObject":  func() error { return b.Read(t.Context(), s3store.Object{Key: "k", Size: 10, ETag: "e"}, io.Discard) },
-		"a range": func() error {
-			_, err := b.ReadRange(t.Context(), s3store.Object{Key: "k", Size: 10, ETag: "e"}, 1, 2)
-			return err
-		},
-		"GetObjectTagging":                func() error { _, err := b.Tags(t.Context(), s3store.Object{Key: "k"}); return err },
-		"GetBucketLifecycleConfiguration": func() error { _, err := b.Rules(t.Context()); return err },
-	} {
-		if err := ask(); err == nil || !strings.Contains(err.Error(), "did not end") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 // Who may not list a bucket is told so, and no request is one that stores.
 func TestCheckRead(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -275,5 +237,31 @@ func TestCheckRead(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whatever goes wrong with a copy onto itself is told in the words of all requests, and proves nothing.
+func TestRenewFails(t *testing.T) {
+	for told, fault := range map[string]s3test.Fault{
+		"the answer is a success, but not S3's: it has no ETag": {Wrong: s3test.Hollow},
+		"redirected 4 times, the last time to http://":          {Wrong: s3test.Circle},
+		"a success, but not S3's: it has no ETag":               {Status: 200},
+		"no answer from 127.0.0.1":                              {Cut: s3test.AnswerNone},
+		"AccessDenied":                                          {Status: 403, Code: "AccessDenied"},
+		"refreshing s3://east/k: SlowDown":                      {Status: 503, Code: "SlowDown"},
+		"the copy is not what it was made from":                 {Wrong: s3test.Spoiled},
+	} {
+		_, b, s := connect(t, east())
+		sum := sha256.Sum256([]byte("body"))
+		s.PutObject("east", "k", s3test.Object{Body: []byte("body")})
+		o, err := b.Stat(t.Context(), "k", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fault.Operation = "CopyObject"
+		s.Fail(fault)
+		if err := b.Renew(t.Context(), o, sum[:]); err == nil || !strings.Contains(err.Error(), told) || strings.Contains(err.Error(), "operation error") {
+			t.Errorf("%+v: %v", fault, err)
+		}
 	}
 }

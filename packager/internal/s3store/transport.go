@@ -53,9 +53,19 @@ func fewRedirections(request *http.Request, before []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	if len(before) > maxRedirections {
-		return fmt.Errorf("redirected %d times, the last time to %s", len(before), request.URL.Redacted())
+		return &redirectedError{len(before), request.URL.Redacted()}
 	}
 	return nil
+}
+
+// A redirectedError is about redirections that lead nowhere.
+type redirectedError struct {
+	times int
+	to    string
+}
+
+func (e *redirectedError) Error() string {
+	return fmt.Sprintf("redirected %d times, the last time to %s", e.times, e.to)
 }
 
 type httpClient struct {
