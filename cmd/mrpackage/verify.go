@@ -45,8 +45,9 @@ A key that claims nothing is "present": there, and nothing more is known. So are
 archives of SAM CLI, whose keys are made of the files in them, and the AWS CLI's large or
 KMS-encrypted objects.
 
-A parameter has the value of --parameter-overrides, else its default. What is denied to this caller,
-or what only a deployment knows, is unknown, and never called missing.
+A parameter has the value of --parameter-overrides, else its default. A default does not say with
+which value a stack is deployed: what conditions choose with another value must be there, too. What
+is denied to this caller, or what only a deployment knows, is unknown, and never called missing.
 
 Without --refresh every request is a HEAD or a GET, or a question to a registry or to STS.
 --kms-key-id is for --print-iam-policy alone.
@@ -67,7 +68,7 @@ const verifyExamples = `  # is all there that the templates of target/ need?
 type verifyFlags struct {
 	flags
 	deep, refresh bool
-	parameters    map[string]string
+	parameters    parameters
 }
 
 // verifyCommand is mrpackage verify.
@@ -88,7 +89,7 @@ func verifyCommand(u *ui) *cobra.Command {
 	own.SortFlags = false
 	own.BoolVar(&f.deep, "deep", false, "read all objects, and prove them by their bytes")
 	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, by a copy onto themselves, so that no lifecycle rule deletes them. Nothing else changes anything")
-	own.Func("parameter-overrides", "`KEY=VALUE,...` values of the templates' parameters; or a JSON object. Default: their defaults", into(&f.parameters, parseMetadata))
+	own.Func("parameter-overrides", "`NAME=VALUE,...` values of the templates' parameters; or a JSON object; repeatable. Default: their defaults", f.parameters.add)
 	own.AddFlagSet(f.some("expected-bucket-owner", "role-arn", "role-external-id", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
 	for name, usage := range map[string]string{
 		"expected-bucket-owner": "`ACCOUNT` the account that must own the buckets: its ID, or self for the caller's or, with --role-arn, the role's; or REGION=ACCOUNT for one region; repeatable. Default: any",
@@ -177,6 +178,9 @@ func (f *verifyFlags) checkArguments(args []string) error {
 			return fmt.Errorf("%q names no template", arg)
 		case seen[arg]:
 			return fmt.Errorf("%q is given twice", arg)
+		}
+		if err := checkParameterArgument(arg); err != nil {
+			return err
 		}
 		seen[arg] = true
 	}

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A run is one verification. It goes level by level: what the templates of one level name is
@@ -184,6 +187,7 @@ func (r *run) readAll(ctx context.Context) error {
 	if err := r.group(r.jobs(), read); err != nil {
 		return err
 	}
+	r.warnOfParameters(templates)
 	for i, t := range templates {
 		r.result.Problems = append(r.result.Problems, problems[i]...)
 		if t == nil || len(problems[i]) > 0 {
@@ -203,6 +207,18 @@ func (r *run) readAll(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// warnOfParameters tells of parameters that no template has: a name may be misspelt.
+func (r *run) warnOfParameters(templates []*packaged.Template) {
+	if slices.Contains(templates, nil) {
+		return // it is not known
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.opts.Parameters)) {
+		if !slices.ContainsFunc(templates, func(t *packaged.Template) bool { return t.HasParameter(name) }) {
+			r.result.Warnings = append(r.result.Warnings, &problem.Error{Subject: "--parameter-overrides", Message: "no template here has a parameter " + name})
+		}
+	}
 }
 
 // level looks for what the open templates name, and opens those that are nested in them.
