@@ -39,12 +39,12 @@ func (r *run) proveContent(ctx context.Context, t *target) {
 		t.fail(Unknown, err)
 		return
 	}
+	t.hint = "" // --deep, which this is
 	t.sum = read.sha.Sum(nil)
 	sum := hex.EncodeToString(t.sum)
 	switch {
 	case c.digest != "" && (sum == c.digest || read.zip.Own == c.digest):
 		t.set(Proved, ByContent, "")
-		t.hint = ""
 	case c.digest != "":
 		t.set(Wrong, ByNothing, "its bytes are not what its key says: %s", read.why())
 	case c.md5 != "" && (hex.EncodeToString(read.md5.Sum(nil)) == c.md5 || read.zip.SAM == c.md5):
