@@ -160,7 +160,10 @@ func unanswered(err error) string {
 	var sent *smithyhttp.RequestSendError
 	var request *url.Error
 	var tries *retry.MaxAttemptsError
+	var late *lateError
 	switch {
+	case errors.As(err, &late):
+		return late.Error()
 	case errors.As(err, &sent) && errors.As(sent.Err, &request):
 		message := "no answer"
 		if u, uerr := url.Parse(request.URL); uerr == nil {

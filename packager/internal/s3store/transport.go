@@ -126,7 +126,7 @@ func bounded(longest time.Duration) func(*middleware.Stack) error {
 	limit := middleware.FinalizeMiddlewareFunc("Bounded", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		operation := awsmiddleware.GetOperationName(ctx)
 		long := longest + extra(operation, in.Request)
-		late := fmt.Errorf("the answer did not end within %s: %w", long, context.DeadlineExceeded)
+		late := &lateError{long}
 		limited, cancel := context.WithCancelCause(ctx)
 		timer := time.AfterFunc(long, func() { cancel(late) })
 		out, metadata, err := next.HandleFinalize(limited, in)
@@ -143,6 +143,13 @@ func bounded(longest time.Duration) func(*middleware.Stack) error {
 		return stack.Finalize.Insert(limit, "WaitForSlot", middleware.After)
 	}
 }
+
+// A lateError is about an answer that goes on for too long.
+type lateError struct{ long time.Duration }
+
+func (e *lateError) Error() string { return fmt.Sprintf("the answer did not end within %s", e.long) }
+
+func (e *lateError) Unwrap() error { return context.DeadlineExceeded }
 
 // extra is how much longer one try of an operation may take than others: as long as a body
 // takes on a link of 4 kB/s, and what S3 itself needs for a copy.
