@@ -88,7 +88,7 @@ func verifyCommand(u *ui) *cobra.Command {
 	own := cmd.Flags()
 	own.SortFlags = false
 	own.BoolVar(&f.deep, "deep", false, "read all objects, and prove them by their bytes")
-	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, by a copy onto themselves, so that no lifecycle rule deletes them. Nothing else changes anything")
+	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, or that a lifecycle rule ends within a week, by a copy onto themselves, so that no rule deletes them. Nothing else changes anything")
 	own.Func("parameter-overrides", "`NAME=VALUE,...` values of the templates' parameters; or a JSON object; repeatable. Default: their defaults", f.parameters.add)
 	own.AddFlagSet(f.some("expected-bucket-owner", "role-arn", "role-external-id", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
 	for name, usage := range map[string]string{

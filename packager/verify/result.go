@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
@@ -74,9 +75,12 @@ func (r *run) tell(d *deployment, t *target) {
 		r.unknown(d, e)
 	case Proved, Present:
 	}
-	if left := time.Until(t.view.Ends); t.there && !t.view.Ends.IsZero() && left < soon {
+	if t.endsSoon() {
 		e := uses[0].Errorf("%s in %s: a lifecycle rule ends it on %s%s", t.url(), t.view.Region, t.view.Ends.UTC().Format(time.DateOnly), more)
 		e.Hint = "--refresh makes young what is in use"
+		if r.opts.Refresh {
+			e.Hint = strings.TrimSpace("deploy before, or change the rule " + t.view.EndsBy)
+		}
 		r.result.Warnings = append(r.result.Warnings, e)
 	}
 	for _, w := range t.warnings {

@@ -51,8 +51,9 @@ type Options struct {
 	Access func(region string) Access
 	// Deep reads objects and hashes them.
 	Deep bool
-	// Refresh makes proved objects young that are older than RefreshAfter (0 means 30 days),
-	// by a copy onto themselves. Nothing else changes anything.
+	// Refresh makes proved objects young that are older than RefreshAfter (0 means 30 days, and
+	// less that none is), or that a lifecycle rule ends within a week, by a copy onto
+	// themselves. Nothing else changes anything.
 	Refresh      bool
 	RefreshAfter time.Duration
 	// Jobs is how many objects are read at once; of questions there are four times as many. 0
