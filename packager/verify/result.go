@@ -45,6 +45,8 @@ func (r *run) finish(ctx context.Context) *Result {
 // soon is when the end of an object is a warning.
 const soon = 7 * 24 * time.Hour
 
+const doubtedHint = "conditions choose it, by parameters: --parameter-overrides says with which the stack is deployed"
+
 // tell makes a problem, an unknown or a warning of what was found of a target.
 func (r *run) tell(d *deployment, t *target) {
 	d.state = d.state.worse(t.view.State)
@@ -66,7 +68,7 @@ func (r *run) tell(d *deployment, t *target) {
 	e := uses[0].Errorf("%s in %s: %s%s", t.url(), t.view.Region, t.view.Why, more)
 	e.Hint, e.Statement, e.Err = t.hint, t.statement, t.err
 	if e.Hint == "" && uses[0].Doubted {
-		e.Hint = "conditions choose it, by parameters: --parameter-overrides says with which the stack is deployed"
+		e.Hint = doubtedHint
 	}
 	switch t.view.State {
 	case Wrong:

@@ -257,6 +257,8 @@ func (r *run) name(n *node, u template.Use) {
 		e := u.Errorf("what it names is not known: %s", u.Unknown)
 		if strings.HasPrefix(u.Unknown, "it is the parameter ") {
 			e.Hint = "give it with --parameter-overrides"
+		} else if u.Doubted {
+			e.Hint = doubtedHint
 		}
 		r.unknown(d, e)
 		return

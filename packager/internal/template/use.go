@@ -86,7 +86,7 @@ func (p *Packaged) Uses(in Stack) (all []Use) {
 			add(u)
 		}
 		for _, u := range doubter.usesAt(p, i, a) {
-			if u.Doubted = true; u.Unknown == "" {
+			if u.Doubted = true; u.Unknown == "" || u.Unknown == tooMuch {
 				add(u)
 			}
 		}
