@@ -166,7 +166,7 @@ func (r *run) readAll(ctx context.Context) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	templates, problems := make([]*packaged.Template, len(given)), make([][]error, len(given))
+	templates, problems, unknowns := make([]*packaged.Template, len(given)), make([][]error, len(given)), make([]error, len(given))
 	read := make([]func(), len(given))
 	for i, g := range given {
 		read[i] = func() {
@@ -179,8 +179,11 @@ func (r *run) readAll(ctx context.Context) error {
 				return
 			}
 			guess := cmp.Or(r.aws.Region, "us-east-1")
-			if err := templates[i].Locate(ctx, r.s3, guess, s3store.Told{Retrying: r.told(guess)}); err != nil {
+			switch err := templates[i].Locate(ctx, r.s3, guess, s3store.Told{Retrying: r.told(guess)}); {
+			case s3store.IsMissing(err):
 				problems[i] = append(problems[i], err)
+			default:
+				unknowns[i] = err
 			}
 		}
 	}
@@ -192,6 +195,11 @@ func (r *run) readAll(ctx context.Context) error {
 		r.result.Problems = append(r.result.Problems, problems[i]...)
 		if t == nil || len(problems[i]) > 0 {
 			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, Region: given[i].Region, State: Wrong, Unread: true})
+			continue
+		}
+		if unknowns[i] != nil {
+			r.result.Unknowns = append(r.result.Unknowns, unknowns[i])
+			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, State: Unknown, Unread: true})
 			continue
 		}
 		r.result.Warnings = append(r.result.Warnings, t.Warnings...)
