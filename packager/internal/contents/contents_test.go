@@ -203,6 +203,18 @@ func (s *sparse) ReadAt(p []byte, at int64) (int, error) {
 	return len(p), nil
 }
 
+// A fault of the reader's is told as it is, also one that lies in an end too early.
+func TestReaderFails(t *testing.T) {
+	fault := fmt.Errorf("no answer: %w", io.EOF)
+	if _, err := Read(failing{fault}, 1000); !errors.Is(err, fault) {
+		t.Error(err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) ReadAt([]byte, int64) (int, error) { return 0, f.err }
+
 // What is said to be enormous is not read.
 func TestBombs(t *testing.T) {
 	end := append([]byte(endSignature), make([]byte, endLength-4)...)
