@@ -139,6 +139,9 @@ func (f *verifyFlags) run(ctx context.Context, u *ui, args []string, stdin io.Re
 		_, err = u.out.Write(policy)
 		return err
 	}
+	if err := f.checkReports(args); err != nil {
+		return u.unverified(err)
+	}
 	result, err := f.verify(ctx, opts, who)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -197,24 +200,6 @@ func (f *verifyFlags) patterns() []string {
 		all = append(all, pattern+".yaml", pattern+".json")
 	}
 	return all
-}
-
-// writeReports writes the record of the run, if one is asked for.
-func (f *verifyFlags) writeReports(result *verify.Result) error {
-	if len(f.reports) == 0 {
-		return nil
-	}
-	text, err := verifyReportOf(result)
-	if err != nil {
-		return err
-	}
-	files := &staged{}
-	for _, path := range f.reports {
-		if err := files.add(path, text); err != nil {
-			return errors.Join(err, files.discard())
-		}
-	}
-	return errors.Join(files.finish(io.Discard, func() error { return nil }), files.discard())
 }
 
 // unverified tells why nothing was verified.
