@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/record"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/verify"
 )
@@ -30,6 +31,10 @@ func (f *verifyFlags) writeReports(result *verify.Result) error {
 		if err := files.add(path, text); err != nil {
 			return errors.Join(err, files.discard())
 		}
+	}
+	// Which folders are archived is not known here, and a report enters no archive.
+	if err := packager.RememberOutputs(".", f.reports...); err != nil {
+		return errors.Join(err, files.discard())
 	}
 	return errors.Join(files.finish(io.Discard, func() error { return nil }), files.discard())
 }
