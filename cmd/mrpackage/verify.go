@@ -43,7 +43,7 @@ What proves an object is told with --verbose and in the report:
   manifest  an image: the manifest has the digest, and all that it names is there in its size
 A key that claims nothing is "present": there, and nothing more is known. So are, without --deep,
 archives of SAM CLI, whose keys are made of the files in them, and the AWS CLI's large or
-KMS-encrypted objects.
+KMS-encrypted objects; what --deep finds under such a key, and is neither, is unknown.
 
 A parameter has the value of --parameter-overrides, else its default. A default does not say with
 which value a stack is deployed: what conditions choose with another value must be there, too. What

@@ -9,7 +9,7 @@
 //     where nothing is recorded, by that checksum; with Deep, by its bytes.
 //   - A key of the AWS CLI's is the MD5 of the content. It is proved by the ETag where that is
 //     an MD5, and with Deep by its bytes. SAM CLI's key of an archive looks alike, and is made of
-//     the files in it: Deep proves it by these.
+//     the files in it: Deep proves it by these. What Deep finds to be neither is unknown.
 //   - Any other key claims nothing: the object is there, and that is all.
 //   - A nested template is read, proved by its bytes, and verified in its turn.
 //   - A container image is proved by its manifest's bytes, and by the digests and sizes of
