@@ -16,11 +16,11 @@ func TestFirstEnd(t *testing.T) {
 	gone := verify.Object{State: verify.Wrong}
 	on := " in 3 days, on " + ends.Ends.UTC().Format(time.DateOnly)
 	for want, all := range map[string][]verify.Object{
-		"":                               {gone},
-		"no lifecycle rule deletes them": {stays, gone},
-		"is deleted" + on:                {ends},
-		"the first is deleted" + on:      {stays, ends},
-		"when they are deleted is not known":                                          {untold, untold},
+		"":                                   {gone},
+		"no lifecycle rule deletes them":     {stays, gone},
+		"is deleted" + on:                    {ends},
+		"the first is deleted" + on:          {stays, ends},
+		"when they are deleted is not known": {untold, untold},
 		"when they are deleted is not known of 1 of them, and no rule deletes others": {untold, stays},
 		"the first is deleted" + on + "; of 1 of them it is not known":                {untold, ends, stays},
 	} {

@@ -147,7 +147,7 @@ func wordsOf(e End) string {
 func TestEndBySay(t *testing.T) {
 	for header, want := range map[string]string{
 		"": "unknown: S3 does not tell this caller the bucket's lifecycle rules",
-		`expiry-date="Fri, 21 Dec 2012 00:00:00 GMT", rule-id="Rule for testfile.txt"`: "2012-12-21 Rule for testfile.txt",
+		`expiry-date="Fri, 21 Dec 2012 00:00:00 GMT", rule-id="Rule for testfile.txt"`: "2012-12-21 Rule for testfile.txt unknown: S3 does not tell this caller whether it is archived before",
 		`expiry-date="soon", rule-id="r"`:                                              "unknown: S3 does not tell this caller the bucket's lifecycle rules",
 		`expiry-date="Fri, 21 Dec 2012 00:00:00 GMT`:                                   "unknown: S3 does not tell this caller the bucket's lifecycle rules",
 	} {

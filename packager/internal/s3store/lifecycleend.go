@@ -64,7 +64,7 @@ func (r Rules) endBySay(o Object) End {
 	}
 	_, id, _ := strings.Cut(rest, `rule-id="`)
 	id, _, _ = strings.Cut(id, `"`)
-	return End{At: at, Rule: id}
+	return End{At: at, Rule: id, Unknown: "S3 does not tell this caller whether it is archived before"}
 }
 
 // fits tells whether the rule is for objects of this key and size.
