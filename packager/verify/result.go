@@ -80,7 +80,7 @@ func (r *run) tell(d *deployment, t *target) {
 	if t.endsSoon() {
 		e := uses[0].Errorf("%s in %s: a lifecycle rule ends it on %s%s", t.url(), t.view.Region, t.view.Ends.UTC().Format(time.DateOnly), more)
 		e.Hint = "--refresh makes young what is in use"
-		if r.opts.Refresh {
+		if r.opts.Refresh || t.Version != "" {
 			e.Hint = strings.TrimSpace("deploy before, or change the rule " + t.view.EndsBy)
 		}
 		r.result.Warnings = append(r.result.Warnings, e)

@@ -3,10 +3,7 @@ package verify
 import (
 	"cmp"
 	"context"
-	"errors"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +16,6 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/role"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // A run is one verification. It goes level by level: what the templates of one level name is
@@ -156,75 +152,6 @@ func (r *run) told(region string) func(error, time.Duration) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.opts.Retrying(region, err, delay)
-		}
-	}
-}
-
-// readAll reads the given templates, and finds out where each is deployed.
-func (r *run) readAll(ctx context.Context) error {
-	given, errs := packaged.Arguments(r.opts.Templates, r.opts.Outputs)
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	templates, problems, unknowns := make([]*packaged.Template, len(given)), make([][]error, len(given)), make([]error, len(given))
-	read := make([]func(), len(given))
-	for i, g := range given {
-		read[i] = func() {
-			templates[i], problems[i] = packaged.Read(ctx, g, r.opts.Stdin, r.table)
-			if templates[i] == nil {
-				return
-			}
-			if err := templates[i].Hollow(); err != nil {
-				problems[i] = append(problems[i], err)
-				return
-			}
-			guess := cmp.Or(r.aws.Region, "us-east-1")
-			switch err := templates[i].Locate(ctx, r.s3, guess, s3store.Told{Retrying: r.told(guess)}); {
-			case s3store.IsMissing(err):
-				problems[i] = append(problems[i], err)
-			default:
-				unknowns[i] = err
-			}
-		}
-	}
-	if err := r.group(r.jobs(), read); err != nil {
-		return err
-	}
-	r.warnOfParameters(templates)
-	for i, t := range templates {
-		r.result.Problems = append(r.result.Problems, problems[i]...)
-		if t == nil || len(problems[i]) > 0 {
-			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, Region: given[i].Region, State: Wrong, Unread: true})
-			continue
-		}
-		if unknowns[i] != nil {
-			r.result.Unknowns = append(r.result.Unknowns, unknowns[i])
-			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, State: Unknown, Unread: true})
-			continue
-		}
-		r.result.Warnings = append(r.result.Warnings, t.Warnings...)
-		regions := t.Regions
-		if len(regions) == 0 {
-			regions = []string{""}
-		}
-		for _, region := range regions {
-			d := &deployment{given: t, region: region, state: Proved, refs: make(map[*target][]template.Use), told: make(map[*bucket]bool), nodes: make(map[string]*node)}
-			d.root = &node{deployment: d, packaged: t.Packaged, stack: template.Stack{Region: region, Parameters: r.opts.Parameters, Endpoint: r.endpoint}}
-			r.deployments = append(r.deployments, d)
-			r.open = append(r.open, d.root)
-		}
-	}
-	return ctx.Err()
-}
-
-// warnOfParameters tells of parameters that no template has: a name may be misspelt.
-func (r *run) warnOfParameters(templates []*packaged.Template) {
-	if slices.Contains(templates, nil) {
-		return // it is not known
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.opts.Parameters)) {
-		if !slices.ContainsFunc(templates, func(t *packaged.Template) bool { return t.HasParameter(name) }) {
-			r.result.Warnings = append(r.result.Warnings, &problem.Error{Subject: "--parameter-overrides", Message: "no template here has a parameter " + name})
 		}
 	}
 }

@@ -72,7 +72,7 @@ func readAt(r io.ReaderAt, p []byte, at int64) error {
 	switch {
 	case n == len(p):
 		return nil
-	case err == nil, err == io.EOF: //nolint:errorlint // one that wraps it says more, as of a connection
+	case err == nil, err == io.EOF: // one that wraps it says more, as of a connection
 		return io.ErrUnexpectedEOF
 	}
 	return err
