@@ -33,8 +33,20 @@ func within(path string, folders []string) bool {
 // It lists those whose names do not tell that they are outputs in the file
 // .mrpackage-outputs of their folder. Call it before the outputs appear. Several runs may
 // do so at the same time.
-func (p *Plan) RememberOutputs(paths ...string) error {
-	names, folders, err := p.listed(paths)
+func (p *Plan) RememberOutputs(paths ...string) error { return p.outputs.remember(paths) }
+
+// RememberOutputs does the same for who has no plan, and so does not know what is archived:
+// for files that are written into a folder or into those below it.
+func RememberOutputs(folder string, paths ...string) error {
+	excluder, err := archive.NewExcluder(nil, nil)
+	if err != nil {
+		return err
+	}
+	return outputs{excluder, []string{WrittenPath(folder)}}.remember(paths)
+}
+
+func (o outputs) remember(paths []string) error {
+	names, folders, err := o.listed(paths)
 	if err != nil {
 		return err
 	}
@@ -49,7 +61,7 @@ func (p *Plan) RememberOutputs(paths ...string) error {
 // Unlisted are the folders into which RememberOutputs would write a list, or add to it:
 // what keeps it from that can be found before anything is sent.
 func (p *Plan) Unlisted(paths ...string) (folders []string) {
-	names, all, err := p.listed(paths)
+	names, all, err := p.outputs.listed(paths)
 	if err != nil {
 		return nil // RememberOutputs says so
 	}
@@ -62,7 +74,7 @@ func (p *Plan) Unlisted(paths ...string) (folders []string) {
 }
 
 // listed are the names that belong on lists, by folder, and the folders in order.
-func (p *Plan) listed(paths []string) (names map[string][]string, folders []string, err error) {
+func (o outputs) listed(paths []string) (names map[string][]string, folders []string, err error) {
 	names = make(map[string][]string)
 	for _, path := range paths {
 		abs, err := filepath.Abs(path)
@@ -71,7 +83,7 @@ func (p *Plan) listed(paths []string) (names map[string][]string, folders []stri
 		}
 		for _, place := range archive.Places(abs) {
 			dir, name := filepath.Dir(place), filepath.Base(place)
-			if p.outputs.excluder.Named(name) || !slices.ContainsFunc(p.outputs.folders, func(f string) bool { return archive.Within(place, f) }) {
+			if o.excluder.Named(name) || !slices.ContainsFunc(o.folders, func(f string) bool { return archive.Within(place, f) }) {
 				continue
 			}
 			if names[dir] == nil {

@@ -31,6 +31,10 @@ func completedLines() map[string]string {
 		"mrpackage --archive-dir arch\t":                            "mrpackage --archive-dir archives/", // and not archive.zip
 		"mrpackage --report only\t":                                 "mrpackage --report only.html",
 		"mrpackage --report=only\t":                                 "mrpackage --report=only.html",
+		"mrpackage verify templ\t":                                  "mrpackage verify template.yaml",
+		"mrpackage verify us-east-1=templ\t":                        "mrpackage verify us-east-1=template.yaml",
+		"mrpackage diff template.yaml templ\t":                      "mrpackage diff template.yaml template.yaml",
+		"mrpackage verify --expected-bucket-owner us-east-\t2\t":    "mrpackage verify --expected-bucket-owner us-east-2=",
 		"mrpackage --s3-prefix only\t":                              "mrpackage --s3-prefix only",
 		"mrpackage --s3-prefix \"$(touch evaluated)\" --copy al\t":  "mrpackage --s3-prefix \"$(touch evaluated)\" --copy always",
 		"mrpackage --exclude 'x;touch evaluated' --exc\t'y' --us\t": "mrpackage --exclude 'x;touch evaluated' --exclude 'y' --use-json",

@@ -97,6 +97,7 @@ _mrpackage() {
     if ((${#values})); then
         _describe -V -t values value values "${(@)options}"
     elif ((!(directive & 4))); then
+        [[ $PREFIX =~ '^[a-z-]+-[0-9]+=' ]] && compset -P "${PREFIX%%=*}=" # REGION=FILE
         _files
     else
         return 1
@@ -137,8 +138,9 @@ function __mrpackage_complete
     else if test (count $lines) -gt 0
         printf "$flag%s\n" $lines
     else if test (math "bitand($directive, 4)") -eq 0
-        for path in (__fish_complete_path "$value")
-            printf '%s%s\n' "$flag" $path
+        set -l region (string match -r -- '^[a-z-]+-[0-9]+=' "$value") # REGION=FILE
+        for path in (__fish_complete_path (string replace -r -- '^[a-z-]+-[0-9]+=' '' "$value"))
+            printf '%s%s%s\n' "$flag" "$region" $path
         end
     end
 end

@@ -24,7 +24,7 @@ type flags struct {
 	externalIDs   byRegion
 	sse           packager.SSE
 	keys          byRegion
-	metadata      map[string]string
+	metadata      metadata
 	tags          tags
 	outputPattern string // "" means the default
 	oneTemplate   bool
@@ -112,7 +112,7 @@ func (f *flags) whereTo(fs *pflag.FlagSet) {
 	fs.Func("image-repository", "`REPOSITORY` where container images go: the name of a repository of Amazon ECR, or an address, in which {region} and {account} are filled in; or REGION=REPOSITORY for one region, LOGICAL-ID=REPOSITORY for one resource; repeatable. Default: $<REGION>_IMAGE_REPOSITORY", f.repositories.addRepositories)
 	fs.Var(oneOf(&f.sse, "bucket", packager.AES256, packager.KMS), "sse", "`ENCRYPTION` how S3 encrypts uploaded objects: bucket, as the bucket says; AES256; or aws:kms. Default: bucket")
 	fs.Func("kms-key-id", "`KEY` the KMS key of uploaded objects, its ID, ARN or alias; or REGION=KEY for one region; repeatable. It implies --sse aws:kms. Default: none", f.keys.addKeys)
-	fs.Func("metadata", "`KEY=VALUE,...` metadata of uploaded objects; or a JSON object. Default: none", into(&f.metadata, parseMetadata))
+	fs.Func("metadata", "`KEY=VALUE,...` metadata of uploaded objects; or a JSON object; repeatable. Default: none", f.metadata.add)
 	fs.Func("tag", "`KEY=VALUE` a tag of uploaded objects; repeatable. Default: none", f.tags.add)
 	fs.Func("output-template-file", "`PATH` where the packaged templates go; {region} is filled in. - is standard output, for one template. Default: target/packaged-template-{region}.yaml, with --one-template target/packaged-template.yaml; .json for JSON", into(&f.outputPattern, parseOutput))
 	fs.BoolVar(&f.oneTemplate, "one-template", false, "write one packaged template for all regions: it finds its bucket by the region that it is deployed in. Default: one for each region")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -72,27 +73,38 @@ func parseProperty(s string) (p packager.Property, err error) {
 	return p, fmt.Errorf("there is no form %q; there are s3, url, lambda and bucket", form)
 }
 
-// parseMetadata reads the AWS CLI's two forms of a map.
-func parseMetadata(s string) (map[string]string, error) {
+// metadata is that of --metadata, which may be given several times: of one key the last value
+// counts.
+type metadata map[string]string
+
+// add takes in one of the AWS CLI's two forms of a map.
+func (m *metadata) add(s string) error {
 	if s == "" {
-		return nil, nil
+		return nil
 	}
-	metadata, err := make(map[string]string), error(nil)
+	more, err := make(map[string]string), error(nil)
 	if strings.HasPrefix(strings.TrimSpace(s), "{") {
-		if err = json.Unmarshal([]byte(s), &metadata); err != nil {
+		if err = json.Unmarshal([]byte(s), &more); err != nil {
 			err = fmt.Errorf("reading the JSON object: %w", err)
 		}
 	} else {
-		metadata, err = parseShorthand(s)
+		more, err = parseShorthand(s)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return metadata, packager.CheckMetadata(metadata)
+	if *m == nil {
+		*m = make(metadata)
+	}
+	maps.Copy(*m, more)
+	return packager.CheckMetadata(*m)
 }
 
 // parseShorthand reads KEY=VALUE,KEY=VALUE; quotes enclose a comma.
 func parseShorthand(s string) (map[string]string, error) {
+	if strings.ContainsAny(s, "\r\n") && !strings.Contains(s, `"`) {
+		return nil, errors.New("this has more than one line")
+	}
 	lines, err := csv.NewReader(strings.NewReader(s)).ReadAll()
 	if err != nil {
 		return nil, err
@@ -100,13 +112,13 @@ func parseShorthand(s string) (map[string]string, error) {
 	if len(lines) != 1 {
 		return nil, errors.New("this has more than one line")
 	}
-	metadata := make(map[string]string)
+	all := make(map[string]string)
 	for _, field := range lines[0] {
 		key, value, ok := strings.Cut(field, "=")
-		if _, twice := metadata[key]; !ok || twice {
+		if _, twice := all[key]; !ok || twice {
 			return nil, fmt.Errorf("%q is not KEY=VALUE, or its key stands there twice", field)
 		}
-		metadata[key] = value
+		all[key] = value
 	}
-	return metadata, nil
+	return all, nil
 }

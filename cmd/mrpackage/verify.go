@@ -43,10 +43,11 @@ What proves an object is told with --verbose and in the report:
   manifest  an image: the manifest has the digest, and all that it names is there in its size
 A key that claims nothing is "present": there, and nothing more is known. So are, without --deep,
 archives of SAM CLI, whose keys are made of the files in them, and the AWS CLI's large or
-KMS-encrypted objects.
+KMS-encrypted objects; what --deep finds under such a key, and is neither, is unknown.
 
-A parameter has the value of --parameter-overrides, else its default. What is denied to this caller,
-or what only a deployment knows, is unknown, and never called missing.
+A parameter has the value of --parameter-overrides, else its default. A default does not say with
+which value a stack is deployed: what conditions choose with another value must be there, too. What
+is denied to this caller, or what only a deployment knows, is unknown, and never called missing.
 
 Without --refresh every request is a HEAD or a GET, or a question to a registry or to STS.
 --kms-key-id is for --print-iam-policy alone.
@@ -67,7 +68,7 @@ const verifyExamples = `  # is all there that the templates of target/ need?
 type verifyFlags struct {
 	flags
 	deep, refresh bool
-	parameters    map[string]string
+	parameters    parameters
 }
 
 // verifyCommand is mrpackage verify.
@@ -87,8 +88,8 @@ func verifyCommand(u *ui) *cobra.Command {
 	own := cmd.Flags()
 	own.SortFlags = false
 	own.BoolVar(&f.deep, "deep", false, "read all objects, and prove them by their bytes")
-	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, by a copy onto themselves, so that no lifecycle rule deletes them. Nothing else changes anything")
-	own.Func("parameter-overrides", "`KEY=VALUE,...` values of the templates' parameters; or a JSON object. Default: their defaults", into(&f.parameters, parseMetadata))
+	own.BoolVar(&f.refresh, "refresh", false, "make objects young that are older than --refresh-after, or that a lifecycle rule ends within a week, by a copy onto themselves, so that no rule deletes them. Nothing else changes anything")
+	own.Func("parameter-overrides", "`NAME=VALUE,...` values of the templates' parameters; or a JSON object; repeatable. Default: their defaults", f.parameters.add)
 	own.AddFlagSet(f.some("expected-bucket-owner", "role-arn", "role-external-id", "kms-key-id", "output-template-file", "property", "refresh-after", "jobs", "profile", "endpoint-url", "report", "print-iam-policy", "quiet", "verbose", "help"))
 	for name, usage := range map[string]string{
 		"expected-bucket-owner": "`ACCOUNT` the account that must own the buckets: its ID, or self for the caller's or, with --role-arn, the role's; or REGION=ACCOUNT for one region; repeatable. Default: any",
@@ -138,6 +139,9 @@ func (f *verifyFlags) run(ctx context.Context, u *ui, args []string, stdin io.Re
 		_, err = u.out.Write(policy)
 		return err
 	}
+	if err := f.checkReports(args); err != nil {
+		return u.unverified(err)
+	}
 	result, err := f.verify(ctx, opts, who)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -178,6 +182,9 @@ func (f *verifyFlags) checkArguments(args []string) error {
 		case seen[arg]:
 			return fmt.Errorf("%q is given twice", arg)
 		}
+		if err := checkParameterArgument(arg); err != nil {
+			return err
+		}
 		seen[arg] = true
 	}
 	return nil
@@ -193,24 +200,6 @@ func (f *verifyFlags) patterns() []string {
 		all = append(all, pattern+".yaml", pattern+".json")
 	}
 	return all
-}
-
-// writeReports writes the record of the run, if one is asked for.
-func (f *verifyFlags) writeReports(result *verify.Result) error {
-	if len(f.reports) == 0 {
-		return nil
-	}
-	text, err := verifyReportOf(result)
-	if err != nil {
-		return err
-	}
-	files := &staged{}
-	for _, path := range f.reports {
-		if err := files.add(path, text); err != nil {
-			return errors.Join(err, files.discard())
-		}
-	}
-	return errors.Join(files.finish(io.Discard, func() error { return nil }), files.discard())
 }
 
 // unverified tells why nothing was verified.

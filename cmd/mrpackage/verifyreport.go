@@ -2,13 +2,69 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/cmd/mrpackage/internal/record"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/verify"
 )
+
+// writeReports writes the record of the run, if one is asked for.
+func (f *verifyFlags) writeReports(result *verify.Result) error {
+	if len(f.reports) == 0 {
+		return nil
+	}
+	text, err := verifyReportOf(result)
+	if err != nil {
+		return err
+	}
+	files := &staged{}
+	for _, path := range f.reports {
+		if err := files.add(path, text); err != nil {
+			return errors.Join(err, files.discard())
+		}
+	}
+	// Which folders are archived is not known here, and a report enters no archive.
+	if err := packager.RememberOutputs(".", f.reports...); err != nil {
+		return errors.Join(err, files.discard())
+	}
+	return errors.Join(files.finish(io.Discard, func() error { return nil }), files.discard())
+}
+
+// checkReports finds reports that cannot be written, or would take the place of a template.
+func (f *verifyFlags) checkReports(args []string) error {
+	errs := f.checkOutputs(nil, nil)
+	for _, report := range f.reports {
+		info, err := os.Stat(report)
+		if err == nil && slices.ContainsFunc(f.templateFiles(args), func(file string) bool { return sameFile(file, info) }) {
+			errs = append(errs, &problem.Error{Subject: report, Message: "this output would replace a template that is verified", Hint: output{"--report", report}.chooseOther()})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// templateFiles are files that may be templates which are verified.
+func (f *verifyFlags) templateFiles(args []string) (files []string) {
+	for _, arg := range args {
+		_, file, _ := strings.Cut(arg, "=")
+		files = append(files, arg, file)
+	}
+	if len(args) == 0 {
+		for _, pattern := range f.patterns() {
+			found, _ := filepath.Glob(strings.ReplaceAll(pattern, "{region}", "*")) // what is no pattern is told by the run
+			files = append(files, found...)
+		}
+	}
+	return files
+}
 
 // verifyReport is the form of verify's --report. Fields are only ever added.
 type verifyReport struct {

@@ -78,10 +78,14 @@ func firstEnd(all []verify.Object) string {
 		}
 	}
 	switch {
+	case first != nil && unknown > 0:
+		return fmt.Sprintf("the first %s; of %d of them it is not known", endOf(*first), unknown)
 	case first != nil && stored > 1:
 		return "the first " + endOf(*first)
 	case first != nil:
 		return endOf(*first)
+	case unknown > 0 && unknown < stored:
+		return fmt.Sprintf("when they are deleted is not known of %d of them, and no rule deletes others", unknown)
 	case unknown > 0:
 		return "when they are deleted is not known"
 	case stored > 0:

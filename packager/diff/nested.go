@@ -2,9 +2,13 @@ package diff
 
 import (
 	"context"
+	"crypto/md5" //nolint:gosec // the AWS CLI's keys are
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"strings"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
 )
@@ -52,6 +56,9 @@ func (d *differ) template(ctx context.Context, uses []template.Use) (v version, 
 		} else if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
+		if err := isItsKeys(uses[0].Location.Key, text); err != nil {
+			return err
+		}
 		var errs []error
 		v.name = "s3://" + uses[0].Location.Bucket + "/" + uses[0].Location.Key
 		v.packaged, errs = template.ReadPackaged(ctx, text, v.name, d.table)
@@ -62,4 +69,21 @@ func (d *differ) template(ctx context.Context, uses []template.Use) (v version, 
 		v.stacks = append(v.stacks, u.Stack)
 	}
 	return v, err
+}
+
+// isItsKeys is an error where a template's key is a digest of another content: mrpackage's is
+// the SHA-256, the AWS CLI's the MD5.
+func isItsKeys(key string, text []byte) error {
+	digest, ok := strings.CutSuffix(path.Base(key), ".template")
+	if !ok || !isDigest(digest) {
+		return nil
+	}
+	kind, sum := "SHA-256", fmt.Sprintf("%x", sha256.Sum256(text))
+	if len(digest) == 2*md5.Size {
+		kind, sum = "MD5", fmt.Sprintf("%x", md5.Sum(text)) //nolint:gosec // the AWS CLI's keys are
+	}
+	if sum != digest {
+		return fmt.Errorf("its bytes are not what its key says: their %s is %s", kind, sum)
+	}
+	return nil
 }

@@ -193,7 +193,7 @@ func fileOf(c contents.Change) File {
 // printable quotes a name that would not be shown as it is, or looks as if it was quoted.
 func printable(name string) string {
 	odd := func(r rune) bool { return !unicode.IsPrint(r) }
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, odd) || strings.HasPrefix(name, `"`) {
+	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, odd) || strings.HasPrefix(name, `"`) {
 		return strconv.Quote(name)
 	}
 	return name

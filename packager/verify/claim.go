@@ -53,5 +53,8 @@ func (t *target) judge() {
 		t.warnings = append(t.warnings, "its key is not the MD5 of its content, as the AWS CLI's keys are; if SAM CLI has packaged it, --deep proves it by the files in it, and else it is another object")
 	default:
 		t.set(Present, ByNothing, "")
+		if o.Size == 0 {
+			t.warnings = append(t.warnings, "it is empty")
+		}
 	}
 }

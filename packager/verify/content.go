@@ -39,12 +39,12 @@ func (r *run) proveContent(ctx context.Context, t *target) {
 		t.fail(Unknown, err)
 		return
 	}
+	t.hint = "" // --deep, which this is
 	t.sum = read.sha.Sum(nil)
 	sum := hex.EncodeToString(t.sum)
 	switch {
 	case c.digest != "" && (sum == c.digest || read.zip.Own == c.digest):
 		t.set(Proved, ByContent, "")
-		t.hint = ""
 	case c.digest != "":
 		t.set(Wrong, ByNothing, "its bytes are not what its key says: %s", read.why())
 	case c.md5 != "" && (hex.EncodeToString(read.md5.Sum(nil)) == c.md5 || read.zip.SAM == c.md5):
@@ -53,12 +53,14 @@ func (r *run) proveContent(ctx context.Context, t *target) {
 	case c.md5 != "" && c.ext == ".template":
 		t.set(Wrong, ByNothing, "its bytes are not what its key says: their MD5 is %s", hex.EncodeToString(read.md5.Sum(nil)))
 	case c.md5 != "":
-		t.warnings = []string{"its key is neither the MD5 of its content, as the AWS CLI's keys are, nor that of the files in it, as SAM CLI's are"}
+		t.warnings = nil
+		t.set(Unknown, ByNothing, "its key is neither the MD5 of its content, as the AWS CLI's keys are, nor that of the files in it, as SAM CLI's are")
+		t.hint = "another tool may have made the key; else the object was replaced or cut"
 	case t.object.SHA256 != nil && !bytes.Equal(t.object.SHA256, t.sum):
 		t.set(Wrong, ByNothing, "its bytes are not those that were recorded with it")
 	}
 	if t.view.Template && t.view.State != Wrong {
-		t.content = read.kept.Bytes()
+		t.content = append([]byte{}, read.kept.Bytes()...) // an empty one is none that was not read
 	}
 }
 

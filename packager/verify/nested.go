@@ -2,9 +2,11 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // Bounds on what strangers nest: how deep, and how many templates a run reads.
@@ -27,7 +29,7 @@ func (r *run) descend(ctx context.Context, n *node, u *named) {
 		if len(t.unread) > 0 {
 			t.packaged = nil
 			for _, err := range t.unread {
-				r.wrong(d, err)
+				r.wrong(d, placed(err, t, u))
 			}
 			return
 		}
@@ -42,6 +44,18 @@ func (r *run) descend(ctx context.Context, n *node, u *named) {
 			u.child = child
 		}
 	}
+}
+
+// placed is a problem with a nested template, with the property that names it where it is about
+// no line.
+func placed(err error, t *target, u *named) error {
+	var e *problem.Error
+	if !errors.As(err, &e) || e.Line > 0 {
+		return err
+	}
+	at := u.Errorf("%s in %s: %s", t.url(), t.view.Region, e.Message)
+	at.Err, at.Hint = err, "is it a template?"
+	return at
 }
 
 // readNested reads a nested template, or finds out why that cannot be read.

@@ -82,22 +82,23 @@ func (r *run) compare(ctx context.Context, d *deployment, a, b *node) {
 		}
 		r.wrong(d, e)
 	}
-	ours, theirs := a.byPlace(), b.byPlace()
+	there, here := a.packaged.ByPlace(a.stack), b.packaged.ByPlace(b.stack)
+	namedHere, namedThere := b.byPlace(), a.byPlace()
 	for _, pair := range found.Pairs {
-		mine, other := theirs[pair.New], ours[pair.Old]
-		if len(mine) == 0 || len(other) == 0 {
+		if len(namedThere[pair.Old]) == 0 || len(namedHere[pair.New]) == 0 {
 			continue
 		}
+		other, mine := there[pair.Old], here[pair.New]
 		left, right := keysOf(other), keysOf(mine)
-		if u := mine[0]; !slices.Equal(left, right) && !u.Conditional() {
-			e := u.Errorf("in %s it names %s, and in %s %s: not the same code", b.stack.Region, strings.Join(right, " and "), a.stack.Region, strings.Join(left, " and "))
+		if !slices.Equal(left, right) {
+			e := mine[0].Errorf("in %s it names %s, and in %s %s: not the same code", b.stack.Region, strings.Join(right, " and "), a.stack.Region, strings.Join(left, " and "))
 			e.Hint = "package for all regions in one run"
 			r.wrong(d, e)
 			continue
 		}
 		for i := range min(len(mine), len(other)) {
-			if mine[i].child != nil && other[i].child != nil {
-				r.compare(ctx, d, other[i].child, mine[i].child)
+			if x, y := childOf(namedThere[pair.Old], other[i]), childOf(namedHere[pair.New], mine[i]); x != nil && y != nil {
+				r.compare(ctx, d, x, y)
 			}
 		}
 	}
@@ -114,7 +115,7 @@ func contrast(d template.Difference) string {
 	return "there it is " + d.Old.Text + ", and here " + d.New.Text
 }
 
-// byPlace is what a template names, by property.
+// byPlace is what a template names in its stack, by property.
 func (n *node) byPlace() map[int][]named {
 	all := make(map[int][]named)
 	for _, u := range n.named {
@@ -123,9 +124,20 @@ func (n *node) byPlace() map[int][]named {
 	return all
 }
 
+// childOf is the nested template that a use names; nil where that is not read, as in a stack
+// in which conditions choose another one.
+func childOf(all []named, use template.Use) *node {
+	for _, u := range all {
+		if u.Location == use.Location {
+			return u.child
+		}
+	}
+	return nil
+}
+
 // keysOf are the names of objects without prefixes, and the digests of images. Nested
 // templates hold buckets' names, and have another key in each region.
-func keysOf(all []named) (keys []string) {
+func keysOf(all []template.Use) (keys []string) {
 	for _, u := range all {
 		switch {
 		case u.Nested:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
@@ -44,6 +45,8 @@ func (r *run) finish(ctx context.Context) *Result {
 // soon is when the end of an object is a warning.
 const soon = 7 * 24 * time.Hour
 
+const doubtedHint = "conditions choose it, by parameters: --parameter-overrides says with which the stack is deployed"
+
 // tell makes a problem, an unknown or a warning of what was found of a target.
 func (r *run) tell(d *deployment, t *target) {
 	d.state = d.state.worse(t.view.State)
@@ -64,6 +67,9 @@ func (r *run) tell(d *deployment, t *target) {
 	}
 	e := uses[0].Errorf("%s in %s: %s%s", t.url(), t.view.Region, t.view.Why, more)
 	e.Hint, e.Statement, e.Err = t.hint, t.statement, t.err
+	if e.Hint == "" && uses[0].Doubted {
+		e.Hint = doubtedHint
+	}
 	switch t.view.State {
 	case Wrong:
 		r.wrong(d, e)
@@ -71,9 +77,12 @@ func (r *run) tell(d *deployment, t *target) {
 		r.unknown(d, e)
 	case Proved, Present:
 	}
-	if left := time.Until(t.view.Ends); t.there && !t.view.Ends.IsZero() && left < soon {
+	if t.endsSoon() {
 		e := uses[0].Errorf("%s in %s: a lifecycle rule ends it on %s%s", t.url(), t.view.Region, t.view.Ends.UTC().Format(time.DateOnly), more)
 		e.Hint = "--refresh makes young what is in use"
+		if r.opts.Refresh || t.Version != "" {
+			e.Hint = strings.TrimSpace("deploy before, or change the rule " + t.view.EndsBy)
+		}
 		r.result.Warnings = append(r.result.Warnings, e)
 	}
 	for _, w := range t.warnings {

@@ -3,7 +3,6 @@ package verify
 import (
 	"cmp"
 	"context"
-	"errors"
 	"os"
 	"strings"
 	"sync"
@@ -157,54 +156,6 @@ func (r *run) told(region string) func(error, time.Duration) {
 	}
 }
 
-// readAll reads the given templates, and finds out where each is deployed.
-func (r *run) readAll(ctx context.Context) error {
-	given, errs := packaged.Arguments(r.opts.Templates, r.opts.Outputs)
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	templates, problems := make([]*packaged.Template, len(given)), make([][]error, len(given))
-	read := make([]func(), len(given))
-	for i, g := range given {
-		read[i] = func() {
-			templates[i], problems[i] = packaged.Read(ctx, g, r.opts.Stdin, r.table)
-			if templates[i] == nil {
-				return
-			}
-			if err := templates[i].Hollow(); err != nil {
-				problems[i] = append(problems[i], err)
-				return
-			}
-			guess := cmp.Or(r.aws.Region, "us-east-1")
-			if err := templates[i].Locate(ctx, r.s3, guess, s3store.Told{Retrying: r.told(guess)}); err != nil {
-				problems[i] = append(problems[i], err)
-			}
-		}
-	}
-	if err := r.group(r.jobs(), read); err != nil {
-		return err
-	}
-	for i, t := range templates {
-		r.result.Problems = append(r.result.Problems, problems[i]...)
-		if t == nil || len(problems[i]) > 0 {
-			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, Region: given[i].Region, State: Wrong, Unread: true})
-			continue
-		}
-		r.result.Warnings = append(r.result.Warnings, t.Warnings...)
-		regions := t.Regions
-		if len(regions) == 0 {
-			regions = []string{""}
-		}
-		for _, region := range regions {
-			d := &deployment{given: t, region: region, state: Proved, refs: make(map[*target][]template.Use), told: make(map[*bucket]bool), nodes: make(map[string]*node)}
-			d.root = &node{deployment: d, packaged: t.Packaged, stack: template.Stack{Region: region, Parameters: r.opts.Parameters, Endpoint: r.endpoint}}
-			r.deployments = append(r.deployments, d)
-			r.open = append(r.open, d.root)
-		}
-	}
-	return ctx.Err()
-}
-
 // level looks for what the open templates name, and opens those that are nested in them.
 func (r *run) level(ctx context.Context) error {
 	nodes := r.open
@@ -241,6 +192,8 @@ func (r *run) name(n *node, u template.Use) {
 		e := u.Errorf("what it names is not known: %s", u.Unknown)
 		if strings.HasPrefix(u.Unknown, "it is the parameter ") {
 			e.Hint = "give it with --parameter-overrides"
+		} else if u.Doubted {
+			e.Hint = doubtedHint
 		}
 		r.unknown(d, e)
 		return

@@ -115,7 +115,7 @@ func (r *run) ask(ctx context.Context) error {
 	}{
 		{r.questions(), r.prove, func(*target) bool { return true }},
 		{r.jobs(), r.proveContent, r.isRead},
-		{r.jobs(), r.refresh, r.isOld},
+		{r.jobs(), r.refresh, r.mayBeOld},
 	} {
 		var all []func()
 		for _, t := range fresh {
@@ -140,9 +140,29 @@ func (r *run) isRead(t *target) bool {
 	return t.there && t.object.Archived == "" && (t.view.Template || r.opts.Deep)
 }
 
-// isOld tells whether what was proved is made young.
-func (r *run) isOld(t *target) bool {
-	return r.opts.Refresh && t.there && (t.view.State == Proved || t.view.State == Present) && t.object.Old(t.bucket.Bucket)
+// mayBeOld tells whether what was proved is made young: by its age, or where that helps, since
+// a rule ends it soon.
+func (r *run) mayBeOld(t *target) bool {
+	if !r.opts.Refresh || r.opts.RefreshAfter < 0 || !t.there || t.view.State != Proved && t.view.State != Present {
+		return false
+	}
+	return t.object.Old(t.bucket.Bucket) || t.endsSoon()
+}
+
+// endsSoon tells whether a rule ends an object within a week.
+func (t *target) endsSoon() bool {
+	return t.there && !t.view.Ends.IsZero() && time.Until(t.view.Ends) < soon
+}
+
+// copyHelps tells whether an object would end later if it was stored now: it does not where a
+// rule has a date, nor on the day on which it was stored.
+func (t *target) copyHelps(ctx context.Context) bool {
+	young := t.object
+	young.Modified = time.Now()
+	if t.bucket.rules.Denied { // S3 tells the date alone
+		return young.Modified.Sub(t.object.Modified) > 24*time.Hour
+	}
+	return t.endOf(ctx, young).At.After(t.view.Ends)
 }
 
 // prove looks for a target.
@@ -231,20 +251,28 @@ func (r *run) proveObject(ctx context.Context, t *target) {
 
 // end finds out when a lifecycle rule ends an object.
 func (r *run) end(ctx context.Context, t *target) {
-	newest := true
-	if t.Version != "" {
-		o, err := t.bucket.Stat(ctx, t.Key, "")
-		newest = err == nil && o.VersionID == t.object.VersionID
-	}
-	end := t.bucket.rules.End(t.object, newest, func() (map[string]string, error) { return t.bucket.Tags(ctx, t.object) })
+	end := t.endOf(ctx, t.object)
 	t.view.Ends, t.view.EndsBy, t.view.Archives, t.view.EndUnknown = end.At, end.Rule, end.Archive, end.Unknown
 	if end.Earliest {
 		t.view.EndUnknown = "it is not the newest version, and may stay for longer"
 	}
 }
 
+// endOf is when the rules end an object as this one.
+func (t *target) endOf(ctx context.Context, o s3store.Object) s3store.End {
+	newest := true
+	if t.Version != "" {
+		last, err := t.bucket.Stat(ctx, t.Key, "")
+		newest = err == nil && last.VersionID == o.VersionID
+	}
+	return t.bucket.rules.End(o, newest, func() (map[string]string, error) { return t.bucket.Tags(ctx, o) })
+}
+
 // refresh makes an object young.
 func (r *run) refresh(ctx context.Context, t *target) {
+	if !t.object.Old(t.bucket.Bucket) && !t.copyHelps(ctx) {
+		return
+	}
 	if t.Version != "" {
 		t.warnings = append(t.warnings, "it is old, and cannot be refreshed: the template names this version of it")
 		return

@@ -9,7 +9,7 @@
 //     where nothing is recorded, by that checksum; with Deep, by its bytes.
 //   - A key of the AWS CLI's is the MD5 of the content. It is proved by the ETag where that is
 //     an MD5, and with Deep by its bytes. SAM CLI's key of an archive looks alike, and is made of
-//     the files in it: Deep proves it by these.
+//     the files in it: Deep proves it by these. What Deep finds to be neither is unknown.
 //   - Any other key claims nothing: the object is there, and that is all.
 //   - A nested template is read, proved by its bytes, and verified in its turn.
 //   - A container image is proved by its manifest's bytes, and by the digests and sizes of
@@ -51,8 +51,9 @@ type Options struct {
 	Access func(region string) Access
 	// Deep reads objects and hashes them.
 	Deep bool
-	// Refresh makes proved objects young that are older than RefreshAfter (0 means 30 days),
-	// by a copy onto themselves. Nothing else changes anything.
+	// Refresh makes proved objects young that are older than RefreshAfter (0 means 30 days, and
+	// less that none is), or that a lifecycle rule ends within a week, by a copy onto
+	// themselves. Nothing else changes anything.
 	Refresh      bool
 	RefreshAfter time.Duration
 	// Jobs is how many objects are read at once; of questions there are four times as many. 0

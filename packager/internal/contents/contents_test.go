@@ -142,7 +142,10 @@ func TestRead(t *testing.T) {
 		"ZIP64 elsewhere":         {large(plain, 7), damage + "the end of a large zip is not where it should be"},
 		"nothing":                 {nil, ErrNoZip.Error()},
 		"text":                    {bytes.Repeat([]byte("text "), 50_000), ErrNoZip.Error()},
-		"the first half":          {plain[:len(plain)/2], ErrNoZip.Error()},
+		"the first half":          {plain[:len(plain)/2], damage + "it begins as one, and has no end"},
+		"all but a byte":          {plain[:len(plain)-1], damage + "it begins as one, and has no end"},
+		"a large zip's begin":     {append(bytes.Clone(plain[:len(plain)-endLength]), make([]byte, 1<<18)...), damage + "it begins as one, and has no end"},
+		"three bytes":             {plain[:3], ErrNoZip.Error()},
 		"a wrong number":          {change(len(plain)-12, 3), damage + "it holds 2 files, and says 3"},
 		"a large directory":       {change(len(plain)-7, 1), damage + "its directory of 16777310 bytes does not fit into it"},
 		"a shorter directory":     {change(len(plain)-10, 50), damage + "entry 2 of its directory is none"},
@@ -199,6 +202,18 @@ func (s *sparse) ReadAt(p []byte, at int64) (int, error) {
 	}
 	return len(p), nil
 }
+
+// A fault of the reader's is told as it is, also one that lies in an end too early.
+func TestReaderFails(t *testing.T) {
+	fault := fmt.Errorf("no answer: %w", io.EOF)
+	if _, err := Read(failing{fault}, 1000); !errors.Is(err, fault) {
+		t.Error(err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) ReadAt([]byte, int64) (int, error) { return 0, f.err }
 
 // What is said to be enormous is not read.
 func TestBombs(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 // Signatures and lengths of a zip's records (APPNOTE.TXT 6.3.10, 4.3).
 const (
+	fileSignature      = "PK\x03\x04"
 	endSignature       = "PK\x05\x06"
 	end64Signature     = "PK\x06\x06"
 	locatorSignature   = "PK\x06\x07"
@@ -40,6 +41,9 @@ func Read(r io.ReaderAt, size int64) ([]File, error) {
 		return nil, err
 	}
 	e, err := findEnd(r, tail, size)
+	if errors.Is(err, ErrNoZip) && begins(r, size) {
+		return nil, damaged("it begins as one, and has no end") // an upload that was cut, say
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +61,18 @@ func Read(r io.ReaderAt, size int64) ([]File, error) {
 	return files, nil
 }
 
+// begins tells whether a file begins as a zip does.
+func begins(r io.ReaderAt, size int64) bool {
+	head := make([]byte, len(fileSignature))
+	return size >= int64(len(head)) && readAt(r, head, 0) == nil && string(head) == fileSignature
+}
+
 func readAt(r io.ReaderAt, p []byte, at int64) error {
 	n, err := r.ReadAt(p, at)
 	switch {
 	case n == len(p):
 		return nil
-	case err == nil, errors.Is(err, io.EOF):
+	case err == nil, err == io.EOF: // one that wraps it says more, as of a connection
 		return io.ErrUnexpectedEOF
 	}
 	return err

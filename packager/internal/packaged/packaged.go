@@ -135,6 +135,11 @@ func (t *Template) Locate(ctx context.Context, c *s3store.Connections, guess str
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if s3store.IsMissing(err) {
+			e := u.Errorf("the bucket %s, which would tell the region of this template, is not there", u.Location.Bucket)
+			e.Err, e.Hint = err, NoBucket(s3store.Store{Bucket: u.Location.Bucket})
+			return e
+		}
 		if err != nil {
 			e := u.Errorf("the region of this template is that of its bucket, and where that is cannot be found out: %v", err)
 			e.Err, e.Hint = err, fmt.Sprintf("name the region: us-east-1=%s", t.File)

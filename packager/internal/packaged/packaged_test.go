@@ -110,7 +110,7 @@ func TestRegions(t *testing.T) {
 		{"t.yaml", own, "eu-west-1 by its bucket"},
 		{"-", own, "eu-west-1 by its bucket"},
 		{"t.yaml", none, " "},
-		{"t.yaml", wrong, "t.yaml:1:65: F.Code: the region of this template is that of its bucket, and where that is cannot be found out: there is no bucket nobodys"},
+		{"t.yaml", wrong, "t.yaml:1:65: F.Code: the bucket nobodys, which would tell the region of this template, is not there"},
 		{"t.yaml", "a: [", "t.yaml:2:1: did not find expected node content"},
 		{"none.yaml", "", "none.yaml: no such file"},
 		{".", "", ".: this is a folder, and a template is a file"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
@@ -74,34 +75,46 @@ func refuseHollow(stack *middleware.Stack) error {
 // lackOf is what an answer lacks of what S3 always tells (S3 API reference, the
 // operations' response elements); "" where it is whole.
 func lackOf(answer any) string {
-	var field *string
-	lacks := "ETag"
-	switch out := answer.(type) {
-	case *s3.PutObjectOutput:
-		field = out.ETag
-	case *s3.UploadPartOutput:
-		field = out.ETag
-	case *s3.CompleteMultipartUploadOutput:
-		field = out.ETag
-	case *s3.CopyObjectOutput:
-		if out.CopyObjectResult != nil {
-			field = out.CopyObjectResult.ETag
+	lacks := func(name string, field *string) string {
+		if aws.ToString(field) == "" {
+			return name
 		}
-	case *s3.UploadPartCopyOutput:
-		if out.CopyPartResult != nil {
-			field = out.CopyPartResult.ETag
-		}
-	case *s3.CreateMultipartUploadOutput:
-		field, lacks = out.UploadId, "upload ID"
-	case *s3.HeadObjectOutput:
-		field = out.ETag
-	case *s3.GetObjectOutput:
-		field = out.ETag
-	default:
 		return ""
 	}
-	if field == nil || *field == "" {
-		return lacks
+	switch out := answer.(type) {
+	case *s3.PutObjectOutput:
+		return lacks("ETag", out.ETag)
+	case *s3.UploadPartOutput:
+		return lacks("ETag", out.ETag)
+	case *s3.CompleteMultipartUploadOutput:
+		return lacks("ETag", out.ETag)
+	case *s3.CopyObjectOutput:
+		if out.CopyObjectResult == nil {
+			return "ETag"
+		}
+		return lacks("ETag", out.CopyObjectResult.ETag)
+	case *s3.UploadPartCopyOutput:
+		if out.CopyPartResult == nil {
+			return "ETag"
+		}
+		return lacks("ETag", out.CopyPartResult.ETag)
+	case *s3.CreateMultipartUploadOutput:
+		return lacks("upload ID", out.UploadId)
+	case *s3.HeadObjectOutput:
+		if out.ContentLength == nil {
+			return "Content-Length"
+		}
+		return lacks("ETag", out.ETag)
+	case *s3.GetObjectOutput:
+		return lacks("ETag", out.ETag)
+	case *s3.GetBucketLifecycleConfigurationOutput:
+		if len(out.Rules) == 0 { // where there are none, S3 answers with an error
+			return "rules"
+		}
+	case *s3.GetObjectTaggingOutput:
+		if out.TagSet == nil { // an empty one is there
+			return "set of tags"
+		}
 	}
 	return ""
 }

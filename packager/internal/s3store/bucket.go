@@ -8,6 +8,7 @@
 package s3store
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,6 +42,7 @@ type Config struct {
 	// For tests; 0 means the defaults.
 	Stall    time.Duration // how long a transfer may stand still
 	Backoff  time.Duration // how long a retry waits at most
+	Longest  time.Duration // how long a try of a request without a body may take, whatever moves
 	Part     int64         // what is larger is sent in parts of this size
 	CopyPart int64         // what is larger is copied in parts of this size
 }
@@ -102,7 +104,7 @@ func (c *Connections) Bucket(store Store, told Told) *Bucket {
 		o.UsePathStyle = o.BaseEndpoint != nil
 		o.Retryer = wire.NewRetryer(signer, c.config.Backoff, told.Retrying)
 		o.DisableLogOutputChecksumValidationSkipped = true
-		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded)
+		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded(cmp.Or(c.config.Longest, time.Minute)))
 	})
 	b := &Bucket{Store: store, config: c.config, client: client, told: told}
 	if c.config.NameSSE {

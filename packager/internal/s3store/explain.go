@@ -52,10 +52,8 @@ func (b *Bucket) explain(action, doing, key string, err error) error {
 		}
 	}
 	e := &problem.Error{Subject: b.Region, Err: err}
-	var hollow *hollowError
-	if errors.As(err, &hollow) {
-		e.Message = fmt.Sprintf("%s %s: %v", doing, object, hollow)
-		e.Hint = "does a proxy answer in S3's place? see HTTPS_PROXY, and --endpoint-url"
+	if told := notS3s(err); told != "" {
+		e.Message, e.Hint = fmt.Sprintf("%s %s: %s", doing, object, told), "does a proxy answer in S3's place? see HTTPS_PROXY, and --endpoint-url"
 		return e
 	}
 	if told := unanswered(err); told != "" && code == "" {
@@ -80,6 +78,22 @@ func (b *Bucket) explain(action, doing, key string, err error) error {
 		e.Hint = b.remedy(code, err)
 	}
 	return e
+}
+
+// notS3s says why an answer cannot be S3's; "" where it can.
+func notS3s(err error) string {
+	var hollow *hollowError
+	var circle *redirectedError
+	var unreadable *smithy.DeserializationError
+	switch {
+	case errors.As(err, &hollow):
+		return hollow.Error()
+	case errors.As(err, &circle):
+		return circle.Error()
+	case errors.As(err, &unreadable) && !errors.Is(err, io.ErrUnexpectedEOF) && status(err) != 0:
+		return fmt.Sprintf("the answer, of HTTP status %d, is not S3's: it cannot be read", status(err))
+	}
+	return ""
 }
 
 // elsewhere is the problem of a bucket that is in another region.
@@ -146,7 +160,10 @@ func unanswered(err error) string {
 	var sent *smithyhttp.RequestSendError
 	var request *url.Error
 	var tries *retry.MaxAttemptsError
+	var late *lateError
 	switch {
+	case errors.As(err, &late):
+		return late.Error()
 	case errors.As(err, &sent) && errors.As(sent.Err, &request):
 		message := "no answer"
 		if u, uerr := url.Parse(request.URL); uerr == nil {

@@ -44,7 +44,7 @@ const smallest = 128 << 10
 
 // Rules asks for the bucket's lifecycle rules.
 func (b *Bucket) Rules(ctx context.Context) (Rules, error) {
-	out, err := b.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &b.Bucket, ExpectedBucketOwner: b.owner()})
+	out, err := b.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &b.Bucket, ExpectedBucketOwner: b.owner()}, b.fewer())
 	switch {
 	case err == nil:
 	case code(err) == "NoSuchLifecycleConfiguration":

@@ -50,29 +50,30 @@ func TestEndOfObjects(t *testing.T) {
 		least  types.TransitionDefaultMinimumObjectSize
 		want   string
 	}{
-		"no rules":            {want: ""},
-		"all":                 {rules: []types.LifecycleRule{prefix("", 3)}, want: "2026-01-19 r"}, // the guide's own example
-		"at midnight":         {rules: []types.LifecycleRule{prefix("", 3)}, change: func(o *Object) { o.Modified = at(day + " 00:00") }, want: "2026-01-18 r"},
-		"a prefix":            {rules: []types.LifecycleRule{prefix("p/", 3)}, want: "2026-01-19 r"},
-		"another prefix":      {rules: []types.LifecycleRule{prefix("q/", 3)}, want: ""},
-		"the old form":        {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Enabled", Prefix: aws.String("p/"), Expiration: days(3)}}, want: "2026-01-19 r"},
-		"the old form, other": {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Enabled", Prefix: aws.String("q/"), Expiration: days(3)}}, want: ""},
-		"switched off":        {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Disabled", Expiration: days(3)}}, want: ""},
-		"a date":              {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Enabled", Expiration: &types.LifecycleExpiration{Date: &date}}}, want: "2026-03-01 r"},
-		"markers alone":       {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Enabled", Expiration: &types.LifecycleExpiration{ExpiredObjectDeleteMarker: aws.Bool(true)}}}, want: ""},
-		"the first counts":    {rules: []types.LifecycleRule{prefix("", 90), prefix("p/", 30), prefix("", 60)}, want: "2026-02-15 r"},
-		"larger":              {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{ObjectSizeGreaterThan: aws.Int64(999)}, 3)}, want: "2026-01-19 r"},
-		"not larger":          {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{ObjectSizeGreaterThan: aws.Int64(1000)}, 3)}, want: ""},
-		"smaller":             {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{ObjectSizeLessThan: aws.Int64(1001)}, 3)}, want: "2026-01-19 r"},
-		"not smaller":         {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{ObjectSizeLessThan: aws.Int64(1000)}, 3)}, want: ""},
-		"a tag":               {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, tags: map[string]string{"keep": "no"}, want: "2026-01-19 r"},
-		"another tag":         {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, tags: map[string]string{"keep": "yes"}, want: ""},
-		"no tag":              {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, tags: map[string]string{}, want: ""},
+		"no rules":               {want: ""},
+		"all":                    {rules: []types.LifecycleRule{prefix("", 3)}, want: "2026-01-19 r"}, // the guide's own example
+		"nobody says since when": {rules: []types.LifecycleRule{prefix("", 3)}, change: func(o *Object) { o.Modified = time.Time{} }, want: "unknown: S3 does not tell when it was stored"},
+		"at midnight":            {rules: []types.LifecycleRule{prefix("", 3)}, change: func(o *Object) { o.Modified = at(day + " 00:00") }, want: "2026-01-18 r"},
+		"a prefix":               {rules: []types.LifecycleRule{prefix("p/", 3)}, want: "2026-01-19 r"},
+		"another prefix":         {rules: []types.LifecycleRule{prefix("q/", 3)}, want: ""},
+		"the old form":           {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Enabled", Prefix: aws.String("p/"), Expiration: days(3)}}, want: "2026-01-19 r"},
+		"the old form, other":    {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Enabled", Prefix: aws.String("q/"), Expiration: days(3)}}, want: ""},
+		"switched off":           {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Disabled", Expiration: days(3)}}, want: ""},
+		"a date":                 {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Enabled", Expiration: &types.LifecycleExpiration{Date: &date}}}, want: "2026-03-01 r"},
+		"markers alone":          {rules: []types.LifecycleRule{{ID: aws.String("r"), Status: "Enabled", Expiration: &types.LifecycleExpiration{ExpiredObjectDeleteMarker: aws.Bool(true)}}}, want: ""},
+		"the first counts":       {rules: []types.LifecycleRule{prefix("", 90), prefix("p/", 30), prefix("", 60)}, want: "2026-02-15 r"},
+		"larger":                 {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{ObjectSizeGreaterThan: aws.Int64(999)}, 3)}, want: "2026-01-19 r"},
+		"not larger":             {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{ObjectSizeGreaterThan: aws.Int64(1000)}, 3)}, want: ""},
+		"smaller":                {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{ObjectSizeLessThan: aws.Int64(1001)}, 3)}, want: "2026-01-19 r"},
+		"not smaller":            {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{ObjectSizeLessThan: aws.Int64(1000)}, 3)}, want: ""},
+		"a tag":                  {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, tags: map[string]string{"keep": "no"}, want: "2026-01-19 r"},
+		"another tag":            {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, tags: map[string]string{"keep": "yes"}, want: ""},
+		"no tag":                 {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, tags: map[string]string{}, want: ""},
 		// S3 counts no tags for who may not see them.
-		"denied tags, and their number": {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, want: "unknown: the rule r depends on its tags, and S3 denies a look at them"},
-		"denied tags":                   {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, want: "unknown: the rule r depends on its tags, and S3 denies a look at them"},
+		"denied tags, and their number": {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, want: "unknown: the rule r depends on its tags, and S3 does not tell them"},
+		"denied tags":                   {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3)}, want: "unknown: the rule r depends on its tags, and S3 does not tell them"},
 		"denied tags, another":          {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 30), prefix("", 3)}, want: "2026-01-19 r"},
-		"denied tags, earlier":          {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3), prefix("", 30)}, want: "2026-02-15 r unknown: the rule r depends on its tags, and S3 denies a look at them"},
+		"denied tags, earlier":          {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{Tag: &tag}, 3), prefix("", 30)}, want: "2026-02-15 r unknown: the rule r depends on its tags, and S3 does not tell them"},
 		"and": {rules: []types.LifecycleRule{filter(types.LifecycleRuleFilter{And: &types.LifecycleRuleAndOperator{
 			Prefix: aws.String("p/"), ObjectSizeGreaterThan: aws.Int64(10), ObjectSizeLessThan: aws.Int64(2000), Tags: []types.Tag{tag},
 		}}, 3)}, tags: map[string]string{"keep": "no"}, want: "2026-01-19 r"},
@@ -146,7 +147,7 @@ func wordsOf(e End) string {
 func TestEndBySay(t *testing.T) {
 	for header, want := range map[string]string{
 		"": "unknown: S3 does not tell this caller the bucket's lifecycle rules",
-		`expiry-date="Fri, 21 Dec 2012 00:00:00 GMT", rule-id="Rule for testfile.txt"`: "2012-12-21 Rule for testfile.txt",
+		`expiry-date="Fri, 21 Dec 2012 00:00:00 GMT", rule-id="Rule for testfile.txt"`: "2012-12-21 Rule for testfile.txt unknown: S3 does not tell this caller whether it is archived before",
 		`expiry-date="soon", rule-id="r"`:                                              "unknown: S3 does not tell this caller the bucket's lifecycle rules",
 		`expiry-date="Fri, 21 Dec 2012 00:00:00 GMT`:                                   "unknown: S3 does not tell this caller the bucket's lifecycle rules",
 	} {

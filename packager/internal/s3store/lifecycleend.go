@@ -24,6 +24,9 @@ func (r Rules) End(o Object, newest bool, tags func() (map[string]string, error)
 	if r.Denied {
 		return r.endBySay(o)
 	}
+	if o.Modified.IsZero() && len(r.rules) > 0 {
+		return End{Unknown: "S3 does not tell when it was stored"}
+	}
 	ask := sync.OnceValues(tags)
 	var known, all []rule // all of them with those of which nobody knows whether they are for the object
 	unsure := ""
@@ -45,7 +48,7 @@ func (r Rules) End(o Object, newest bool, tags func() (map[string]string, error)
 	}
 	end = endBy(known, o, newest)
 	if perhaps := endBy(all, o, newest); !perhaps.At.IsZero() && (end.At.IsZero() || perhaps.At.Before(end.At)) {
-		end.Unknown = "the rule " + unsure + " depends on its tags, and S3 denies a look at them"
+		end.Unknown = "the rule " + unsure + " depends on its tags, and S3 does not tell them"
 	}
 	return end
 }
@@ -61,7 +64,7 @@ func (r Rules) endBySay(o Object) End {
 	}
 	_, id, _ := strings.Cut(rest, `rule-id="`)
 	id, _, _ = strings.Cut(id, `"`)
-	return End{At: at, Rule: id}
+	return End{At: at, Rule: id, Unknown: "S3 does not tell this caller whether it is archived before"}
 }
 
 // fits tells whether the rule is for objects of this key and size.

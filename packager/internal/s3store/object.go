@@ -1,6 +1,7 @@
 package s3store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -13,6 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
 // An Object is a stored object as S3 describes it to a reader.
@@ -82,7 +86,7 @@ func (b *Bucket) Stat(ctx context.Context, key, version string) (Object, error) 
 		o.Modified = *out.LastModified
 	}
 	if archived(out) && !strings.Contains(aws.ToString(out.Restore), `ongoing-request="false"`) {
-		o.Archived = string(out.StorageClass)
+		o.Archived = cmp.Or(string(out.ArchiveStatus), string(out.StorageClass))
 	}
 	if sum, err := hex.DecodeString(out.Metadata[sumMeta]); err == nil && len(sum) == sha256.Size {
 		o.SHA256 = sum
@@ -116,10 +120,11 @@ func (o Object) Old(b *Bucket) bool { return b.Old(o.found) }
 func (b *Bucket) Renew(ctx context.Context, o Object, sum []byte) error {
 	f := o.found
 	if f.SHA256 = sum; sum == nil && !o.Plain {
-		return errors.New("nothing would prove the copy")
+		return &problem.Error{Message: "nothing would prove the copy", Hint: "--deep reads the object, which proves its copy, too"}
 	}
 	_, err := b.Refresh(ctx, o.Key, f)
-	if status(err) != 0 {
+	var request *smithy.OperationError
+	if errors.As(err, &request) {
 		return b.explain("s3:PutObject", "refreshing", o.Key, err)
 	}
 	return err

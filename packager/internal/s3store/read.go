@@ -20,6 +20,7 @@ func (b *Bucket) Read(ctx context.Context, o Object, to io.Writer) error {
 	at, w := int64(0), &writer{to: to}
 	for tries := 1; ; tries++ {
 		before := at
+		w.begun = false
 		err := b.copyRange(ctx, o, at, o.Size-1, w)
 		at = w.n
 		switch {
@@ -31,8 +32,8 @@ func (b *Bucket) Read(ctx context.Context, o Object, to io.Writer) error {
 			return fmt.Errorf("all of it came, and S3 takes it for damaged: %w", err)
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && status(err) != 0 || at > o.Size:
-			return b.unread(o.Key, err)
+		case err != nil && !w.begun || at > o.Size:
+			return b.unread(o.Key, err) // the request was tried often enough
 		case at > before:
 			tries = 0 // it moves
 		case tries >= wire.Attempts:
@@ -56,7 +57,7 @@ func (b *Bucket) ReadRange(ctx context.Context, o Object, from, length int64) ([
 		if err == nil && w.n == length {
 			return w.to.(*fixed).room, nil
 		}
-		if last = err; ctx.Err() != nil || status(err) != 0 {
+		if last = err; ctx.Err() != nil || !w.begun {
 			break
 		}
 	}
@@ -67,7 +68,7 @@ func (b *Bucket) ReadRange(ctx context.Context, o Object, from, length int64) ([
 }
 
 // copyRange copies what one request gives of the bytes from..to of an object.
-func (b *Bucket) copyRange(ctx context.Context, o Object, from, to int64, w io.Writer) error {
+func (b *Bucket) copyRange(ctx context.Context, o Object, from, to int64, w *writer) error {
 	if o.Size == 0 {
 		return nil
 	}
@@ -83,6 +84,7 @@ func (b *Bucket) copyRange(ctx context.Context, o Object, from, to int64, w io.W
 		return err
 	}
 	defer out.Body.Close() // nothing was written
+	w.begun = true
 	if n := aws.ToInt64(out.ContentLength); n != to-from+1 {
 		return fmt.Errorf("the answer has %d bytes, and %d were asked for", n, to-from+1)
 	}
@@ -105,9 +107,10 @@ func (b *Bucket) unread(key string, err error) error {
 
 // A writer counts what is written, and tells the fault of whom it writes to from others.
 type writer struct {
-	to  io.Writer
-	n   int64
-	err error
+	to    io.Writer
+	n     int64
+	err   error
+	begun bool // an answer has begun
 }
 
 func (w *writer) Write(p []byte) (int, error) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/wire"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/s3test"
 )
 
@@ -171,6 +173,39 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// A request that was tried often enough is not begun anew: a region that answers nothing ends a
+// look at it, and does not multiply its wait. Only what was cut within the answer is asked for
+// again, from where it ended.
+func TestReadTriesAreBounded(t *testing.T) {
+	for _, test := range []struct {
+		fault s3test.Fault
+		most  int
+	}{
+		{s3test.Fault{Cut: s3test.AnswerNone}, 2 * wire.Attempts}, // net/http itself asks again where a connection was idle
+		{s3test.Fault{Status: 503}, wire.Attempts},
+		{s3test.Fault{Wrong: s3test.Hollow}, 1},
+		{s3test.Fault{Wrong: s3test.Circle}, 4 * wire.Attempts}, // it is redirected three times
+	} {
+		_, b, s := connect(t, east())
+		s.PutObject("east", "k", s3test.Object{Body: bytes.Repeat([]byte("k"), 1000)})
+		o, err := b.Stat(t.Context(), "k", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		test.fault.Operation = "GetObject"
+		s.Fail(test.fault)
+		for how, read := range map[string]func() error{
+			"whole":   func() error { return b.Read(t.Context(), o, io.Discard) },
+			"a range": func() error { _, err := b.ReadRange(t.Context(), o, 10, 20); return err },
+		} {
+			s.ResetRequests()
+			if err := read(); err == nil || len(s.Requests()) > test.most {
+				t.Errorf("%+v, %s: %v, after %d requests", test.fault, how, err, len(s.Requests()))
+			}
+		}
+	}
+}
+
 // Who may not list a bucket is told so, and no request is one that stores.
 func TestCheckRead(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -202,5 +237,31 @@ func TestCheckRead(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whatever goes wrong with a copy onto itself is told in the words of all requests, and proves nothing.
+func TestRenewFails(t *testing.T) {
+	for told, fault := range map[string]s3test.Fault{
+		"the answer is a success, but not S3's: it has no ETag": {Wrong: s3test.Hollow},
+		"redirected 4 times, the last time to http://":          {Wrong: s3test.Circle},
+		"a success, but not S3's: it has no ETag":               {Status: 200},
+		"no answer from 127.0.0.1":                              {Cut: s3test.AnswerNone},
+		"AccessDenied":                                          {Status: 403, Code: "AccessDenied"},
+		"refreshing s3://east/k: SlowDown":                      {Status: 503, Code: "SlowDown"},
+		"the copy is not what it was made from":                 {Wrong: s3test.Spoiled},
+	} {
+		_, b, s := connect(t, east())
+		sum := sha256.Sum256([]byte("body"))
+		s.PutObject("east", "k", s3test.Object{Body: []byte("body")})
+		o, err := b.Stat(t.Context(), "k", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fault.Operation = "CopyObject"
+		s.Fail(fault)
+		if err := b.Renew(t.Context(), o, sum[:]); err == nil || !strings.Contains(err.Error(), told) || strings.Contains(err.Error(), "operation error") {
+			t.Errorf("%+v: %v", fault, err)
+		}
 	}
 }

@@ -41,6 +41,10 @@ func (b *Bucket) Refresh(ctx context.Context, key string, f Found) (version stri
 		ContentEncoding:   f.head.ContentEncoding,
 		CacheControl:      f.head.CacheControl,
 		StorageClass:      f.head.StorageClass,
+		// What another program has stored may have these, too.
+		ContentDisposition:      f.head.ContentDisposition,
+		ContentLanguage:         f.head.ContentLanguage,
+		WebsiteRedirectLocation: f.head.WebsiteRedirectLocation,
 		// The checksum of an object in parts is one of the parts' checksums.
 		ChecksumAlgorithm:    types.ChecksumAlgorithmSha256,
 		ServerSideEncryption: f.head.ServerSideEncryption,
@@ -58,7 +62,10 @@ func (b *Bucket) Refresh(ctx context.Context, key string, f Found) (version stri
 	default:
 		return aws.ToString(out.VersionId), nil
 	}
-	if aws.ToString(out.CopyObjectResult.ChecksumSHA256) != base64.StdEncoding.EncodeToString(f.SHA256) {
+	if out.CopyObjectResult.ChecksumSHA256 == nil {
+		return "", errors.New("the answer has no checksum that would prove the copy")
+	}
+	if *out.CopyObjectResult.ChecksumSHA256 != base64.StdEncoding.EncodeToString(f.SHA256) {
 		return "", errors.New("the copy is not what it was made from")
 	}
 	if want := input.ServerSideEncryption; want != "" && out.ServerSideEncryption != want {

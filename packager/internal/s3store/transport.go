@@ -53,9 +53,19 @@ func fewRedirections(request *http.Request, before []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	if len(before) > maxRedirections {
-		return fmt.Errorf("redirected %d times, the last time to %s", len(before), request.URL.Redacted())
+		return &redirectedError{len(before), request.URL.Redacted()}
 	}
 	return nil
+}
+
+// A redirectedError is about redirections that lead nowhere.
+type redirectedError struct {
+	times int
+	to    string
+}
+
+func (e *redirectedError) Error() string {
+	return fmt.Sprintf("redirected %d times, the last time to %s", e.times, e.to)
 }
 
 type httpClient struct {
@@ -112,30 +122,47 @@ func limited(uploads, questions chan struct{}) func(*middleware.Stack) error {
 
 // bounded gives every try of a request a time, however much moves meanwhile: a server
 // that always sends something does not stand still.
-func bounded(stack *middleware.Stack) error {
+func bounded(longest time.Duration) func(*middleware.Stack) error {
 	limit := middleware.FinalizeMiddlewareFunc("Bounded", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-		if awsmiddleware.GetOperationName(ctx) == "GetObject" {
-			return next.HandleFinalize(ctx, in) // its body is read later, and watched
+		operation := awsmiddleware.GetOperationName(ctx)
+		long := longest + extra(operation, in.Request)
+		late := &lateError{long}
+		limited, cancel := context.WithCancelCause(ctx)
+		timer := time.AfterFunc(long, func() { cancel(late) })
+		out, metadata, err := next.HandleFinalize(limited, in)
+		timer.Stop()
+		if err != nil && ctx.Err() == nil && limited.Err() != nil {
+			err = late
 		}
-		ctx, cancel := context.WithTimeout(ctx, longest(awsmiddleware.GetOperationName(ctx), in.Request))
-		defer cancel()
-		return next.HandleFinalize(ctx, in)
+		if err != nil || operation != "GetObject" { // whose body is read later, and watched
+			cancel(nil)
+		}
+		return out, metadata, err
 	})
-	return stack.Finalize.Insert(limit, "WaitForSlot", middleware.After)
+	return func(stack *middleware.Stack) error {
+		return stack.Finalize.Insert(limit, "WaitForSlot", middleware.After)
+	}
 }
 
-// longest is how long one try of an operation may take: a minute, and for a body what a
-// link of 4 kB/s takes.
-func longest(operation string, request any) time.Duration {
+// A lateError is about an answer that goes on for too long.
+type lateError struct{ long time.Duration }
+
+func (e *lateError) Error() string { return fmt.Sprintf("the answer did not end within %s", e.long) }
+
+func (e *lateError) Unwrap() error { return context.DeadlineExceeded }
+
+// extra is how much longer one try of an operation may take than others: as long as a body
+// takes on a link of 4 kB/s, and what S3 itself needs for a copy.
+func extra(operation string, request any) time.Duration {
 	switch operation {
 	case "PutObject", "UploadPart":
 		if r, ok := request.(*smithyhttp.Request); ok && r.ContentLength > 0 {
-			return time.Minute + time.Duration(r.ContentLength/4096)*time.Second
+			return time.Duration(r.ContentLength/4096) * time.Second
 		}
 	case "CopyObject", "UploadPartCopy", "CompleteMultipartUpload":
-		return 15 * time.Minute // they take minutes (S3 API reference)
+		return 14 * time.Minute // they take minutes (S3 API reference)
 	}
-	return time.Minute
+	return 0
 }
 
 // A watched body of an answer is closed when nothing of it comes for too long.

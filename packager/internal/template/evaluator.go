@@ -14,8 +14,9 @@ import (
 type evaluator struct {
 	collector
 	in       Stack
-	whatever bool // nothing is known of conditions
-	left     *int // how many values may still be looked at: a stranger's template may have endlessly many
+	whatever bool       // nothing is known of conditions
+	doubter  *evaluator // the same but for what parameters' defaults say; nil where nobody asks
+	left     *int       // how many values may still be looked at: a stranger's template may have endlessly many
 }
 
 // maxEvaluated bounds the values that are looked at for one template. CloudFormation's largest
@@ -65,8 +66,7 @@ func (e *evaluator) uses(a spot) (all []Use) {
 	if a.node == nil {
 		return []Use{{Local: "."}}
 	}
-	exists := e.condition(a.condition, nil)
-	if exists == never {
+	if e.condition(a.condition, nil) == never {
 		return nil
 	}
 	var loops []loop
@@ -93,7 +93,6 @@ func (e *evaluator) uses(a spot) (all []Use) {
 		}
 		for _, n := range chosen {
 			if u, is := inner.use(a.row, n); is {
-				u.Chosen = exists == perhaps || len(chosen) > 1
 				all = append(all, u)
 			}
 		}
@@ -197,13 +196,15 @@ func (e *evaluator) unknown(n *syntax.Node, o outcome) string {
 // nestedStack is the stack that a nested template is deployed in: its parameters have the
 // values that the template gives to them.
 func (e *evaluator) nestedStack(a spot) Stack {
-	in := Stack{Region: e.in.Region, Endpoint: e.in.Endpoint, Parameters: make(map[string]string)}
+	in := Stack{Region: e.in.Region, Endpoint: e.in.Endpoint, Parameters: make(map[string]string), Nested: true}
 	given := a.entry.Get("Properties").Get("Parameters")
 	if given == nil || given.Kind != syntax.Mapping {
 		return in
 	}
 	for i, k := range given.Keys {
-		if o := e.outcome(given.Values[i]); len(o.holes()) == 0 && given.Values[i].Kind == syntax.Scalar {
+		v := given.Values[i]
+		function, _ := functionOf(v)
+		if o := e.outcome(v); len(o.holes()) == 0 && (v.Kind == syntax.Scalar || function != "") {
 			in.Parameters[k.Value] = o.text()
 		} else {
 			in.Open = append(in.Open, k.Value)

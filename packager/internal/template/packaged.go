@@ -61,6 +61,11 @@ func (p *Packaged) Hollow() error {
 	return p.t.errorf(root, "", "there is no Resources section: is this a template?")
 }
 
+// HasParameter tells whether the template has a parameter of this name.
+func (p *Packaged) HasParameter(name string) bool {
+	return p.t.doc.Root.Get("Parameters").Get(name) != nil
+}
+
 // find finds the packaged properties, in the order of the file.
 func (p *Packaged) find() {
 	c := &collector{t: p.t, table: p.t.table, errs: &p.Warnings, told: make(map[*syntax.Node]bool), types: make(map[string]bool)}

@@ -1,9 +1,9 @@
 package template
 
 import (
+	"maps"
 	"slices"
 
-	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/syntax"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 )
 
@@ -16,6 +16,11 @@ type Stack struct {
 	Parameters map[string]string
 	Open       []string
 	Endpoint   string // an S3 server in the place of AWS's, whose URLs name objects, too
+	// Nested tells that another stack makes this one, so that what it does not give has its
+	// default for certain; and Guessed are those parameters that have the value that defaults
+	// of that stack's parameters give them.
+	Nested  bool
+	Guessed []string
 }
 
 // A Use is what a packaged property names in a stack. A property has several where Fn::If
@@ -28,7 +33,7 @@ type Use struct {
 	Location Location
 	Local    string // a local path still stands there: this property is not packaged
 	Unknown  string // why nobody can know it from the template
-	Chosen   bool   // a condition of which nothing is known decides whether it is used
+	Doubted  bool   // conditions choose it only if parameters have other values than their defaults
 	Nested   bool   // the object is a template
 	Spread   bool   // that is deployed in all of its regions
 	Image    bool   // it is an image
@@ -49,22 +54,19 @@ func (u Use) Where() string { return u.packaged.t.Path }
 // File is what messages call the template.
 func (p *Packaged) File() string { return p.t.Path }
 
-// Conditional tells whether a condition has a part in what the property names.
-func (u Use) Conditional() bool {
-	a := u.packaged.places[u.place]
-	var holds func(n *syntax.Node) bool
-	holds = func(n *syntax.Node) bool { return isIf(n) || slices.ContainsFunc(n.Values, holds) }
-	return a.condition != "" || a.node != nil && holds(a.node)
-}
-
 // Place is the number of the property among the template's packaged ones: templates of the
 // same source have the same properties.
 func (u Use) Place() int { return u.place }
 
 // Uses returns what the template names in a stack, in its order, each location of a
 // property once. What Globals name is left out where nothing takes it.
+//
+// A parameter's default does not say which value the stack is deployed with. So what
+// conditions choose with another value is named, too: as far as the template says what that
+// is, whatever the parameters.
 func (p *Packaged) Uses(in Stack) (all []Use) {
-	e := p.evaluator(in)
+	e, doubter := p.evaluator(in), p.evaluator(in.doubted(p))
+	e.doubter = doubter
 	type named struct {
 		Location
 		local, unknown string
@@ -74,15 +76,40 @@ func (p *Packaged) Uses(in Stack) (all []Use) {
 			continue
 		}
 		told := make(map[named]bool)
-		for _, u := range e.usesAt(p, i, a) {
-			name := named{u.Location, u.Local, u.Unknown}
-			if !told[name] {
+		add := func(u Use) {
+			if name := (named{u.Location, u.Local, u.Unknown}); !told[name] {
 				told[name] = true
 				all = append(all, u)
 			}
 		}
+		for _, u := range e.usesAt(p, i, a) {
+			add(u)
+		}
+		for _, u := range doubter.usesAt(p, i, a) {
+			if u.Doubted = true; u.Unknown == "" || u.Unknown == tooMuch {
+				add(u)
+			}
+		}
 	}
 	return all
+}
+
+// doubted is the stack in which nothing is known of parameters that only have their defaults,
+// or what these give.
+func (in Stack) doubted(p *Packaged) Stack {
+	in.Parameters = maps.Clone(in.Parameters)
+	for _, name := range in.Guessed {
+		delete(in.Parameters, name)
+	}
+	in.Open = slices.Concat(in.Open, in.Guessed)
+	if parameters := p.t.doc.Root.Get("Parameters"); parameters != nil && !in.Nested {
+		for _, k := range parameters.Keys {
+			if _, given := in.Parameters[k.Value]; !given {
+				in.Open = append(in.Open, k.Value)
+			}
+		}
+	}
+	return in
 }
 
 // ByPlace returns what each packaged property names in a stack, by its number, whatever the
@@ -109,6 +136,9 @@ func (e *evaluator) usesAt(p *Packaged, place int, a spot) []Use {
 		u.Line, u.Column = p.t.where(a.at())
 		if u.Nested && u.Location.Bucket != "" {
 			u.Stack = e.nestedStack(a)
+			if e.doubter != nil {
+				u.Stack.Guessed = e.doubter.nestedStack(a).Open
+			}
 		}
 	}
 	return all
