@@ -128,7 +128,8 @@ func (r *reader) readAll(p piece) ([]byte, error) {
 	return content, err
 }
 
-// readFile reads a document that stands in no other, and so has no digest.
+// readFile reads a document that stands in no other, and so has no digest. It returns what it
+// read also where that is not what is expected.
 func (r *reader) readFile(name string, into any) ([]byte, error) {
 	shown := problem.OneLine(name)
 	p, err := r.files.find(name)
@@ -146,7 +147,7 @@ func (r *reader) readFile(name string, into any) ([]byte, error) {
 		err = json.Unmarshal(content, into)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("is damaged: %s cannot be read: %w", shown, err)
+		return content, fmt.Errorf("is damaged: %s cannot be read: %w", shown, err)
 	}
 	return content, nil
 }
