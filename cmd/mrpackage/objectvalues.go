@@ -69,7 +69,7 @@ func parseProperty(s string) (p packager.Property, err error) {
 	case packager.FormS3, packager.FormURL, packager.FormLambda, packager.FormBucket, packager.FormImage:
 		return p, nil
 	}
-	return p, fmt.Errorf("there is no form %q; there are s3, url, lambda and bucket", form)
+	return p, fmt.Errorf("there is no form %q; there are s3, url, lambda, bucket and image", form)
 }
 
 // parseMetadata reads the AWS CLI's two forms of a map.
