@@ -179,6 +179,7 @@ func (r *Repository) remedy(err error) string {
 	var wrong *falseError
 	var redirects *redirectError
 	var choice *choiceError
+	var helper *helperError
 	var untrusted *tls.CertificateVerificationError
 	var network net.Error
 	switch code(err) {
@@ -192,6 +193,8 @@ func (r *Repository) remedy(err error) string {
 	switch {
 	case errors.As(err, &hollow), errors.As(err, &wrong), errors.As(err, &redirects):
 		return otherAnswers
+	case errors.As(err, &helper):
+		return "does it wait for somebody at a keyboard? see credsStore and credHelpers in Docker's config.json"
 	case errors.As(err, &choice):
 		return "name the image of the index that is meant by its own digest, if it is there"
 	case errors.As(err, &untrusted):
