@@ -25,7 +25,8 @@ type containerImage struct {
 	address image.Address // of one that is copied
 	asked   bool          // and of which its registry was asked
 	refs    []*template.Reference
-	digest  string // of its manifest, once it was read
+	digest  string        // of its manifest, once it was read
+	hint    func() string // what to do where an engine does not have it; nil for nothing
 	// What was read, but for the bytes of its layers: these are closed.
 	planned *image.Image
 	view    *Image // in the plan
@@ -85,10 +86,16 @@ func (p *planner) image(r *template.Reference) []error {
 	case image.InEngine:
 		source.Engine = p.opts.ImageEngine
 	}
+	var hint func() string
+	if named.Kind == image.InEngine && !strings.ContainsAny(named.Name, ":@") {
+		hint = func() string {
+			return "there is no file or folder of this name, either; " + p.hints.missing(r.Template.Dir, in(named.Name), named.Name)
+		}
+	}
 	id.path, id.name = source.Path, source.Name
 	i := p.images.known[id]
 	if i == nil {
-		i = &containerImage{source: source, address: named.Address}
+		i = &containerImage{source: source, address: named.Address, hint: hint}
 		p.images.known[id] = i
 		if source.Path != "" {
 			p.images.paths = append(p.images.paths, source.Path, filepath.Join(source.Path, "index.json"), filepath.Join(source.Path, "oci-layout"))
@@ -194,6 +201,9 @@ func (c *containerImage) read(ctx context.Context) error {
 		}
 		e := c.refs[0].Errorf("%q%s", c.refs[0].Local, said)
 		e.Err, e.Hint = err, upload.TempHint(err)
+		if e.Hint == "" && c.hint != nil {
+			e.Hint = c.hint()
+		}
 		return e
 	}
 	c.found(img)
