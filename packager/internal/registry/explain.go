@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -60,6 +61,8 @@ func (r *Repository) explain(action, doing string, err error) error {
 		said = apiSays(api, err)
 	case errors.As(err, &unreadable):
 		said = "the answer is a success, but not ECR's"
+	case said == io.EOF.Error():
+		said = "the connection was cut before an answer came"
 	}
 	e.Message = fmt.Sprintf("%s %s: %s", doing, r.address(), said)
 	switch {
@@ -205,6 +208,8 @@ func (r *Repository) remedy(err error) string {
 		return remedyOfStatus(statusOf(err))
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
 		return r.unreachable()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "does a proxy cut the connection? run again; what is there is not sent again"
 	}
 	return ""
 }

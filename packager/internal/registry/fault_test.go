@@ -209,6 +209,7 @@ func TestHints(t *testing.T) {
 		"throttled":   {registrytest.Fault{Status: http.StatusTooManyRequests}, busy},
 		"failed":      {registrytest.Fault{Status: http.StatusInternalServerError}, busy},
 		"overloaded":  {registrytest.Fault{Status: http.StatusServiceUnavailable}, busy},
+		"cut":         {registrytest.Fault{CutAnswer: true}, ""},
 	}
 	for _, operation := range []string{"GetAuthorizationToken", "BatchGetImage", "StartUpload", "UploadPart", "CompleteUpload", "PutManifest"} {
 		for name, f := range faults {
@@ -220,7 +221,10 @@ func TestHints(t *testing.T) {
 				conf.AWS.RetryMaxAttempts = 2
 				err := push(t.Context(), repository(t, connect(t, conf), orders("us-east-1"), registry.Told{}), sample())
 				var e *problem.Error
-				if !errors.As(err, &e) || !strings.Contains(e.Hint, f.hint) || strings.Contains(e.Error(), "UnknownError") {
+				if err == nil && operation == "CompleteUpload" && f.CutAnswer {
+					return // it was done, and is found
+				}
+				if !errors.As(err, &e) || e.Hint == "" || strings.HasSuffix(e.Message, "team/orders: EOF") || !strings.Contains(e.Hint, f.hint) || strings.Contains(e.Error(), "UnknownError") {
 					t.Errorf("%v", err)
 					if e != nil {
 						t.Error(e.Hint)
