@@ -66,6 +66,17 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// What is called by its digest may be there twice: crane writes it so, where two images have it.
+func TestConfigurationTwice(t *testing.T) {
+	i := app("app:1")
+	name := strings.TrimPrefix(imagetest.Digest(i.Config()), "sha256:") + ".json"
+	content := archive(t, entry{name: name, content: i.Config()}, entry{name: name, content: i.Config()}, entry{name: "a", content: i.Layers[0]}, entry{name: "b", content: i.Layers[1]},
+		entry{name: "manifest.json", content: imagetest.JSON([]any{map[string]any{"Config": name, "RepoTags": i.Names, "Layers": []string{"a", "b"}}})})
+	if img := mustOpen(t, image.Source{Path: write(t, content)}); img.Digest != mustOpen(t, image.Source{Path: write(t, imagetest.DockerSave(i).Tar())}).Digest {
+		t.Errorf("%s", img.Digest)
+	}
+}
+
 // A plain layer may begin as a compressed one does: with the name of its first file.
 func TestLayerOfAnOddName(t *testing.T) {
 	for _, name := range []string{"BZh", "PK\x03\x04", "\x1f\x8b", "\x28\xb5\x2f\xfd", "\x7fELF"} {
