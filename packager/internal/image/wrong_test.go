@@ -95,6 +95,15 @@ func with(f imagetest.Files, change func(imagetest.Files)) []byte {
 	return f.Tar()
 }
 
+// tagged is a layout as skopeo and podman write it: it knows images by tags alone, or by whole names.
+func tagged(one, other imagetest.Image) []byte {
+	f := imagetest.Files{}
+	name := func(d imagetest.Descriptor, tag string) imagetest.Descriptor {
+		return d.With("annotations", map[string]string{"org.opencontainers.image.ref.name": tag})
+	}
+	return f.Top(name(f.Image(one), "v1"), name(f.Image(one), "v2"), name(f.Image(other), "docker.io/library/other:3")).Tar()
+}
+
 // blobOf is the path of a blob.
 func blobOf(d imagetest.Descriptor) string {
 	return "blobs/sha256/" + strings.TrimPrefix(d["digest"].(string), "sha256:")
@@ -163,6 +172,7 @@ func brokenArchives(t testing.TB) map[string]struct {
 
 		"two images":                 {imagetest.DockerSave(app("a:1"), arm).Tar(), "holds 2 images: a:1, app:2; name one, as image.tar#a:1"},
 		"two images of one name":     {imagetest.Layout(app("a:1"), gz).Tar(), "holds 2 images: a:1, app:1; name one, as image.tar#a:1"},
+		"two by tags alone":          {tagged(gz, arm), "holds 2 images: v1 = v2, other:3; name one, as image.tar#v1"},
 		"two without a name":         {imagetest.DockerSave(app(), inForm(app(), "", "arm64")).Tar(), "holds 2 images: sha256:"},
 		"two of one platform":        {imagetest.Layout(app(), gz1()).Tar(), "holds 2 images for linux/amd64: sha256:"},
 		"no image":                   {imagetest.Files{"manifest.json": []byte("[]")}.Tar(), "holds no image"},
