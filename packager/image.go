@@ -68,6 +68,9 @@ func (p *planner) image(r *template.Reference) []error {
 	if err != nil {
 		return fail("", "%v", err)
 	}
+	if named.Kind == image.InRegistry && named.Address.Host == "localhost" && p.opts.podman() {
+		named = image.Reference{Kind: image.InEngine, Name: r.Local}
+	}
 	source := image.Source{Name: named.Name, Architectures: r.Architectures()}
 	id := imageID{architectures: strings.Join(source.Architectures, ",")}
 	switch named.Kind {
@@ -110,10 +113,18 @@ func (p *planner) image(r *template.Reference) []error {
 // imageAddress reports an address from which Lambda cannot take a function's image in one
 // of the regions (Lambda guide, "Create a Lambda function using a container image").
 func (p *planner) imageAddress(r *template.Reference, a image.Address) (errs []error) {
-	if !r.IsFunction() || a.Loopback() {
+	if !r.IsFunction() {
 		return nil
 	}
 	const hint = "give --copy-images, with which it is copied to each region's repository; or name the image by a file, or by the name that it has on this machine"
+	if a.Loopback() { // a simulation of AWS may well read it
+		e := r.Errorf("%q is on this machine, where Lambda cannot read it: it stays as it is", r.Local)
+		if e.Hint = hint; a.Host == "localhost" {
+			e.Hint += "; with --image-engine podman it is the name that podman has for it"
+		}
+		r.Template.Warnings = append(r.Template.Warnings, e)
+		return nil
+	}
 	if !a.ECR() {
 		e := r.Errorf("%q: Lambda takes images from private repositories of Amazon ECR alone", r.Local)
 		e.Hint = hint

@@ -42,7 +42,8 @@ func (c *collector) image(r *Reference) {
 		c.refuseValue(r, "write the name of the image, a path, or its address in a registry, which begins with the host", "%q: this property takes nothing that begins with %s", text, m)
 		return
 	}
-	isAddress := c.isAddress(text) && !r.row.copied
+	ofPodman := r.row.podman && strings.HasPrefix(text, "localhost/")
+	isAddress := c.isAddress(text) && !r.row.copied && !ofPodman
 	switch {
 	case isAddress && c.inLoops(text):
 	case isAddress:
