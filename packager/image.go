@@ -25,7 +25,8 @@ type containerImage struct {
 	address image.Address // of one that is copied
 	asked   bool          // and of which its registry was asked
 	refs    []*template.Reference
-	digest  string // of its manifest, once it was read
+	digest  string        // of its manifest, once it was read
+	hint    func() string // what to do where an engine does not have it; nil for nothing
 	// What was read, but for the bytes of its layers: these are closed.
 	planned *image.Image
 	view    *Image // in the plan
@@ -67,6 +68,9 @@ func (p *planner) image(r *template.Reference) []error {
 	if err != nil {
 		return fail("", "%v", err)
 	}
+	if named.Kind == image.InRegistry && named.Address.Host == "localhost" && p.opts.podman() {
+		named = image.Reference{Kind: image.InEngine, Name: r.Local}
+	}
 	source := image.Source{Name: named.Name, Architectures: r.Architectures()}
 	id := imageID{architectures: strings.Join(source.Architectures, ",")}
 	switch named.Kind {
@@ -85,10 +89,16 @@ func (p *planner) image(r *template.Reference) []error {
 	case image.InEngine:
 		source.Engine = p.opts.ImageEngine
 	}
+	var hint func() string
+	if named.Kind == image.InEngine && !strings.ContainsAny(named.Name, ":@") {
+		hint = func() string {
+			return "there is no file or folder of this name, either; " + p.hints.missing(r.Template.Dir, in(named.Name), named.Name)
+		}
+	}
 	id.path, id.name = source.Path, source.Name
 	i := p.images.known[id]
 	if i == nil {
-		i = &containerImage{source: source, address: named.Address}
+		i = &containerImage{source: source, address: named.Address, hint: hint}
 		p.images.known[id] = i
 		if source.Path != "" {
 			p.images.paths = append(p.images.paths, source.Path, filepath.Join(source.Path, "index.json"), filepath.Join(source.Path, "oci-layout"))
@@ -103,10 +113,18 @@ func (p *planner) image(r *template.Reference) []error {
 // imageAddress reports an address from which Lambda cannot take a function's image in one
 // of the regions (Lambda guide, "Create a Lambda function using a container image").
 func (p *planner) imageAddress(r *template.Reference, a image.Address) (errs []error) {
-	if !r.IsFunction() || a.Loopback() {
+	if !r.IsFunction() {
 		return nil
 	}
 	const hint = "give --copy-images, with which it is copied to each region's repository; or name the image by a file, or by the name that it has on this machine"
+	if a.Loopback() { // a simulation of AWS may well read it
+		e := r.Errorf("%q is on this machine, where Lambda cannot read it: it stays as it is", r.Local)
+		if e.Hint = hint; a.Host == "localhost" {
+			e.Hint += "; with --image-engine podman it is the name that podman has for it"
+		}
+		r.Template.Warnings = append(r.Template.Warnings, e)
+		return nil
+	}
 	if !a.ECR() {
 		e := r.Errorf("%q: Lambda takes images from private repositories of Amazon ECR alone", r.Local)
 		e.Hint = hint
@@ -194,6 +212,9 @@ func (c *containerImage) read(ctx context.Context) error {
 		}
 		e := c.refs[0].Errorf("%q%s", c.refs[0].Local, said)
 		e.Err, e.Hint = err, upload.TempHint(err)
+		if e.Hint == "" && c.hint != nil {
+			e.Hint = c.hint()
+		}
 		return e
 	}
 	c.found(img)

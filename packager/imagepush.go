@@ -42,13 +42,14 @@ func (p *planner) pushes(s s3store.Store) (all []push) {
 
 // onlyImages tells whether the input names container images, and nothing that goes to a
 // bucket.
-func (p *planner) onlyImages() bool {
+func (p *planner) onlyImages() (images bool) {
 	for _, t := range p.order {
+		images = images || t.NamesImages()
 		for _, r := range t.References() {
 			if r.Stored == nil && !r.IsImage() {
 				return false
 			}
 		}
 	}
-	return len(p.images.distinct) > 0
+	return images
 }

@@ -1,12 +1,17 @@
 package packager
 
-import "github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/template"
+)
 
 // A Property is a property that is packaged besides those that mrpackage knows:
 // one of a resource type that is new, or of one's own.
 type Property struct {
 	Type string // the resource type, "AWS::Lambda::Function"
-	Path string // below Properties, steps divided by dots; ** stands for any number of keys
+	Path string // below Properties, steps divided by dots; ** stands for any number of keys; lists are gone through
 	Form Form
 	Zip  bool // a single file becomes a zip of one; a folder always is zipped
 }
@@ -37,5 +42,13 @@ func table(opts Options) ([]template.Row, error) {
 	if opts.CopyImages {
 		all = template.Copying(all)
 	}
+	if opts.podman() {
+		all = template.OfPodman(all)
+	}
 	return all, nil
+}
+
+// podman tells whether that is the engine: it calls what it has built localhost/NAME.
+func (o Options) podman() bool {
+	return strings.TrimSuffix(filepath.Base(o.ImageEngine), ".exe") == "podman"
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
@@ -75,6 +77,33 @@ func (p *planner) unusedRepositories() (warnings []error) {
 		if r.LogicalID != "" && !told[r.LogicalID] {
 			warnings = append(warnings, &problem.Error{Subject: r.LogicalID, Message: fmt.Sprintf("no resource of this logical ID has a local image that could go to %s", r.Address)})
 			told[r.LogicalID] = true
+		}
+	}
+	return warnings
+}
+
+// otherRegistries warns of repositories for functions' images from which Lambda takes none.
+// Those of this machine are for tests.
+func (p *planner) otherRegistries() (warnings []error) {
+	told := make(map[Repository]bool)
+	for _, s := range p.opts.Stores {
+		for _, c := range p.images.distinct {
+			for _, r := range c.refs {
+				to := Repository{Region: s.Region, Address: p.opts.repositoryOf(s.Region, r.LogicalID)}
+				if !r.IsFunction() || told[to] {
+					continue
+				}
+				told[to] = true
+				at, err := image.Classify(to.Address, func(string) bool { return false })
+				if err != nil || at.Kind != image.InRegistry || at.Address.ECR() || at.Address.Loopback() {
+					continue
+				}
+				e := &problem.Error{Subject: s.Region, Message: fmt.Sprintf("Lambda takes images from private repositories of Amazon ECR alone, and %s is in another registry", to.Address)}
+				if !strings.Contains(at.Address.Host, ":") {
+					e.Hint = "if this is the name of a repository of ECR, write {account}.dkr.ecr.{region}." + DNSSuffix(s.Region) + "/" + to.Address
+				}
+				warnings = append(warnings, e)
+			}
 		}
 	}
 	return warnings

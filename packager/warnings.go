@@ -46,7 +46,7 @@ func (p *planner) warnings(plan *Plan) []error {
 		problem.Sort(of)
 		all = append(all, of...)
 	}
-	return slices.Concat(all, p.unusedRepositories(), p.sizes(plan))
+	return slices.Concat(all, p.unusedRepositories(), p.otherRegistries(), p.sizes(plan))
 }
 
 // wholeFolders warns of code that is a template's whole folder, since nothing says

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"regexp"
@@ -79,6 +80,17 @@ func (c *caller) self(ctx context.Context, region string) string {
 	return c.ask(ctx, region, "--expected-bucket-owner", "self")
 }
 
+// refusedCredentials says what to do about credentials that AWS does not take.
+func refusedCredentials(code string) string {
+	switch code {
+	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
+		return "the credentials have expired: sign in again"
+	case "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure":
+		return "AWS does not know these credentials: check AWS_PROFILE and the AWS_* variables"
+	}
+	return ""
+}
+
 // ask asks STS for the caller's account, once.
 func (c *caller) ask(ctx context.Context, region, flag, what string) string {
 	if c.id != "" {
@@ -91,8 +103,12 @@ func (c *caller) ask(ctx context.Context, region, flag, what string) string {
 	out, err := sts.NewFromConfig(regional).GetCallerIdentity(limited, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		c.id = unknownAccount
-		hint := "are there AWS credentials?"
+		said, hint := err.Error(), "name the account by its ID, or set AWS_ACCOUNT_ID"
 		var answer smithy.APIError
+		if errors.As(err, &answer) {
+			said = fmt.Sprintf("%s (%s)", answer.ErrorCode(), answer.ErrorMessage())
+			hint = cmp.Or(refusedCredentials(answer.ErrorCode()), hint)
+		}
 		var network net.Error
 		if !errors.As(err, &answer) && errors.As(err, &network) || limited.Err() != nil {
 			hint = "STS in " + region + " cannot be reached from here: in a VPC it takes a NAT gateway or an interface endpoint for sts; or name the account by its ID"
@@ -101,7 +117,7 @@ func (c *caller) ask(ctx context.Context, region, flag, what string) string {
 			c.problems = append(c.problems, e)
 			return c.id
 		}
-		c.problems = append(c.problems, &problem.Error{Subject: flag, Message: "asking AWS for " + what + ": " + err.Error(), Err: err, Hint: hint})
+		c.problems = append(c.problems, &problem.Error{Subject: flag, Message: "asking AWS for " + what + ": " + said, Err: err, Hint: hint})
 		return c.id
 	}
 	c.id = aws.ToString(out.Account)

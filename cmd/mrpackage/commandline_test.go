@@ -67,7 +67,7 @@ func TestRefusedCommandLines(t *testing.T) {
 		"--exclude \xff":                       `--exclude "\xff": this is not UTF-8`,
 		"--property T=P":                       `--property "T=P": write TYPE=PATH:FORM or TYPE=PATH:FORM:zip, as AWS::Lambda::Function=Code:lambda:zip`,
 		"--property T=P:s3:tar":                `--property "T=P:s3:tar": write TYPE=PATH:FORM or TYPE=PATH:FORM:zip, as AWS::Lambda::Function=Code:lambda:zip`,
-		"--property T=P:s3,T=Q:ftp":            `--property "T=P:s3,T=Q:ftp": there is no form "ftp"; there are s3, url, lambda and bucket`,
+		"--property T=P:s3,T=Q:ftp":            `--property "T=P:s3,T=Q:ftp": there is no form "ftp"; there are s3, url, lambda, bucket and image`,
 		"--tag aws:a=b":                        `--tag "aws:a=b": keys that begin with aws: are AWS's own`,
 		"--metadata a=1,b":                     `--metadata "a=1,b": "b" is not KEY=VALUE, or its key stands there twice`,
 		"--metadata {":                         `--metadata "{": reading the JSON object: unexpected end of JSON input`,

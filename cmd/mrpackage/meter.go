@@ -136,8 +136,12 @@ func (m *meter) artifact(a *packager.Artifact) *contentMeter {
 	return c
 }
 
-// event takes in what the library tells, and when.
+// event takes in what the library tells, and when. There is no meter as long as a plan is made,
+// when registries may be asked already.
 func (m *meter) event(e packager.Event, now time.Time) {
+	if m == nil {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, o := m.store[e.Region], m.objects[objectID{e.Region, e.Object.Key}]

@@ -70,7 +70,7 @@ func parseProperty(s string) (p packager.Property, err error) {
 	case packager.FormS3, packager.FormURL, packager.FormLambda, packager.FormBucket, packager.FormImage:
 		return p, nil
 	}
-	return p, fmt.Errorf("there is no form %q; there are s3, url, lambda and bucket", form)
+	return p, fmt.Errorf("there is no form %q; there are s3, url, lambda, bucket and image", form)
 }
 
 // metadata is that of --metadata, which may be given several times: of one key the last value

@@ -31,7 +31,8 @@ func (i *image) build(ctx context.Context, engine string, tell func(packager.Eve
 }
 
 // buildOptions are the arguments of the engine's build (docs.docker.com, "docker buildx
-// build"), and what is shown of them: values of arguments and secrets are not.
+// build"), and what is shown of them: values of arguments and secrets are not, and of a cache not what it may be
+// opened with.
 func buildOptions(s *assembly.ImageSource, name string) (args, shown []string) {
 	add := func(option, value, visible string) {
 		if value != "" {
@@ -57,11 +58,27 @@ func buildOptions(s *assembly.ImageSource, name string) (args, shown []string) {
 		values []string
 	}{{"--output", s.Outputs}, {"--cache-from", s.CacheFrom}, {"--cache-to", s.CacheTo}} {
 		for _, value := range list.values {
-			add(list.option, value, value)
+			add(list.option, value, harmless(value))
 		}
 	}
 	if s.NoCache {
 		args, shown = append(args, "--no-cache"), append(shown, "--no-cache")
 	}
 	return append(args, "."), append(shown, ".")
+}
+
+// harmless is a list of parameters without the values that may be secrets: all but those of
+// which it is known what they are (docs.docker.com, "Cache storage backends").
+func harmless(list string) string {
+	parameters := strings.Split(list, ",")
+	for i, parameter := range parameters {
+		switch name, _, found := strings.Cut(parameter, "="); name {
+		case "type", "ref", "mode", "scope", "region", "bucket", "name", "prefix", "src", "dest", "compression", "push":
+		default:
+			if found {
+				parameters[i] = name + "=…"
+			}
+		}
+	}
+	return strings.Join(parameters, ",")
 }

@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +41,7 @@ func (c command) run(ctx context.Context, tell func(packager.Event)) (string, er
 		tell(packager.Event{Kind: packager.Running, Command: shown})
 	}
 	line := strings.Join(shown, " ")
-	printed, said := &bounded{most: maxOutput}, &program.Tail{}
+	printed, said := &output{endless: c.maySayNothing}, &program.Tail{}
 	started := exec.CommandContext(ctx, c.args[0], c.args[1:]...) //nolint:gosec // the user's assembly says what to run
 	started.Dir, started.Stdout, started.Stderr = c.dir, printed, said
 	if len(c.env) > 0 {
@@ -52,6 +51,8 @@ func (c command) run(ctx context.Context, tell func(packager.Event)) (string, er
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
+	case printed.full && !c.maySayNothing:
+		return "", fmt.Errorf("%s: it prints more than %d bytes, and should print one path or name", line, maxOutput)
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, exec.ErrDot):
 		return "", fmt.Errorf("%s: there is no program %s on the PATH", line, c.args[0])
 	case err != nil && said.String() != "":
@@ -60,27 +61,31 @@ func (c command) run(ctx context.Context, tell func(packager.Event)) (string, er
 		return "", fmt.Errorf("%s: %w", line, err)
 	case c.maySayNothing:
 		return "", nil
-	case printed.full:
-		return "", fmt.Errorf("%s: it prints more than %d bytes, and should print one path or name", line, maxOutput)
 	}
-	text := strings.TrimSpace(printed.String())
+	text := strings.TrimSpace(string(printed.text))
 	if text == "" {
 		return "", fmt.Errorf("%s: it prints nothing, and should print one path or name", line)
 	}
 	return text, nil
 }
 
-// A bounded buffer takes in no more than most bytes.
-type bounded struct {
-	bytes.Buffer
-	most int
-	full bool
+// An output is what a command prints, as far as that may be a path or a name. What prints more
+// is cut off, which ends it, unless what it prints does not matter. It has no other method: of
+// one that reads by itself, the bound would be passed by.
+type output struct {
+	text    []byte
+	full    bool
+	endless bool // it does not matter
 }
 
-// Write never fails: the program shall go on.
-func (b *bounded) Write(p []byte) (int, error) {
-	if b.full = b.full || b.Len()+len(p) > b.most; !b.full {
-		_, _ = b.Buffer.Write(p)
+// Write takes in what the command prints.
+func (o *output) Write(p []byte) (int, error) {
+	o.full = o.full || len(o.text)+len(p) > maxOutput
+	switch {
+	case !o.full:
+		o.text = append(o.text, p...)
+	case !o.endless:
+		return 0, errors.New("it prints too much")
 	}
 	return len(p), nil
 }

@@ -83,7 +83,7 @@ func Classify(value string, exists func(path string) bool) (Reference, error) {
 		return r, nil
 	}
 	switch {
-	case looksLikePath(value):
+	case looksLikePath(value), hasHost(value) && inFolder(value, exists):
 		return Reference{Kind: InFile, Path: value}, nil
 	case hasHost(value):
 		return inRegistry(value)
@@ -97,12 +97,19 @@ func shown(value string) string { return problem.OneLine(value) }
 
 // looksLikePath tells whether a value can only be meant as a path.
 func looksLikePath(value string) bool {
-	for _, start := range []string{"/", "./", "../", "~"} {
+	for _, start := range []string{"/", ".", "~"} {
 		if strings.HasPrefix(value, start) {
 			return true
 		}
 	}
-	return value == "." || value == ".." || strings.Contains(value, `\`) || filepath.IsAbs(value) || endsLikePath(value)
+	return strings.Contains(value, `\`) || filepath.IsAbs(value) || endsLikePath(value)
+}
+
+// inFolder tells whether a value that could begin with a host is rather the path of something
+// that is not there, in a folder that is. A tag or a digest has no file.
+func inFolder(value string, exists func(string) bool) bool {
+	folder, rest, _ := strings.Cut(value, "/")
+	return !strings.ContainsAny(rest, ":@") && exists(folder)
 }
 
 func endsLikePath(value string) bool {

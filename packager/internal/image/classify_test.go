@@ -11,7 +11,8 @@ const zeros = "0000000000000000000000000000000000000000000000000000000000000000"
 
 func TestClassify(t *testing.T) {
 	there := func(path string) bool {
-		return path == "build" || path == "images/app" || path == "odd#name.tar" || path == "image" || path == "app:1.d"
+		return path == "build" || path == "images/app" || path == "odd#name.tar" || path == "image" || path == "app:1.d" ||
+			path == "Images" || path == "out.d"
 	}
 	file := func(path, name string) image.Reference {
 		return image.Reference{Kind: image.InFile, Path: path, Name: name}
@@ -44,6 +45,10 @@ func TestClassify(t *testing.T) {
 		"other#dir/image.tar#app:1": file("other#dir/image.tar", "app:1"),
 		"image#x/app":               file("image", "x/app"),
 		".":                         file(".", ""),
+		".aws-sam/build/app":        file(".aws-sam/build/app", ""),
+		"..data/app":                file("..data/app", ""),
+		"Images/orders":             file("Images/orders", ""), // the folder is there
+		"out.d/linux/orders":        file("out.d/linux/orders", ""),
 
 		"app":                              engine("app"),
 		"app:1":                            engine("app:1"),
@@ -55,6 +60,9 @@ func TestClassify(t *testing.T) {
 		"0123456789ab":                     engine("0123456789ab"),
 		"my.app":                           engine("my.app"),
 
+		"Team/orders":                            address("Team", "orders", "", ""),
+		"out.d/orders:1":                         address("out.d", "orders", "1", ""), // a tag is of no file
+		"out.e/orders":                           address("out.e", "orders", "", ""),
 		"localhost/app":                          address("localhost", "app", "", ""),
 		"localhost:5000/app:1":                   address("localhost:5000", "app", "1", ""),
 		"127.0.0.1:5000/team/app:1":              address("127.0.0.1:5000", "team/app", "1", ""),

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,7 +28,10 @@ func (s *savedImage) same(t *savedImage) bool {
 // findSaved finds the image in an archive with a manifest.json.
 func (r *reader) findSaved() (*found, error) {
 	var saved few[savedImage]
-	if _, err := r.readFile("manifest.json", &saved); err != nil {
+	switch content, err := r.readFile("manifest.json", &saved); {
+	case bytes.HasPrefix(bytes.TrimSpace(content), []byte("{")):
+		return nil, errors.New("is in the form of skopeo's dir and podman's docker-dir, which is not read: write it as oci-archive or docker-archive")
+	case err != nil:
 		return nil, err
 	}
 	var groups []group
@@ -56,6 +60,9 @@ func (r *reader) findSaved() (*found, error) {
 }
 
 func (r *reader) openSaved(g group) (*found, error) {
+	if g.saved.Config == "" {
+		return nil, errors.New("is damaged: its manifest.json names no configuration")
+	}
 	config, err := r.readFile(g.saved.Config, &configuration{})
 	if err != nil {
 		return nil, err
@@ -88,7 +95,7 @@ func (p piece) format() (format, error) {
 		return "", err
 	}
 	defer in.Close() // nothing was written
-	head := make([]byte, 8)
+	head := make([]byte, headSize)
 	n := 0
 	for n < len(head) && err == nil {
 		var m int

@@ -128,7 +128,9 @@ func (r *reader) readAll(p piece) ([]byte, error) {
 	return content, err
 }
 
-// readFile reads a document that stands in no other, and so has no digest.
+// readFile reads a document that no descriptor names. One that is not called by its digest may
+// be there but once. It returns what it
+// read also where that is not what is expected.
 func (r *reader) readFile(name string, into any) ([]byte, error) {
 	shown := problem.OneLine(name)
 	p, err := r.files.find(name)
@@ -138,7 +140,7 @@ func (r *reader) readFile(name string, into any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %s: %s", shown, problem.Cause(err))
 	}
-	if !r.files.once(name) {
+	if digestIn(name) == "" && !r.files.once(name) {
 		return nil, fmt.Errorf("holds %s twice, so that it is in doubt which image it holds", shown)
 	}
 	content, err := r.readAll(p)
@@ -146,7 +148,7 @@ func (r *reader) readFile(name string, into any) ([]byte, error) {
 		err = json.Unmarshal(content, into)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("is damaged: %s cannot be read: %w", shown, err)
+		return content, fmt.Errorf("is damaged: %s cannot be read: %w", shown, err)
 	}
 	return content, nil
 }

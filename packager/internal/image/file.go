@@ -27,8 +27,15 @@ const (
 	inProgram format = "a program"
 )
 
+// headSize is how much of a file tells its format: a tar archive begins with the name of its
+// first file, which can be anything, and says what it is behind that (POSIX, pax).
+const headSize = 512
+
 // formatOf tells how a file is compressed by its first bytes.
 func formatOf(head []byte) format {
+	if len(head) == headSize && string(head[257:262]) == "ustar" {
+		return plain
+	}
 	for _, f := range []struct {
 		magic  string
 		format format
@@ -86,7 +93,7 @@ const howToMake = "write one with docker image save NAME --output FILE, or with 
 
 // headOf is how a file begins.
 func headOf(f io.ReaderAt) ([]byte, error) {
-	head := make([]byte, 8)
+	head := make([]byte, headSize)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("cannot be read: %s", problem.Cause(err))

@@ -83,7 +83,7 @@ func groupsOf(entries []descriptor) []group {
 		own.addName(d.Annotations[nameAnnotation])
 		tag := d.Annotations[tagAnnotation]
 		if len(own.names) == 0 {
-			own.addName(tag)
+			own.addTag(tag)
 		}
 		at := slices.IndexFunc(groups, func(g group) bool {
 			return slices.ContainsFunc(g.roots, func(root descriptor) bool { return root.Digest == d.Digest }) ||
@@ -96,7 +96,7 @@ func groupsOf(entries []descriptor) []group {
 		}
 		g := &groups[at]
 		for _, n := range own.names {
-			g.addName(n)
+			g.add(n, asWritten)
 		}
 		if tag != "" {
 			g.tags = append(g.tags, tag)

@@ -101,12 +101,25 @@ func familiar(name string) string {
 func sameName(a, b string) bool { return familiar(a) == familiar(b) }
 
 // addName adds a name that a user could write: a stranger's could be anything.
-func (g *group) addName(name string) {
+func (g *group) addName(name string) { g.add(name, familiar) }
+
+// addTag adds what an OCI layout calls an image: a tag alone, or a whole name.
+func (g *group) addTag(tag string) {
+	if strings.ContainsAny(tag, ":/") {
+		g.addName(tag)
+		return
+	}
+	g.add(tag, asWritten)
+}
+
+func asWritten(name string) string { return name }
+
+func (g *group) add(name string, written func(string) string) {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:@+-"
 	if name == "" || len(name) > 500 || strings.Trim(name, letters) != "" || len(g.names) == mostItems {
 		return
 	}
-	if name = familiar(name); !slices.Contains(g.names, name) {
+	if name = written(name); !slices.Contains(g.names, name) {
 		g.names = append(g.names, name)
 	}
 }

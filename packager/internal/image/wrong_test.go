@@ -66,10 +66,42 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// What is called by its digest may be there twice: crane writes it so, where two images have it.
+func TestConfigurationTwice(t *testing.T) {
+	i := app("app:1")
+	name := strings.TrimPrefix(imagetest.Digest(i.Config()), "sha256:") + ".json"
+	content := archive(t, entry{name: name, content: i.Config()}, entry{name: name, content: i.Config()}, entry{name: "a", content: i.Layers[0]}, entry{name: "b", content: i.Layers[1]},
+		entry{name: "manifest.json", content: imagetest.JSON([]any{map[string]any{"Config": name, "RepoTags": i.Names, "Layers": []string{"a", "b"}}})})
+	if img := mustOpen(t, image.Source{Path: write(t, content)}); img.Digest != mustOpen(t, image.Source{Path: write(t, imagetest.DockerSave(i).Tar())}).Digest {
+		t.Errorf("%s", img.Digest)
+	}
+}
+
+// A plain layer may begin as a compressed one does: with the name of its first file.
+func TestLayerOfAnOddName(t *testing.T) {
+	for _, name := range []string{"BZh", "PK\x03\x04", "\x1f\x8b", "\x28\xb5\x2f\xfd", "\x7fELF"} {
+		i := app("app:1")
+		i.Layers = append(i.Layers, imagetest.Layer(name+"/file", []byte("code")))
+		img := mustOpen(t, image.Source{Path: write(t, imagetest.DockerSave(i).Tar())})
+		if other := mustOpen(t, image.Source{Path: write(t, imagetest.Layout(i).Tar())}); len(img.Layers) != len(i.Layers) || img.Digest != other.Digest {
+			t.Errorf("%q: %s and %s", name, img.Digest, other.Digest)
+		}
+	}
+}
+
 // with changes an image's files.
 func with(f imagetest.Files, change func(imagetest.Files)) []byte {
 	change(f)
 	return f.Tar()
+}
+
+// tagged is a layout as skopeo and podman write it: it knows images by tags alone, or by whole names.
+func tagged(one, other imagetest.Image) []byte {
+	f := imagetest.Files{}
+	name := func(d imagetest.Descriptor, tag string) imagetest.Descriptor {
+		return d.With("annotations", map[string]string{"org.opencontainers.image.ref.name": tag})
+	}
+	return f.Top(name(f.Image(one), "v1"), name(f.Image(one), "v2"), name(f.Image(other), "docker.io/library/other:3")).Tar()
 }
 
 // blobOf is the path of a blob.
@@ -117,6 +149,8 @@ func brokenArchives(t testing.TB) map[string]struct {
 		"empty":             {nil, "is empty: write one with docker image save"},
 		"zip":               {[]byte("PK\x03\x04 and so on"), "is a zip archive, and not a container image"},
 		"program":           {[]byte("\x7fELF and so on"), "is a program, and not a container image"},
+		"skopeo's folder":   {archive(t, entry{name: "manifest.json", content: []byte(`{"schemaVersion": 2, "config": {}, "layers": []}`)}, entry{name: "version"}), "is in the form of skopeo's dir and podman's docker-dir, which is not read: write it as oci-archive or docker-archive"},
+		"no configuration":  {archive(t, entry{name: "manifest.json", content: []byte(`[{"Layers": ["a"]}]`)}), "is damaged: its manifest.json names no configuration"},
 		"text":              {[]byte(strings.Repeat("FROM scratch\n", 100)), "is no tar archive, and so no container image"},
 		"xz":                {[]byte("\xfd7zXZ\x00 and so on"), "is compressed with xz, which is not read"},
 		"bzip2":             {[]byte("BZh91AY&SY and so on"), "is compressed with bzip2, which is not read"},
@@ -138,6 +172,7 @@ func brokenArchives(t testing.TB) map[string]struct {
 
 		"two images":                 {imagetest.DockerSave(app("a:1"), arm).Tar(), "holds 2 images: a:1, app:2; name one, as image.tar#a:1"},
 		"two images of one name":     {imagetest.Layout(app("a:1"), gz).Tar(), "holds 2 images: a:1, app:1; name one, as image.tar#a:1"},
+		"two by tags alone":          {tagged(gz, arm), "holds 2 images: v1 = v2, other:3; name one, as image.tar#v1"},
 		"two without a name":         {imagetest.DockerSave(app(), inForm(app(), "", "arm64")).Tar(), "holds 2 images: sha256:"},
 		"two of one platform":        {imagetest.Layout(app(), gz1()).Tar(), "holds 2 images for linux/amd64: sha256:"},
 		"no image":                   {imagetest.Files{"manifest.json": []byte("[]")}.Tar(), "holds no image"},
@@ -166,8 +201,8 @@ func brokenArchives(t testing.TB) map[string]struct {
 		"huge manifest":              {hugeManifest(), "its manifest cannot be read: it has"},
 		"many manifests":             {imagetest.Files{"index.json": []byte(`{"manifests":[` + strings.Repeat("{},", 2000) + `{}]}`)}.Tar(), "more than 1000 items"},
 		"index.json, no JSON":        {imagetest.Files{"index.json": []byte(`{`)}.Tar(), "index.json cannot be read: unexpected end of JSON input"},
-		"manifest.json, an object":   {imagetest.Files{"manifest.json": []byte(`{}`)}.Tar(), "a list is expected"},
-		"manifest.json, null":        {imagetest.Files{"manifest.json": []byte(`[null]`)}.Tar(), "is not complete"},
+		"manifest.json, an object":   {imagetest.Files{"manifest.json": []byte(`7`)}.Tar(), "a list is expected"},
+		"manifest.json, null":        {imagetest.Files{"manifest.json": []byte(`[null]`)}.Tar(), "names no configuration"},
 
 		"manifest is not there":    {with(imagetest.Layout(gz), func(f imagetest.Files) { delete(f, blobOf(f.Image(gz))) }), "is not complete"},
 		"config is not there":      {with(imagetest.Layout(gz), func(f imagetest.Files) { delete(f, blobOf(config)) }), "is not complete: its configuration"},
@@ -390,7 +425,7 @@ func TestWrongPaths(t *testing.T) {
 		"source":      "here has a Dockerfile, and is no container image yet",
 		"other":       "here is a folder, but no container image",
 		"empty":       "here holds nothing",
-		"dir":         "here is damaged: manifest.json cannot be read: a list is expected",
+		"dir":         "here is in the form of skopeo's dir and podman's docker-dir",
 		"nothing":     "here cannot be read: index.json is not a file",
 	} {
 		_, err := open(t, image.Source{Path: filepath.Join(dir, name), Label: "here"})

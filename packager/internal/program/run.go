@@ -4,6 +4,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"time"
@@ -12,6 +13,9 @@ import (
 // Run runs a program that was made with ctx. When ctx ends, the program is interrupted, so that
 // it can tidy up, and killed where it does not end within patience: with what it has started, so that
 // nothing goes on after the run. Windows knows no interrupts of other programs: it is killed there.
+//
+// A program that ends well has ended, whatever it leaves behind: a daemon that keeps its output
+// open is waited for as long as patience, and counts for nothing.
 func Run(ctx context.Context, program *exec.Cmd, patience time.Duration) error {
 	grouped := group(program)
 	program.WaitDelay = patience
@@ -27,6 +31,9 @@ func Run(ctx context.Context, program *exec.Cmd, patience time.Duration) error {
 	err := program.Run()
 	if grouped && program.Process != nil && ctx.Err() != nil {
 		_ = signal(program, os.Kill) // those that are left, if any
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = ctx.Err()
 	}
 	return err
 }

@@ -35,7 +35,8 @@ func (r *Repository) Check(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	err := r.check(limited)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil && !strings.Contains(err.Error(), "get credentials: ") {
+	var helper *helperError
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && !strings.Contains(err.Error(), "get credentials: ") && !errors.As(err, &helper) {
 		return &problem.Error{
 			Subject: r.subject(), Err: err,
 			Message: fmt.Sprintf("the repository %s does not answer: waited %s", r.address(), checkTimeout),

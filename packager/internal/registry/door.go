@@ -191,9 +191,16 @@ func (c *Connections) resolve(ctx context.Context, registry name.Registry) (auth
 	case a := <-answer:
 		return a.auth, a.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, &helperError{ctx.Err()}
 	}
 }
+
+// A helperError is a program of the user's that keeps credentials, and does not give them.
+type helperError struct{ err error }
+
+func (e *helperError) Error() string { return "the program that keeps them does not answer" }
+
+func (e *helperError) Unwrap() error { return e.err }
 
 // A named transport says who asks.
 type named struct{ http.RoundTripper }

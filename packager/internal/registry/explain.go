@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -54,8 +55,14 @@ func (r *Repository) explain(action, doing string, err error) error {
 	e := &problem.Error{Subject: r.subject(), Err: err}
 	said := err.Error()
 	var api smithy.APIError
-	if errors.As(err, &api) {
+	var unreadable *smithy.DeserializationError
+	switch {
+	case errors.As(err, &api):
 		said = apiSays(api, err)
+	case errors.As(err, &unreadable):
+		said = "the answer is a success, but not ECR's"
+	case said == io.EOF.Error():
+		said = "the connection was cut before an answer came"
 	}
 	e.Message = fmt.Sprintf("%s %s: %s", doing, r.address(), said)
 	switch {
@@ -98,6 +105,9 @@ func apiSays(api smithy.APIError, err error) string {
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) {
 		e.status, e.id = response.HTTPStatusCode(), response.ServiceRequestID()
+	}
+	if e.code == "UnknownError" { // the SDK's, where the answer says nothing but its status
+		e.code, e.message = "", strings.TrimPrefix(e.message, e.code)
 	}
 	return e.Error()
 }
@@ -172,6 +182,7 @@ func (r *Repository) remedy(err error) string {
 	var wrong *falseError
 	var redirects *redirectError
 	var choice *choiceError
+	var helper *helperError
 	var untrusted *tls.CertificateVerificationError
 	var network net.Error
 	switch code(err) {
@@ -180,19 +191,51 @@ func (r *Repository) remedy(err error) string {
 	case "InvalidSignatureException", "UnrecognizedClientException", "InvalidClientTokenId":
 		return "AWS does not know these credentials: check AWS_PROFILE and the AWS_* variables"
 	case "TOOMANYREQUESTS", "ThrottlingException", "UNAVAILABLE", "ServerException":
-		return "the registry did not keep up after several tries: run again; what is there is not sent again"
+		return tooBusy
 	}
 	switch {
 	case errors.As(err, &hollow), errors.As(err, &wrong), errors.As(err, &redirects):
-		return "does a proxy answer in the registry's place? see HTTPS_PROXY"
+		return otherAnswers
+	case errors.As(err, &helper):
+		return "does it wait for somebody at a keyboard? see credsStore and credHelpers in Docker's config.json"
 	case errors.As(err, &choice):
 		return "name the image of the index that is meant by its own digest, if it is there"
 	case errors.As(err, &untrusted):
 		return "the server's certificate is not trusted here: where a proxy looks into TLS, let AWS_CA_BUNDLE name the file with its certificate"
 	case strings.Contains(err.Error(), "proxyconnect "):
 		return "this is the proxy that HTTPS_PROXY names: correct that, or let NO_PROXY hold what needs no proxy"
+	case statusOf(err) != 0:
+		return remedyOfStatus(statusOf(err))
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
 		return r.unreachable()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "does a proxy cut the connection? run again; what is there is not sent again"
+	}
+	return ""
+}
+
+const (
+	otherAnswers = "does a proxy answer in the registry's place? see HTTPS_PROXY"
+	tooBusy      = "the registry did not keep up after several tries: run again; what is there is not sent again"
+)
+
+// statusOf is the HTTP status of an answer, also of ECR's API; 0 where there was none.
+func statusOf(err error) int {
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) && response.HTTPResponse() != nil {
+		return response.HTTPStatusCode()
+	}
+	return status(err)
+}
+
+// remedyOfStatus says what to do about an answer of which no code tells more. No registry answers
+// with a success that was not asked for, or has requests of its API go elsewhere.
+func remedyOfStatus(status int) string {
+	switch {
+	case status < http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusProxyAuthRequired:
+		return otherAnswers
+	case status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
+		return tooBusy
 	}
 	return ""
 }

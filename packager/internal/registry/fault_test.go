@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/registrytest"
 )
 
@@ -189,6 +190,65 @@ func TestWrongAnswers(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// An answer that is none of the registry's, or that says only by its status what is wrong, comes with what to do.
+func TestHints(t *testing.T) {
+	const proxy, busy = "does a proxy answer in the registry's place?", "run again"
+	faults := map[string]struct {
+		registrytest.Fault
+		hint string
+	}{
+		"page":        {registrytest.Fault{Wrong: registrytest.OK}, proxy},
+		"moved":       {registrytest.Fault{Status: http.StatusMovedPermanently}, proxy},
+		"found":       {registrytest.Fault{Status: http.StatusFound}, proxy},
+		"redirected":  {registrytest.Fault{Wrong: registrytest.Circle}, proxy},
+		"too large":   {registrytest.Fault{Status: http.StatusRequestEntityTooLarge}, proxy},
+		"proxy login": {registrytest.Fault{Status: http.StatusProxyAuthRequired}, proxy},
+		"throttled":   {registrytest.Fault{Status: http.StatusTooManyRequests}, busy},
+		"failed":      {registrytest.Fault{Status: http.StatusInternalServerError}, busy},
+		"overloaded":  {registrytest.Fault{Status: http.StatusServiceUnavailable}, busy},
+		"cut":         {registrytest.Fault{CutAnswer: true}, ""},
+	}
+	for _, operation := range []string{"GetAuthorizationToken", "BatchGetImage", "StartUpload", "UploadPart", "CompleteUpload", "PutManifest"} {
+		for name, f := range faults {
+			t.Run(operation+"/"+name, func(t *testing.T) {
+				s := newServer(t, registrytest.Options{})
+				f.Operation = operation
+				s.Fail(f.Fault)
+				conf := config(s)
+				conf.AWS.RetryMaxAttempts = 2
+				err := push(t.Context(), repository(t, connect(t, conf), orders("us-east-1"), registry.Told{}), sample())
+				var e *problem.Error
+				if err == nil && operation == "CompleteUpload" && f.CutAnswer {
+					return // it was done, and is found
+				}
+				if !errors.As(err, &e) || e.Hint == "" || strings.HasSuffix(e.Message, "team/orders: EOF") || !strings.Contains(e.Hint, f.hint) || strings.Contains(e.Error(), "UnknownError") {
+					t.Errorf("%v", err)
+					if e != nil {
+						t.Error(e.Hint)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A part whose answer is lost takes one try, also where the next request only tells where the registry is.
+func TestLostPart(t *testing.T) {
+	for name, f := range map[string]registrytest.Fault{"request": {CutBody: true}, "answer": {CutAnswer: true}} {
+		for skip := range 3 {
+			s := newServer(t, registrytest.Options{})
+			f.Operation, f.Skip, f.Times = "UploadPart", skip, 1
+			s.Fail(f)
+			conf := config(s)
+			conf.AWS.RetryMaxAttempts = 2
+			img := newImage(blobOf(pattern(byte(skip), 3*part+part/2)))
+			if err := push(t.Context(), repository(t, connect(t, conf), orders("us-east-1"), registry.Told{}), img); err != nil {
+				t.Errorf("%s %d: %v", name, skip, err)
+			}
+		}
 	}
 }
 

@@ -105,8 +105,7 @@ func parse(address string) (reference string, at place, err error) {
 		return "", place{}, &problem.Error{Subject: address, Message: "this is not the address of an image", Err: err}
 	}
 	at = place{host: parsed.Context().RegistryStr(), name: parsed.Context().RepositoryStr()}
-	// The names of both IP versions are ECR's, too (Amazon ECR user guide, "Making requests over IPv6").
-	if of := ecrHost(strings.Replace(at.host, ".dkr-ecr.", ".dkr.ecr.", 1)); of != nil {
+	if of := ecrHost(at.host); of != nil {
 		of.host, of.name = at.host, at.name
 		at = *of
 	}

@@ -34,7 +34,10 @@ type ask struct {
 func (r *Repository) send(ctx context.Context, q ask) (*answer, error) {
 	for failures := 0; ; {
 		a, err := r.try(ctx, q)
-		if err == nil || ctx.Err() != nil {
+		if errors.Is(err, ctx.Err()) { // also where there is neither
+			return a, err
+		}
+		if ctx.Err() != nil {
 			return a, errors.Join(err, ctx.Err())
 		}
 		if failures++; failures >= r.tries() || !passing(err) {

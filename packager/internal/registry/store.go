@@ -57,16 +57,28 @@ func (s Store) place() (place, error) {
 	if s.Account != "" && !regexp.MustCompile(`^[0-9]{12}$`).MatchString(s.Account) {
 		return fail("an account ID has 12 digits", "%q, the expected owner of the repository, is not an account ID", s.Account)
 	}
+	if scheme, rest, found := strings.Cut(s.Repository, "://"); found {
+		return fail("write "+rest, "%q is a URL: the address of a repository is written without %s://", s.Repository, scheme)
+	}
 	host, path, address := strings.Cut(s.Repository, "/")
 	address = address && regexp.MustCompile(`^([A-Za-z0-9[].*[.:].*|localhost)$`).MatchString(host)
 	at := ecrHost(host)
 	if !address {
 		at, path = &place{ecr: true, region: s.Region, account: s.Account}, s.Repository
 	}
+	if ecrHost(host) != nil && path == "" {
+		path = host
+	}
+	if ecrHost(path) != nil { // also where our own registry was put before it, as before a name
+		return fail("write "+path+"/ and the repository's name", "%q names a registry, and no repository in it", path)
+	}
 	if last := path[strings.LastIndex(path, "/")+1:]; strings.ContainsAny(last, ":@") {
 		return fail("write it without tag and digest: images are named by their digests", "%q names an image, not a repository", s.Repository)
 	}
 	if at == nil {
+		if resemblesECR(host) {
+			return fail("one is like 123456789012.dkr.ecr."+s.Region+"."+region.DNSSuffix(s.Region), "%s is no registry of Amazon ECR", host)
+		}
 		repository, err := name.NewRepository(s.Repository, name.StrictValidation)
 		if err != nil {
 			return fail("an address is like localhost:5000/orders", "%q is not the address of a repository", s.Repository)
@@ -75,13 +87,16 @@ func (s Store) place() (place, error) {
 	}
 	at.name = path
 	suffix := "." + region.DNSSuffix(at.region)
+	own := "write " + at.account + ".dkr.ecr." + at.region + suffix + "/" + path
 	switch {
 	case !regexp.MustCompile(`^[a-z0-9]+(?:(?:[._/-]|__|-+)[a-z0-9]+)*$`).MatchString(path) || len(path) < 2 || len(path) > 256:
 		return fail("ECR takes 2 to 256 lower-case letters, digits, and single - _ . / between them", "%q is not a repository's name", path)
 	case at.region != s.Region:
 		return fail("Lambda takes images only from the function's own region: name a repository in "+s.Region, "the repository %s is in %s, not in %s", s.Repository, at.region, s.Region)
 	case strings.Contains(host, ".ecr-fips."):
-		return fail("write "+at.account+".dkr.ecr."+at.region+suffix+"/"+path, "the repository %s is named by a FIPS endpoint, which Lambda does not take", s.Repository)
+		return fail(own, "the repository %s is named by a FIPS endpoint, which Lambda does not take", s.Repository)
+	case strings.Contains(host, ".dkr-ecr"):
+		return fail(own, "the repository %s is named by an endpoint for both IP versions, and not by its registry", s.Repository)
 	case address && !strings.HasSuffix(host, "."+at.region+suffix):
 		return fail("registries there end in "+suffix, "%s is no registry of the region %s", host, at.region)
 	case s.Account != "" && at.account != s.Account:
@@ -90,13 +105,19 @@ func (s Store) place() (place, error) {
 	return *at, nil
 }
 
-// ecrHost takes the name of an ECR registry's host apart; nil where it is none.
+// ecrHost takes the name of an ECR registry's host apart, also that of its endpoint for both
+// IP versions (Amazon ECR user guide, "Making requests over IPv6"); nil where it is none.
 func ecrHost(host string) *place {
-	m := regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr(?:-fips)?\.(` + region.Pattern + `)\.[a-z0-9.-]+$`).FindStringSubmatch(host)
+	m := regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.(` + region.Pattern + `)\.[a-z0-9.-]+$`).FindStringSubmatch(host)
 	if m == nil {
 		return nil
 	}
 	return &place{ecr: true, account: m[1], region: m[2]}
+}
+
+// resemblesECR tells whether a host's name is likely meant as that of a registry of ECR.
+func resemblesECR(host string) bool {
+	return regexp.MustCompile(`(?i)\.(dkr|ecr)[.-].*\.(amazonaws|on\.aws|on\.amazonwebservices)`).MatchString(host)
 }
 
 // ecrHostOf is the host of an account's registry in a region.

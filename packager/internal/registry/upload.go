@@ -44,6 +44,7 @@ func (r *Repository) upload(ctx context.Context, b image.Blob) (err error) {
 			u.cancel(ctx)
 		}
 	}()
+	lost := false
 	for failures := 0; ; {
 		done, err := u.step(ctx)
 		switch {
@@ -55,11 +56,16 @@ func (r *Repository) upload(ctx context.Context, b image.Blob) (err error) {
 		case err == nil:
 			if u.offset > u.reported {
 				u.told.Sent(b.Digest, u.offset-u.reported)
-				u.reported, failures = u.offset, 0
+				u.reported, failures, lost = u.offset, 0, false
 			}
 			continue
 		}
-		if failures++; failures >= r.tries() || !u.mendable(err) {
+		// What only tells where the registry is, after an answer that was lost, is no failure.
+		_, tells := expected(err)
+		if !tells || !lost {
+			failures++
+		}
+		if lost = passing(err); failures >= r.tries() || !u.mendable(err) {
 			return err
 		}
 		if err := r.pause(ctx, failures, err); err != nil {

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,9 +17,11 @@ import (
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/image"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/problem"
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/registrytest"
 )
 
@@ -183,6 +186,33 @@ func TestLogin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A program that keeps the user's credentials may wait for ever.
+func TestHelperHangs(t *testing.T) {
+	s := newServer(t, registrytest.Options{})
+	conf := config(s)
+	hangs := make(hanging)
+	defer close(hangs)
+	conf.Keychain = hangs
+	r, err := connect(t, conf).Repository(registry.Store{Region: "us-east-1", Repository: s.Host() + "/orders"}, registry.Told{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	var e *problem.Error
+	if err := r.Check(ctx); !errors.As(err, &e) || !strings.HasSuffix(e.Message, ": the program that keeps them does not answer") || !strings.Contains(e.Hint, "credsStore") {
+		t.Errorf("%v", err)
+	}
+}
+
+type hanging chan struct{}
+
+// Resolve waits for the end of the test.
+func (h hanging) Resolve(authn.Resource) (authn.Authenticator, error) {
+	<-h
+	return authn.Anonymous, nil
 }
 
 // A layer goes through the memory in pieces, also where it cannot be sought in and a part has to be sent again.

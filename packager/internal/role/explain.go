@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -28,16 +29,11 @@ func (s *session) explain(ctx context.Context, err error, late bool) error {
 	var api smithy.APIError
 	switch {
 	case errors.As(err, &api):
-		said = fmt.Sprintf("%s (%s", api.ErrorCode(), api.ErrorMessage())
-		var response *awshttp.ResponseError
-		if errors.As(err, &response) {
-			said += fmt.Sprintf(", HTTP %d", response.HTTPStatusCode())
-			if id := response.ServiceRequestID(); id != "" {
-				said += ", request id " + id
-			}
-		}
-		said += ")"
+		said = apiSays(api, err)
 		e.Hint, e.Statement = s.remedy(ctx, api)
+		if code, status := api.ErrorCode(), statusOf(err); code == unknownError && e.Hint == "" {
+			e.Hint = remedyOfStatus(status)
+		}
 	case late:
 		said = fmt.Sprintf("STS does not answer: waited %s", s.roles.config.Patience)
 		e.Hint = s.unreachable()
@@ -47,6 +43,52 @@ func (s *session) explain(ctx context.Context, err error, late bool) error {
 	}
 	e.Message = fmt.Sprintf("assuming the role %s: %s", s.role.ARN, said)
 	return e
+}
+
+// unknownError is the SDK's code for an answer that says nothing but its status.
+const unknownError = "UnknownError"
+
+// apiSays is what an answer of STS says, with its status and its request id.
+func apiSays(api smithy.APIError, err error) string {
+	said := api.ErrorCode() + " (" + api.ErrorMessage()
+	if api.ErrorCode() == unknownError {
+		said = http.StatusText(statusOf(err))
+	}
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) {
+		said += fmt.Sprintf(", HTTP %d", response.HTTPStatusCode())
+		if id := response.ServiceRequestID(); id != "" {
+			said += ", request id " + id
+		}
+	}
+	if api.ErrorCode() == unknownError {
+		return said
+	}
+	return said + ")"
+}
+
+func statusOf(err error) int {
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) && response.HTTPResponse() != nil {
+		return response.HTTPStatusCode()
+	}
+	return 0
+}
+
+const (
+	otherAnswers = "does a proxy answer in the place of STS? see HTTPS_PROXY"
+	tooBusy      = "STS did not keep up after several tries: run again"
+)
+
+// remedyOfStatus says what to do about an answer that says nothing but its status.
+func remedyOfStatus(status int) string {
+	switch {
+	case status < http.StatusBadRequest, status == http.StatusProxyAuthRequired:
+		return otherAnswers
+	case status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
+		return tooBusy
+	}
+	return ""
 }
 
 // unanswered says why a request got no answer, without the SDK's words for it.
@@ -70,7 +112,7 @@ func (s *session) remedyOfSilence(err error) string {
 	var broken *smithy.DeserializationError
 	switch {
 	case errors.Is(err, errHollow{}), errors.As(err, &broken):
-		return "does a proxy answer in the place of STS? see HTTPS_PROXY"
+		return otherAnswers
 	case errors.As(err, &untrusted):
 		return "the server's certificate is not trusted here: where a proxy looks into TLS, let AWS_CA_BUNDLE name the file with its certificate"
 	case strings.Contains(err.Error(), "proxyconnect "):
@@ -104,7 +146,7 @@ func (s *session) remedy(ctx context.Context, api smithy.APIError) (hint, statem
 			return "ask for a shorter session, or let the role's maximum session duration be longer; a role that assumes another has an hour at most", ""
 		}
 	case "Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure":
-		return "STS did not keep up after several tries: run again", ""
+		return tooBusy, ""
 	}
 	return "", ""
 }

@@ -2,6 +2,7 @@ package template
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -128,7 +129,7 @@ func (c *collector) anywhere(row Row, id, name string, steps []string, n *syntax
 	for i, k := range n.Keys {
 		if k.Value == steps[1] {
 			c.property(row, id, syntax.Dotted(name, k.Value), steps[2:], n.Values[i], join(path, i))
-		} else if v := n.Values[i]; v.Kind == syntax.Mapping || isIf(v) {
+		} else if v := n.Values[i]; v.Kind == syntax.Mapping || isIf(v) || row.own && v.Kind == syntax.Sequence && v.Tag == "" {
 			c.property(row, id, syntax.Dotted(name, k.Value), steps, v, join(path, i))
 		}
 	}
@@ -154,6 +155,9 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 		c.branches--
 		return
 	}
+	if c.items(row, id, name, steps, n, path) {
+		return
+	}
 	if row.form.image && !row.own && !c.isImage() && n.Kind != syntax.Mapping {
 		return // the function's code is an archive
 	}
@@ -177,6 +181,20 @@ func (c *collector) property(row Row, id, name string, steps []string, n *syntax
 	case !c.hasFn(n):
 		c.absent(row, id, n, path, insertProperty)
 	}
+}
+
+// items follows the path of a property of the user's own into each item of a list, such as the
+// containers of a task. It tells whether there is one.
+func (c *collector) items(row Row, id, name string, steps []string, n *syntax.Node, path []int) bool {
+	if !row.own || name == "" || n.Kind != syntax.Sequence || n.Tag != "" {
+		return false
+	}
+	for i, v := range n.Values {
+		if deep := steps[0] == "**" && v.Kind == syntax.Scalar; !deep {
+			c.property(row, id, fmt.Sprintf("%s[%d]", name, i), steps, v, join(path, i))
+		}
+	}
+	return true
 }
 
 // absent adds a reference for a property that is not there and means the template's

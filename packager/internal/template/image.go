@@ -15,6 +15,7 @@ import (
 // that a local engine has for it. What is known at deployment alone is an address.
 func (c *collector) image(r *Reference) {
 	n := r.node
+	c.t.images = c.t.images || r.row.own || c.isImage()
 	function, _ := functionOf(n)
 	o := literal(n.Value)
 	switch {
@@ -41,7 +42,8 @@ func (c *collector) image(r *Reference) {
 		c.refuseValue(r, "write the name of the image, a path, or its address in a registry, which begins with the host", "%q: this property takes nothing that begins with %s", text, m)
 		return
 	}
-	isAddress := c.isAddress(text) && !r.row.copied
+	ofPodman := r.row.podman && strings.HasPrefix(text, "localhost/")
+	isAddress := c.isAddress(text) && !r.row.copied && !ofPodman
 	switch {
 	case isAddress && c.inLoops(text):
 	case isAddress:
@@ -82,6 +84,7 @@ func (c *collector) architectures(row Row) []string {
 
 // notBuilt reports a function whose package is an image, and which names none.
 func (c *collector) notBuilt(row Row, id string) {
+	c.t.images = c.t.images || c.isImage()
 	switch metadata := c.entry.Get("Metadata"); {
 	case !c.isImage() || c.branches > 0:
 	case slices.ContainsFunc([]string{"Dockerfile", "DockerContext", "DockerTag"}, func(key string) bool { return metadata.Get(key) != nil }):
@@ -93,20 +96,25 @@ func (c *collector) notBuilt(row Row, id string) {
 
 // isAddress tells the address of a registry from the name of an image and from a path: it
 // begins with the name of a host, which has a dot or a port (Docker's reference for image
-// names), and is no file.
+// names), and is no file. Where a folder is called like the host, a name without a tag and a
+// digest is a path in it, whether it is there or not.
 func (c *collector) isAddress(text string) bool {
 	if !namesHost(text) {
 		return false
 	}
+	there := func(path string) bool {
+		_, err := os.Stat(filepath.Join(c.t.Dir, filepath.FromSlash(path)))
+		return err == nil
+	}
 	path, _, _ := strings.Cut(text, "#")
-	_, err := os.Stat(filepath.Join(c.t.Dir, filepath.FromSlash(path)))
-	return err != nil
+	host, image, _ := strings.Cut(path, "/")
+	return !there(path) && (strings.ContainsAny(image, ":@") || !there(host))
 }
 
 // namesHost tells a name that begins with a host's, and is not that of a tar file.
 func namesHost(text string) bool {
 	host, _, found := strings.Cut(text, "/")
-	if !found || strings.Trim(host, ".") == "" || host != "localhost" && !regexp.MustCompile(`\.|:[0-9]+$`).MatchString(host) {
+	if !found || strings.HasPrefix(host, ".") || host != "localhost" && !regexp.MustCompile(`\.|:[0-9]+$`).MatchString(host) {
 		return false
 	}
 	path, _, _ := strings.Cut(text, "#")

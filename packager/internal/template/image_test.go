@@ -27,7 +27,8 @@ func TestImageValues(t *testing.T) {
 		"app.tar": local, "./app.tar": local, "../app.tar": local, "gone/app.tar": local, "images.d/app": local, "images.d/gone.tar": local, "images.d/gone.tar.gz#app:v1": local,
 		"orders": local, "orders:v1": local, "team/orders:v1": local, "sha256:0123": local, "orders@sha256:0123": local, "!Sub ./app.tar": local, "!Join ['', [app, .tar]]": local,
 		"111111111111.dkr.ecr.us-east-1.amazonaws.com/orders:v1": address, "public.ecr.aws/lambda/nodejs:22": address, "localhost:5000/orders": address, "localhost/orders": address,
-		"registry:5000/orders:v1": address, "127.0.0.1:5000/orders": address, "images.d/gone": address,
+		"registry:5000/orders:v1": address, "127.0.0.1:5000/orders": address, "images.e/gone": address,
+		"images.d/gone": local, "images.d/gone:v1": address, ".aws-sam/build/gone": local, "..data/gone": local, // a host's name begins otherwise, and no folder is called like one
 		"!Sub '${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/orders'": left, "!Ref Image": left, "!GetAtt Build.Image": left, "'{{resolve:ssm:image}}'": left,
 		"https://host/orders": refused, "s3://bucket/key": refused, "docker://orders": refused, "s3:/bucket/key": refused, "arn:aws:ecr:us-east-1:111111111111:repository/orders": refused,
 		"12": refused, "[app.tar]": refused, "{Uri: app.tar}": refused, "''": refused, "~": refused,

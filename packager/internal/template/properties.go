@@ -41,6 +41,7 @@ type Row struct {
 	instead []string // other properties of the type that say what this one says
 	own     bool     // it is the user's: nobody knows the type's other properties
 	copied  bool     // an image's address in a registry is packaged, too
+	podman  bool     // podman has the images whose names begin with localhost/
 }
 
 // steps are the keys that lead to the property.
@@ -146,6 +147,16 @@ func Copying(table []Row) []Row {
 	table = slices.Clone(table)
 	for i := range table {
 		table[i].copied = table[i].form.image
+	}
+	return table
+}
+
+// OfPodman returns the table with which localhost, as the host of an image's address, means
+// that podman has built it: so it calls such images.
+func OfPodman(table []Row) []Row {
+	table = slices.Clone(table)
+	for i := range table {
+		table[i].podman = table[i].form.image
 	}
 	return table
 }

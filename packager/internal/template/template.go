@@ -29,6 +29,7 @@ type Template struct {
 	expanded []expansion // what made the document of the file, in order
 	Warnings []error     // what would go otherwise than meant; each a *problem.Error
 	refs     []*Reference
+	images   bool    // it names container images, or should
 	table    []Row   // what is packaged
 	proofs   []proof // one for each reader; the first one's read the document
 
@@ -40,6 +41,10 @@ type Template struct {
 
 // IsJSON tells a template in JSON from one in YAML.
 func (t *Template) IsJSON() bool { return t.doc.JSON }
+
+// NamesImages tells whether the template has a property that names a container image, in
+// whichever way, or lacks one that should.
+func (t *Template) NamesImages() bool { return t.images }
 
 func (t *Template) errorf(n *syntax.Node, subject, format string, args ...any) *problem.Error {
 	if subject == "" && t.doc != nil {
