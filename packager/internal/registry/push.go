@@ -39,7 +39,7 @@ func (r *Repository) Push(ctx context.Context, img image.Image, found Found) err
 			return err
 		}
 		if now.Presence == Unknown && !incomplete(refused) {
-			return nil
+			return r.unseen(img, refused)
 		}
 		found = now
 	}
@@ -57,6 +57,19 @@ func (r *Repository) Push(ctx context.Context, img image.Image, found Found) err
 		Subject: r.subject(),
 		Message: fmt.Sprintf("the image %s was pushed to %s, and %s is not there", img.Digest, r.address(), what),
 		Hint:    "does a lifecycle rule, or somebody else, delete images at this moment? run again",
+	}
+}
+
+// unseen is the problem of an image that nobody may look at, if there is one: under an
+// immutable tag there may be another, which matters where it is asked for by that.
+func (r *Repository) unseen(img image.Image, refused error) error {
+	if img.Tag == "" || !immutable(refused) {
+		return nil
+	}
+	return &problem.Error{
+		Subject: r.subject(),
+		Message: fmt.Sprintf("putting the image %s into %s: an image has the tag %s already, which cannot be moved, and the registry denies a look at it", img.Digest, r.address(), img.Tag),
+		Hint:    "allow ecr:BatchGetImage, which tells whether it is the same image",
 	}
 }
 

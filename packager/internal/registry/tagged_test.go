@@ -63,6 +63,27 @@ func TestTagged(t *testing.T) {
 
 func blobs(img image.Image) []image.Blob { return append([]image.Blob{img.Config}, img.Layers[:3]...) }
 
+// Whoever may not look cannot know whose image has a tag that cannot be moved: an image under
+// it counts as pushed only where its manifest was taken.
+func TestTaggedUnseen(t *testing.T) {
+	for _, immutable := range []bool{false, true} {
+		s := newServer(t, registrytest.Options{})
+		at := registrytest.Place{Region: "us-east-1", Account: registrytest.Account, Name: "assets"}
+		s.CreateRepository(at, immutable)
+		s.Fail(registrytest.Fault{Operation: "BatchGetImage", Status: 400, Code: "AccessDeniedException"})
+		r := repository(t, connect(t, config(s)), at, registry.Told{})
+		img, other := sample(), newImage(blobOf(pattern(9, 100)))
+		img.Tag, other.Tag = "abc", "abc"
+		if err := push(t.Context(), r, img); err != nil {
+			t.Error(err)
+		}
+		err := push(t.Context(), r, other)
+		if immutable != (err != nil) || immutable && !strings.Contains(err.Error(), "an image has the tag abc already") {
+			t.Errorf("immutable: %v, %v", immutable, err)
+		}
+	}
+}
+
 // Whoever may not ask is told nothing, and of a repository that is not there what to do.
 func TestTaggedRefused(t *testing.T) {
 	s := newServer(t, registrytest.Options{})
