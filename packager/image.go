@@ -117,17 +117,11 @@ func (p *planner) imageAddress(r *template.Reference, a image.Address) (errs []e
 		return nil
 	}
 	const hint = "give --copy-images, with which it is copied to each region's repository; or name the image by a file, or by the name that it has on this machine"
-	if a.Loopback() { // a simulation of AWS may well read it
-		e := r.Errorf("%q is on this machine, where Lambda cannot read it: it stays as it is", r.Local)
+	if !a.ECR() {
+		e := r.Errorf("%q: Lambda takes images from private repositories of Amazon ECR alone", r.Local)
 		if e.Hint = hint; a.Host == "localhost" {
 			e.Hint += "; with --image-engine podman it is the name that podman has for it"
 		}
-		r.Template.Warnings = append(r.Template.Warnings, e)
-		return nil
-	}
-	if !a.ECR() {
-		e := r.Errorf("%q: Lambda takes images from private repositories of Amazon ECR alone", r.Local)
-		e.Hint = hint
 		return []error{e}
 	}
 	if a.FIPS {
