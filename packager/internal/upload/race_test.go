@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (s *scene) runAt(t *testing.T, rate float64) (*Result, *router, error) {
 	t.Helper()
 	s.events = nil
 	r := newRun(t.Context(), s.job)
-	r.archiver = archive.NewArchiver(t.TempDir(), s3store.PartSize)
+	r.archiver = archive.NewArchiver(t.TempDir(), cmp.Or(s.job.S3.Part, s3store.PartSize))
 	disconnect, err := r.connect()
 	defer disconnect()
 	if err != nil {

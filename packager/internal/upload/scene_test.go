@@ -32,7 +32,7 @@ type scene struct {
 }
 
 // newScene is a scene with a row for each item: a letter says what it is, an archive, a file
-// as it is, a larger one, or bytes in memory; then comes a column for each store, how many keys it has the
+// as it is, a larger one, one that may go in parts (h), or bytes in memory; then comes a column for each store, how many keys it has the
 // item under, a point for none. Stores are in three regions, by turns; this machine is in the
 // second.
 func newScene(t *testing.T, rows ...string) *scene {
@@ -64,8 +64,8 @@ func newScene(t *testing.T, rows ...string) *scene {
 func (s *scene) item(t *testing.T, i int, kind string) Item {
 	t.Helper()
 	content := bytes.Repeat(fmt.Appendf(nil, "item %d ", i), 100*(i+1))
-	if kind == "l" {
-		content = bytes.Repeat(content, 300<<10/len(content))
+	if larger := map[string]int{"l": 300 << 10, "h": 5<<20 + 300<<10}[kind]; larger > 0 {
+		content = bytes.Repeat(content, larger/len(content))
 	}
 	sum := sha256.Sum256(content)
 	whole := s3store.Payload{Digest: hex.EncodeToString(sum[:]), Size: int64(len(content)), SHA256: sum[:]}
