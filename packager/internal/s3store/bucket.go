@@ -28,7 +28,7 @@ type Config struct {
 	SSE                  SSE
 	RefreshAfter         time.Duration // the age of an object that is old; 0 means 30 days, less never
 	Jobs                 int           // how many requests are under way at once that send an object or a part
-	Questions            int           // and how many of the others
+	Questions            int           // and how many of the others, as often copies and all else
 	EndpointURL          string        // in the place of S3's own endpoints; "" means those
 	AWS                  aws.Config    // of which a bucket's region replaces its own
 	Roles                *role.Roles   // whose credentials the stores that have a role use; nil where none has
@@ -59,21 +59,21 @@ type Told struct {
 // Connections are what the buckets of a run share: one HTTP client, whose connections
 // end with it, and how many requests may be under way at once.
 type Connections struct {
-	config             Config
-	wire               *wire.Wire
-	link               *link
-	uploads, questions chan struct{}
+	config                     Config
+	wire                       *wire.Wire
+	link                       *link
+	uploads, copies, questions chan struct{}
 }
 
 // Connect returns the connections for so many buckets. close ends them.
 func Connect(config Config, buckets int) *Connections {
 	c := &Connections{
 		config: config, wire: wire.New(config.Stall), link: newLink(),
-		uploads: make(chan struct{}, config.Jobs), questions: make(chan struct{}, config.Questions),
+		uploads: make(chan struct{}, config.Jobs), copies: make(chan struct{}, config.Questions), questions: make(chan struct{}, config.Questions),
 	}
 	c.config.AWS = config.AWS.Copy()
 	c.config.AWS.Logger = logging.Nop{} // what matters comes back as an error
-	c.config.AWS.HTTPClient = c.httpClient(config.AWS.HTTPClient, config.Jobs+config.Questions, buckets)
+	c.config.AWS.HTTPClient = c.httpClient(config.AWS.HTTPClient, config.Jobs+2*config.Questions, buckets)
 	return c
 }
 
@@ -104,7 +104,7 @@ func (c *Connections) Bucket(store Store, told Told) *Bucket {
 		o.UsePathStyle = o.BaseEndpoint != nil
 		o.Retryer = wire.NewRetryer(signer, c.config.Backoff, told.Retrying)
 		o.DisableLogOutputChecksumValidationSkipped = true
-		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.questions), bounded(cmp.Or(c.config.Longest, time.Minute)))
+		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.copies, c.questions), bounded(cmp.Or(c.config.Longest, time.Minute)))
 	})
 	b := &Bucket{Store: store, config: c.config, client: client, told: told}
 	if c.config.NameSSE {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // CopyFrom stores a payload by copying it from another bucket, in which it is
@@ -28,7 +29,8 @@ func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string
 		ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ExpectedBucketOwner: b.owner(), ExpectedSourceBucketOwner: from.owner(),
 	}
 	input.ServerSideEncryption, input.SSEKMSKeyId = b.encryption()
-	out, err := b.client.CopyObject(ctx, input)
+	var tries int
+	out, err := b.client.CopyObject(ctx, input, countTries(&tries))
 	if ifAbsent && status(err) == http.StatusNotImplemented {
 		input.IfNoneMatch = nil
 		out, err = b.client.CopyObject(ctx, input)
@@ -38,7 +40,7 @@ func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string
 		if there, lerr := b.Look(ctx, key, p); lerr == nil && there.Presence == Proved {
 			return aws.ToString(there.head.VersionId), true, nil
 		}
-		return "", true, err
+		return "", tries > 1, err // at the first try, it was there before
 	}
 	if err != nil {
 		return "", !refused(err), err
@@ -51,6 +53,15 @@ func (b *Bucket) CopyFrom(ctx context.Context, from *Bucket, fromKey, key string
 		return "", true, errors.New("the copy is not encrypted as was asked for")
 	}
 	return aws.ToString(out.VersionId), true, nil
+}
+
+// countTries counts how often a request is sent.
+func countTries(n *int) func(*s3.Options) {
+	count := middleware.FinalizeMiddlewareFunc("CountTries", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		*n++
+		return next.HandleFinalize(ctx, in)
+	})
+	return s3.WithAPIOptions(func(stack *middleware.Stack) error { return stack.Finalize.Insert(count, "Retry", middleware.After) })
 }
 
 // Conflict tells whether a copy that was to replace nothing has failed because something is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -54,10 +55,15 @@ func (b *Bucket) copyParts(ctx context.Context, from *Bucket, fromKey, key strin
 	if err != nil {
 		return "", false, err
 	}
-	complete, err := b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+	input := &s3.CompleteMultipartUploadInput{
 		Bucket: &b.Bucket, Key: &key, UploadId: upload.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 		ExpectedBucketOwner: b.owner(), IfNoneMatch: absent(ifAbsent),
-	})
+	}
+	complete, err := b.client.CompleteMultipartUpload(ctx, input)
+	if ifAbsent && status(err) == http.StatusNotImplemented {
+		input.IfNoneMatch = nil
+		complete, err = b.client.CompleteMultipartUpload(ctx, input)
+	}
 	if err != nil {
 		return "", !refused(err), err
 	}

@@ -96,16 +96,19 @@ func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 }
 
 // limited lets as many requests be under way at once as there are slots, for
-// those that upload a body and for all others but the questions about a bucket,
-// which are few and have not long to wait. One waits before it is signed: S3
+// those that upload a body, for copies, which may take minutes and must hold up nothing
+// else, and for all others but the questions about a bucket, which are few and have not
+// long to wait. One waits before it is signed: S3
 // refuses signatures that are older than 15 minutes, and on a slow link parts wait
 // longer than that.
-func limited(uploads, questions chan struct{}) func(*middleware.Stack) error {
+func limited(uploads, copies, questions chan struct{}) func(*middleware.Stack) error {
 	wait := middleware.FinalizeMiddlewareFunc("WaitForSlot", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		slots := questions
 		switch awsmiddleware.GetOperationName(ctx) {
 		case "PutObject", "UploadPart":
 			slots = uploads
+		case "CopyObject", "UploadPartCopy":
+			slots = copies
 		case "HeadBucket", "ListObjectsV2":
 			return next.HandleFinalize(ctx, in)
 		}

@@ -118,8 +118,12 @@ func (t *transfer) mayCopy(from, to destination) bool {
 
 // copy has S3 copy an object from one destination to another.
 func (t *transfer) copy(ctx context.Context, from destination, to want, load s3store.Payload) attempt {
-	t.copies.take()
-	defer t.copies.free()
+	select {
+	case t.copies <- struct{}{}:
+		defer t.copies.free()
+	case <-ctx.Done():
+		return attempt{done: true} // nobody wants it any more
+	}
 	began := time.Now()
 	if ctx.Err() != nil || t.failed(to.store) {
 		return attempt{done: true} // nobody wants it any more

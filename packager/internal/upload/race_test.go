@@ -98,11 +98,78 @@ func TestNoRaceWithoutALook(t *testing.T) {
 	}
 }
 
+// A copy that does not end holds up nothing that an archive in parts needs, and no question.
+func TestRaceInParts(t *testing.T) {
+	s := newScene(t, "h11")
+	s.job.S3.Part, s.job.S3.Questions, s.job.S3.AWS.Region = 5<<20, 1, "us-east-1"
+	s.Fail(s3test.Fault{Operation: "CopyObject", Delay: time.Hour})
+	began := func(r s3test.Request) bool { return r.Operation == "CopyObject" }
+	s.Fail(s3test.Fault{Operation: "UploadPart", Region: "us-west-2", Delay: 100 * time.Millisecond, Times: 1}) // the copy is asked for before
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	result, _, err := s.runFor(ctx, t, 5e7)
+	if err != nil || ctx.Err() != nil {
+		t.Fatal(err, ctx.Err())
+	}
+	s.check(t, result)
+	s.isWhole(t)
+	if !slices.ContainsFunc(s.Requests(), began) {
+		t.Error("no copy was asked for")
+	}
+}
+
+// Where HEAD is denied, and the first store is the one that lacks it, the others keep what they
+// have: S3 does not tell of it.
+func TestNoRaceAfterTheFirst(t *testing.T) {
+	for _, rate := range []float64{1e6, 1e7} { // by copy, which meets what is there, and over the link
+		s := newScene(t, "l111")
+		s.job.S3.AWS.Region = "us-east-1"
+		whole := slices.Clone(s.job.Stores)
+		s.job.Stores[0].Objects = nil
+		if _, err := s.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.job.Stores = whole
+		s.Fail(s3test.Fault{Operation: "HeadObject", Status: 403, Code: "AccessDenied"})
+		result, _, err := s.runAt(t, rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []Action{Uploaded, Reused, Reused} {
+			if got := result.Stores[i].Objects[0].Action; got != want {
+				t.Errorf("at %g bytes a second: in store %d it is %s, want %s", rate, i, got, want)
+			}
+		}
+	}
+}
+
+// A server that does not know the condition at a completion is asked without it.
+func TestCopyInPartsWithoutTheCondition(t *testing.T) {
+	s := newScene(t, "h11")
+	s.job.S3.CopyPart, s.job.S3.AWS.Region = 5<<20, "us-east-1"
+	s.Fail(s3test.Fault{Operation: "CompleteMultipartUpload", Status: 501, Times: 1})
+	s.Fail(s3test.Fault{Operation: "PutObject", Region: "us-west-2", Delay: time.Hour})
+	result, _, err := s.runAt(t, 5e7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.check(t, result)
+	s.isWhole(t)
+	if got := result.Stores[1].Objects[0].Action; got != Copied {
+		t.Errorf("it is %s", got)
+	}
+}
+
 // runAt runs the scene's job over a link of which the rate is known.
 func (s *scene) runAt(t *testing.T, rate float64) (*Result, *router, error) {
 	t.Helper()
+	return s.runFor(t.Context(), t, rate)
+}
+
+func (s *scene) runFor(ctx context.Context, t *testing.T, rate float64) (*Result, *router, error) {
+	t.Helper()
 	s.events = nil
-	r := newRun(t.Context(), s.job)
+	r := newRun(ctx, s.job)
 	r.archiver = archive.NewArchiver(t.TempDir(), cmp.Or(s.job.S3.Part, s3store.PartSize))
 	disconnect, err := r.connect()
 	defer disconnect()

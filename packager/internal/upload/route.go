@@ -128,7 +128,7 @@ func (r *router) deliver(ctx context.Context, size int64, stores int, by courier
 		return
 	}
 	stored := by.upload(ctx, 0, false).settled().proved
-	switch on := r.goOn(size, others, stored); on {
+	switch on := r.goOn(size, others, stored, by.unknown); on {
 	case bothWays:
 		r.race(ctx, size, 1, stores, by)
 	default:
@@ -185,15 +185,23 @@ func (r *router) isSoonEverywhere(size, others int64, rate float64) bool {
 	return seconds(float64(r.raced+others)/rate) <= usualCopy(size)/2
 }
 
-// goOn decides how an archive that was sent to its first store reaches the others.
-func (r *router) goOn(size, others int64, stored bool) way {
+// goOn decides how an archive that was sent to its first store reaches the others. What may be
+// there is not raced, which would replace it: the way is taken that is better if copies take
+// as long as is thought.
+func (r *router) goOn(size, others int64, stored, unknown bool) way {
 	rate := r.rate()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queue(-size, rate)
 	on := overLink
 	if stored {
-		on = r.way(size, others, cmp.Or(rate, slowLink))
+		rate := cmp.Or(rate, slowLink)
+		if on = r.way(size, others, rate); on == bothWays && unknown {
+			on = overLink
+			if toAll, toOne := r.ends(rate, r.undecided, 0); toAll > toOne+r.copyTime(size) {
+				on = byCopy
+			}
+		}
 	}
 	r.decided(on, others, rate)
 	return on
