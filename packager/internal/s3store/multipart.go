@@ -3,6 +3,7 @@ package s3store
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -59,11 +60,30 @@ func (c multipartClient) AbortMultipartUpload(_ context.Context, in *s3.AbortMul
 	return c.Client.AbortMultipartUpload(ctx, in, opts...)
 }
 
+// A SupersededError is why a context ends whose work is done already, in another way. Nobody
+// waits for the program to end then, before the context of its run ends.
+type SupersededError struct {
+	Run context.Context //nolint:containedctx // it outlives the one that ends
+}
+
+func (*SupersededError) Error() string { return "it is stored already" }
+
 // graceOf returns a context that ends a moment after ctx does: one moment for
-// all that remains to be done, as somebody waits for the program to end.
+// all that remains to be done, as somebody waits for the program to end. Where nobody does, it
+// is a longer one.
 func graceOf(ctx context.Context) (context.Context, context.CancelFunc) {
 	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(interruptTimeout, cancel) })
+	soon := func() { time.AfterFunc(interruptTimeout, cancel) }
+	stop := context.AfterFunc(ctx, func() {
+		var superseded *SupersededError
+		if !errors.As(context.Cause(ctx), &superseded) {
+			soon()
+			return
+		}
+		notSoon := context.AfterFunc(superseded.Run, soon)
+		context.AfterFunc(grace, func() { notSoon() })
+		time.AfterFunc(abortTimeout, cancel)
+	})
 	return grace, func() {
 		stop()
 		cancel()

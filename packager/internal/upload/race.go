@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
 // pace is how often a race sees at most whether the link is free: answers come earlier than
@@ -13,7 +15,7 @@ const pace = 20 * time.Millisecond
 // A lane is what a race does for one store: whichever way is first ends the other.
 type lane struct {
 	ctx          context.Context // ends when the store has the archive
-	won          context.CancelFunc
+	won          func()
 	copied, sent attempt
 }
 
@@ -24,7 +26,8 @@ func (r *router) race(ctx context.Context, size int64, first, stores int, by cou
 	var all sync.WaitGroup
 	lanes := make([]lane, stores)
 	for i := range lanes {
-		lanes[i].ctx, lanes[i].won = context.WithCancel(ctx)
+		laneCtx, end := context.WithCancelCause(ctx)
+		lanes[i].ctx, lanes[i].won = laneCtx, func() { end(&s3store.SupersededError{Run: ctx}) }
 		defer lanes[i].won()
 	}
 	askForCopies := func() {

@@ -143,6 +143,23 @@ func TestNoRaceAfterTheFirst(t *testing.T) {
 	}
 }
 
+// An archive in parts that is not first leaves none, also where it takes S3 long to remove them.
+func TestRaceLeavesNoParts(t *testing.T) {
+	s := newScene(t, "h11")
+	s.job.S3.Part, s.job.S3.AWS.Region = 5<<20, "us-east-1"
+	s.Fail(s3test.Fault{Operation: "UploadPart", Region: "us-west-2", Delay: time.Hour})
+	s.Fail(s3test.Fault{Operation: "AbortMultipartUpload", Delay: 2 * time.Second})
+	result, _, err := s.runAt(t, 5e7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.check(t, result)
+	s.isWhole(t)
+	if got := result.Stores[1].Objects[0].Action; got != Copied || !slices.ContainsFunc(s.Requests(), func(r s3test.Request) bool { return r.Operation == "AbortMultipartUpload" }) {
+		t.Errorf("it is %s, and nothing was to be removed", got)
+	}
+}
+
 // A server that does not know the condition at a completion is asked without it.
 func TestCopyInPartsWithoutTheCondition(t *testing.T) {
 	s := newScene(t, "h11")

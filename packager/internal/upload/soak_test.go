@@ -103,6 +103,9 @@ func fault(random *rand.Rand) s3test.Fault {
 	if f.Status != 0 || f.Cut != "" {
 		f.Delay = late * time.Duration(random.IntN(2))
 	}
+	if f.Operation == "CreateMultipartUpload" && f.Cut != "" { // nobody can remove that of which nobody has the ID
+		f.Cut = s3test.RequestHalf
+	}
 	if f.Operation == "AbortMultipartUpload" { // what cannot be removed stays
 		f = s3test.Fault{Operation: f.Operation, Times: 1, Status: 503, Code: "SlowDown"}
 	}
