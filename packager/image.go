@@ -101,7 +101,7 @@ func (p *planner) image(r *template.Reference) []error {
 		i = &containerImage{source: source, address: named.Address, hint: hint}
 		p.images.known[id] = i
 		if source.Path != "" {
-			p.images.paths = append(p.images.paths, source.Path, filepath.Join(source.Path, "index.json"), filepath.Join(source.Path, "oci-layout"))
+			p.images.paths = append(p.images.paths, source.Path)
 		}
 		p.images.distinct = append(p.images.distinct, i)
 	}

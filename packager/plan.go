@@ -152,6 +152,9 @@ func newPlan(ctx context.Context, opts Options, reading *atomic.Bool) (*Plan, er
 		return nil, ctx.Err()
 	}
 	plan.reads = p.reads()
+	for _, path := range p.images.paths {
+		plan.images = append(plan.images, archive.RealPath(path))
+	}
 	plan.outputs = p.outputs()
 	plan.times.Rewrite.add(digested, time.Now())
 	return plan, nil
@@ -194,9 +197,6 @@ func (p *planner) reads() map[string]bool {
 	}
 	for _, a := range p.distinct {
 		reads[a.path] = true
-	}
-	for _, path := range p.images.paths {
-		reads[path] = true
 	}
 	return reads
 }

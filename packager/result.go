@@ -25,6 +25,7 @@ type Plan struct {
 	objects [][]object
 	pushes  [][]push // by store
 	reads   map[string]bool
+	images  []string // the files and folders of images, by their real paths
 	outputs outputs
 	times   Times
 	active  atomic.Bool // an Upload is under way
@@ -38,7 +39,7 @@ type Inventory struct {
 	Stores    []Contents // what each store must hold
 }
 
-// Reads tells whether path is one of the templates or local artifacts, so that
+// Reads tells whether path is one of the templates or local artifacts, or a file of an image, so that
 // nothing may be written there. Of files inside an artifact's folder, NewPlan
 // itself makes sure that no output replaces one.
 func (p *Plan) Reads(path string) bool {
@@ -49,6 +50,9 @@ func (p *Plan) Reads(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil {
 		return false
+	}
+	if within(path, p.images) { // what a layout's folder holds, no template names
+		return true
 	}
 	for read := range p.reads { // where case does not count, a file has many paths
 		if other, err := os.Stat(read); err == nil && os.SameFile(info, other) {

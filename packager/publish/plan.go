@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -246,11 +247,19 @@ func (p *planner) conflict(a, b goal) error {
 	return e
 }
 
+// isOfCDK tells whether a file in the cloud assembly has a name that CDK gives to what no manifest
+// need list: a stack's template, what is told of it, the tree, the version.
+func isOfCDK(real, root string) bool {
+	name := filepath.Base(real)
+	named := name == "tree.json" || name == "cdk.out" || strings.HasSuffix(name, ".template.json") || strings.HasSuffix(name, ".metadata.json")
+	return named && root != "" && archive.Within(real, root)
+}
+
 // Reads tells whether path is a file of the cloud assembly, also of a stack that was not
-// chosen: a manifest, or a file of an asset. Nothing may be written there.
+// chosen: a manifest, a file of an asset, or another one that CDK writes. Nothing may be written there.
 func (p *Plan) Reads(path string) bool {
 	real := archive.RealPath(absolute(path))
-	return slices.ContainsFunc(p.assembly.Files(), func(file string) bool {
+	return isOfCDK(real, p.assembly.Root) || slices.ContainsFunc(p.assembly.Files(), func(file string) bool {
 		return archive.Within(real, archive.RealPath(absolute(file)))
 	})
 }

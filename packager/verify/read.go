@@ -57,26 +57,26 @@ func (r *run) readAll(ctx context.Context) error {
 		r.result.Problems = append(r.result.Problems, t.problems...)
 		switch {
 		case t.Template == nil || len(t.problems) > 0:
-			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, Region: given[i].Region, State: Wrong, Unread: true})
+			r.unread[i] = Deployment{Template: given[i].File, Region: given[i].Region, State: Wrong, Unread: true}
 		case t.unknown != nil:
 			r.result.Unknowns = append(r.result.Unknowns, t.unknown)
-			r.result.Deployments = append(r.result.Deployments, Deployment{Template: given[i].File, State: Unknown, Unread: true})
+			r.unread[i] = Deployment{Template: given[i].File, State: Unknown, Unread: true}
 		default:
-			r.deploy(t.Template)
+			r.deploy(i, t.Template)
 		}
 	}
 	return ctx.Err()
 }
 
-// deploy takes in a template in each of its regions.
-func (r *run) deploy(t *packaged.Template) {
+// deploy takes in a template in each of its regions; at is its place among the given ones.
+func (r *run) deploy(at int, t *packaged.Template) {
 	r.result.Warnings = append(r.result.Warnings, t.Warnings...)
 	regions := t.Regions
 	if len(regions) == 0 {
 		regions = []string{""}
 	}
 	for _, region := range regions {
-		d := &deployment{given: t, region: region, state: Proved, refs: make(map[*target][]template.Use), told: make(map[*bucket]bool), nodes: make(map[string]*node)}
+		d := &deployment{at: at, given: t, region: region, state: Proved, refs: make(map[*target][]template.Use), told: make(map[*bucket]bool), nodes: make(map[string]*node)}
 		d.root = &node{deployment: d, packaged: t.Packaged, stack: template.Stack{Region: region, Parameters: r.opts.Parameters, Endpoint: r.endpoint}}
 		r.deployments = append(r.deployments, d)
 		r.open = append(r.open, d.root)

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,10 @@ func referencesOf(uses []template.Use) (all []Reference) {
 // finish makes the result of what was found.
 func (r *run) finish(ctx context.Context) *Result {
 	r.compareRegions(ctx)
+	views := make(map[int][]Deployment, len(r.unread))
+	for at, d := range r.unread {
+		views[at] = []Deployment{d}
+	}
 	for _, d := range r.deployments {
 		view := Deployment{Template: d.given.File, Region: d.region, How: string(d.given.How), Nested: d.nested}
 		for _, t := range d.order {
@@ -34,7 +39,10 @@ func (r *run) finish(ctx context.Context) *Result {
 			r.tell(d, t)
 		}
 		view.State = d.state
-		r.result.Deployments = append(r.result.Deployments, view)
+		views[d.at] = append(views[d.at], view)
+	}
+	for _, at := range slices.Sorted(maps.Keys(views)) {
+		r.result.Deployments = append(r.result.Deployments, views[at]...)
 	}
 	for _, all := range [][]error{r.result.Problems, r.result.Unknowns, r.result.Warnings} {
 		problem.Sort(all)

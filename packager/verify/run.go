@@ -36,12 +36,14 @@ type run struct {
 	open        []*node // templates of which nobody has looked what they name
 	read        int     // how many there were
 	result      Result
+	unread      map[int]Deployment // templates that cannot be read, by their place among the given ones
 
 	mu sync.Mutex // guards what the callers' functions see
 }
 
 // A deployment is a given template in one region.
 type deployment struct {
+	at     int // the template's place among the given ones
 	given  *packaged.Template
 	region string
 	root   *node
@@ -75,7 +77,7 @@ func newRun(ctx context.Context, opts Options) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{opts: opts, table: table, buckets: make(map[s3store.Store]*bucket), targets: make(map[location]*target), accesses: make(map[string]Access)}
+	r := &run{opts: opts, table: table, buckets: make(map[s3store.Store]*bucket), targets: make(map[location]*target), accesses: make(map[string]Access), unread: make(map[int]Deployment)}
 	if opts.AWS != nil {
 		r.aws = *opts.AWS
 	} else if r.aws, err = role.LoadAWS(ctx, ""); err != nil {
@@ -86,7 +88,7 @@ func newRun(ctx context.Context, opts Options) (*run, error) {
 	r.s3 = s3store.Connect(s3store.Config{
 		Roles:        r.roles,
 		RefreshAfter: opts.RefreshAfter, Jobs: r.jobs(), Questions: r.questions(), EndpointURL: opts.EndpointURL, AWS: r.aws,
-		Stall: opts.stall, Backoff: opts.backoff, Absent: packaged.NoBucket,
+		Stall: opts.stall, Backoff: opts.backoff, Patience: opts.patience, Absent: packaged.NoBucket,
 	}, 16)
 	config := opts.registries
 	config.AWS, config.Roles, config.Jobs, config.Questions = r.aws, r.roles, r.jobs(), r.questions()

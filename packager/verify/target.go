@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/registry"
@@ -26,6 +27,7 @@ type bucket struct {
 	listed bool
 	err    error // it is not as it should be, or does not answer
 	rules  s3store.Rules
+	silent atomic.Bool // it does not tell objects' tags: nobody asks again
 }
 
 // A target is what is looked for: one object, whoever names it.
@@ -265,7 +267,20 @@ func (t *target) endOf(ctx context.Context, o s3store.Object) s3store.End {
 		last, err := t.bucket.Stat(ctx, t.Key, "")
 		newest = err == nil && last.VersionID == o.VersionID
 	}
-	return t.bucket.rules.End(o, newest, func() (map[string]string, error) { return t.bucket.Tags(ctx, o) })
+	return t.bucket.rules.End(o, newest, func() (map[string]string, error) { return t.bucket.tags(ctx, o) })
+}
+
+// tags asks for an object's tags, unless the bucket has left such a question without an
+// answer: of thousands of objects each would wait.
+func (b *bucket) tags(ctx context.Context, o s3store.Object) (map[string]string, error) {
+	if b.silent.Load() {
+		return nil, nil
+	}
+	tags, err := b.Tags(ctx, o)
+	if errors.Is(err, context.DeadlineExceeded) {
+		b.silent.Store(true)
+	}
+	return tags, err
 }
 
 // refresh makes an object young.

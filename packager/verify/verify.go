@@ -68,8 +68,8 @@ type Options struct {
 	Retrying func(region string, err error, delay time.Duration)
 
 	// For tests; the zero values mean the defaults.
-	registries     registry.Config
-	stall, backoff time.Duration
+	registries               registry.Config
+	stall, backoff, patience time.Duration
 }
 
 // Access is how a region's buckets and repositories are reached. The zero value is by the

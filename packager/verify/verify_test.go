@@ -306,6 +306,58 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// S3 that does not answer when an object ends does not keep verify: that is unknown, and the
+// objects are proved. Of many objects one alone waits, where they are asked one after the other.
+func TestSilentAboutEnds(t *testing.T) {
+	const rules = "<Rule><ID>tagged</ID><Status>Enabled</Status><Filter><Tag><Key>a</Key><Value>b</Value></Tag></Filter><Expiration><Days>9</Days></Expiration></Rule>"
+	for _, operation := range []string{"GetBucketLifecycleConfiguration", "GetObjectTagging"} {
+		t.Run(operation, func(t *testing.T) {
+			s, opts := start(t)
+			opts.Jobs, opts.patience, opts.stall = 1, 2*time.Second, time.Hour
+			s.SetLifecycle("east", rules)
+			text := "Resources:\n"
+			for i := range 30 {
+				text += fmt.Sprintf("  F%d: {Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: east, S3Key: %s}}}\n", i, put(s, "east", fmt.Sprint(i), ".js"))
+			}
+			write(t, "packaged-us-east-1.yaml", text)
+			s.Fail(s3test.Fault{Operation: operation, Delay: time.Hour})
+			r := verified(t, opts)
+			if r.State() != Proved || len(r.Deployments[0].Objects) != 30 {
+				t.Errorf("%s: %v %v", r.State(), r.Problems, r.Unknowns)
+			}
+			for _, o := range r.Deployments[0].Objects {
+				if o.EndUnknown == "" {
+					t.Errorf("%s ends at %v", o.Key, o.Ends)
+				}
+			}
+			asked := 0
+			for _, request := range s.Requests() {
+				if request.Operation == operation {
+					asked++
+				}
+			}
+			if asked == 0 || asked > 8 {
+				t.Errorf("%d times %s", asked, operation)
+			}
+		})
+	}
+}
+
+// Templates come in the order given, those that cannot be read too.
+func TestUnreadInOrder(t *testing.T) {
+	s, opts := start(t)
+	write(t, "us-east-1.yaml", functionIn("east", put(s, "east", "code", ".js")))
+	write(t, "broken.yaml", "Resources: [")
+	opts.Templates = []string{"us-east-1=us-east-1.yaml", "us-west-2=broken.yaml", "us-east-1=none.yaml"}
+	var got []string
+	for _, d := range verified(t, opts).Deployments {
+		got = append(got, d.Template)
+	}
+	if want := []string{"us-east-1.yaml", "broken.yaml", "none.yaml"}; !slices.Equal(got, want) {
+		t.Errorf("%q, not %q", got, want)
+	}
+}
+
 // A key that claims a digest and an object without a record of it is unknown, unless S3's
 // checksum or the bytes prove it.
 func TestWithoutRecord(t *testing.T) {

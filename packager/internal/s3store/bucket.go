@@ -42,6 +42,7 @@ type Config struct {
 	// For tests; 0 means the defaults.
 	Stall    time.Duration // how long a transfer may stand still
 	Backoff  time.Duration // how long a retry waits at most
+	Patience time.Duration // how long the rules, and an object's tags, are asked for, tries included
 	Longest  time.Duration // how long a try of a request without a body may take, whatever moves
 	Part     int64         // what is larger is sent in parts of this size
 	CopyPart int64         // what is larger is copied in parts of this size

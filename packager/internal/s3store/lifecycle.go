@@ -1,6 +1,7 @@
 package s3store
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -42,8 +43,16 @@ type archival struct {
 // the bucket keeps S3's default (S3 guide, "Constraints and considerations for transitions").
 const smallest = 128 << 10
 
-// Rules asks for the bucket's lifecycle rules.
+// patient bounds a question that only says when an object ends, tries included: an answer
+// that does not come must not keep those waiting who have proved all else.
+func (b *Bucket) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, cmp.Or(b.config.Patience, checkTimeout))
+}
+
+// Rules asks for the bucket's lifecycle rules, for a while.
 func (b *Bucket) Rules(ctx context.Context) (Rules, error) {
+	ctx, cancel := b.patient(ctx)
+	defer cancel()
 	out, err := b.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &b.Bucket, ExpectedBucketOwner: b.owner()}, b.fewer())
 	switch {
 	case err == nil:
@@ -125,11 +134,13 @@ func (r *rule) filter(f *types.LifecycleRuleFilter) {
 
 // Tags are an object's tags.
 func (b *Bucket) Tags(ctx context.Context, o Object) (map[string]string, error) {
+	ctx, cancel := b.patient(ctx)
+	defer cancel()
 	input := &s3.GetObjectTaggingInput{Bucket: &b.Bucket, Key: &o.Key, ExpectedBucketOwner: b.owner()}
 	if o.Version != "" {
 		input.VersionId = &o.Version
 	}
-	out, err := b.client.GetObjectTagging(ctx, input)
+	out, err := b.client.GetObjectTagging(ctx, input, b.fewer())
 	switch {
 	case status(err) == http.StatusForbidden:
 		return nil, because(errDenied, "S3 denies a look at its tags")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
@@ -70,7 +71,7 @@ func (b *Bucket) Stat(ctx context.Context, key, version string) (Object, error) 
 		return Object{}, because(errAbsent, "there is no such object")
 	case status(err) == http.StatusForbidden:
 		return Object{}, because(errDenied, "S3 denies a look at it")
-	case status(err) == http.StatusBadRequest && version != "":
+	case status(err) == http.StatusBadRequest && version != "" && b.isNoVersion(ctx, key, version):
 		return Object{}, because(errAbsent, "there is no such version of it")
 	case status(err) == http.StatusBadRequest:
 		return Object{}, because(errDenied, "only a key of its owner's opens it")
@@ -97,6 +98,19 @@ func (b *Bucket) Stat(ctx context.Context, key, version string) (Object, error) 
 	kms := out.ServerSideEncryption != "" && out.ServerSideEncryption != types.ServerSideEncryptionAes256
 	o.Plain = !strings.Contains(o.ETag, "-") && !kms
 	return o, nil
+}
+
+// isNoVersion tells whether S3 calls a version ID none of its own. The answer to a HEAD, which
+// says the same of a version under a customer's own key, has no words; that to a GET has.
+func (b *Bucket) isNoVersion(ctx context.Context, key, version string) bool {
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{
+		Bucket: &b.Bucket, Key: &key, VersionId: &version, ExpectedBucketOwner: b.owner(), Range: aws.String("bytes=0-0"),
+	})
+	if err == nil {
+		_ = out.Body.Close() // nothing of it is wanted
+		return false
+	}
+	return code(err) == "InvalidArgument" || code(err) == "NoSuchVersion"
 }
 
 // Recorded says what is wrong with an object that mrpackage has stored under this digest;

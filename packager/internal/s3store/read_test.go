@@ -79,7 +79,7 @@ func TestStat(t *testing.T) {
 	if o, err := b.Stat(t.Context(), "cold", ""); err != nil || o.Archived != "GLACIER" {
 		t.Errorf("%+v, %v", o, err)
 	}
-	s.PutObject("east", "own", s3test.Object{CustomerKey: true})
+	s.PutObject("east", "own", s3test.Object{CustomerKey: true, VersionID: "v3"})
 	s.PutObject("east", "gone", s3test.Object{VersionID: "v0"})
 	s.PutObject("east", "gone", s3test.Object{DeleteMarker: true, VersionID: "marker"})
 	for _, test := range []struct {
@@ -91,6 +91,8 @@ func TestStat(t *testing.T) {
 		{"gone", "", "it was deleted: a delete marker stands in its place", s3store.IsAbsent},
 		{"gone", "marker", "it was deleted: a delete marker stands in its place", s3store.IsAbsent},
 		{"own", "", "only a key of its owner's opens it", s3store.IsDenied},
+		{"own", "v3", "only a key of its owner's opens it", s3store.IsDenied},
+		{"k", "no version ID", "there is no such version of it", s3store.IsAbsent},
 	} {
 		if _, err := b.Stat(t.Context(), test.key, test.version); err == nil || err.Error() != test.why || !test.is(err) {
 			t.Errorf("%s %s: %v", test.key, test.version, err)
