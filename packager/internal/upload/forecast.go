@@ -93,11 +93,12 @@ func (f *forecast) copyTime(size int64) time.Duration {
 	return time.Duration(factor * float64(usualCopy(size)))
 }
 
-// copyTakes is how long a copy takes at least and at most, as far as is known: before one was
-// made, a tenth of what is thought and ten times that, but not less than one has taken so far.
+// copyTakes is how long a copy takes at least and at most, as far as is known: half to twice of
+// what others took, for what is known of the link is no better; and before one was made, a tenth
+// of what is thought and ten times that, but not less than one has taken so far.
 func (f *forecast) copyTakes(size int64) (least, most time.Duration) {
 	if f.made > 0 {
-		return f.copyTime(size), f.copyTime(size)
+		return f.copyTime(size) / 2, f.copyTime(size) * 2
 	}
 	factor := 0.0
 	for c := range f.copying {

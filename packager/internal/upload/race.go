@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -8,9 +9,14 @@ import (
 	"github.com/symphoniacloud/multi-region-codepipeline/packager/internal/s3store"
 )
 
-// pace is how often a race sees at most whether the link is free: answers come earlier than
-// is thought, and later.
-const pace = 20 * time.Millisecond
+const (
+	// pace is how often a race sees at most whether the link is free: answers come earlier
+	// than is thought, and later.
+	pace = 20 * time.Millisecond
+	// underway is for how long the link may have work from races that was begun: what is sent
+	// over a new connection begins some ways there and back later, and then all at once.
+	underway = 100 * time.Millisecond
+)
 
 // A lane is what a race does for one store: whichever way is first ends the other.
 type lane struct {
@@ -20,9 +26,14 @@ type lane struct {
 }
 
 // race sends an archive to the stores from first on, and asks S3 to copy it to all but store
-// 0, as soon as that has it: nobody knows yet which is faster. It sends where the link has
-// nothing else to do, and to the last store first, as S3 is asked for the others first.
+// 0, as soon as that has it: nobody knows which is faster. It sends at once where that is soon
+// done, and else where the link has nothing else to do; to the last store first, as S3 is asked
+// for the others first.
 func (r *router) race(ctx context.Context, size int64, first, stores int, by courier) {
+	rate := r.rate()
+	r.mu.Lock()
+	soon := r.carriesRaces(0, rate) <= usualCopy(size)/3
+	r.mu.Unlock()
 	var all sync.WaitGroup
 	lanes := make([]lane, stores)
 	for i := range lanes {
@@ -46,10 +57,10 @@ func (r *router) race(ctx context.Context, size int64, first, stores int, by cou
 		})
 	}
 	for i := stores - 1; i > 0; i-- {
-		if r.linkFree(lanes[i].ctx) {
-			r.load(size)
+		if soon || r.linkFree(lanes[i].ctx, size) {
+			r.launch(size)
 			all.Go(func() {
-				defer r.load(-size)
+				defer r.launch(-size)
 				lanes[i].send(i, by)
 			})
 		}
@@ -88,13 +99,22 @@ func (l *lane) settle() {
 	}
 }
 
-// linkFree returns when the link has carried all that it has got, as far as is known. It
-// tells whether that was before ctx ended.
-func (r *router) linkFree(ctx context.Context) bool {
+// launch is load for what a race sends.
+func (r *router) launch(bytes int64) {
+	rate := r.rate()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue(bytes, rate)
+	r.launched += bytes
+}
+
+// linkFree returns when the link has carried all that it has got, as far as is known. It tells
+// whether that was before ctx ended.
+func (r *router) linkFree(ctx context.Context, size int64) bool {
 	for ctx.Err() == nil {
 		rate := r.rate()
 		r.mu.Lock()
-		busy := r.backlog(rate)
+		busy := max(r.backlog(rate), seconds(float64(r.launched-size)/cmp.Or(rate, slowLink))-underway)
 		r.mu.Unlock()
 		if busy <= 0 {
 			return true

@@ -20,9 +20,9 @@ const (
 // others, which costs the link nothing and takes its time.
 //
 // It compares when the run would end if everything that is not decided yet went over the
-// link, and if it were copied. What a copy takes, only one shows: until one has, an archive
-// goes both ways at once, unless one way is better even if copies take ten times as long as
-// is thought, or a tenth. It is safe for concurrent use.
+// link, and if it were copied. Where neither is better for sure, an archive goes both ways at
+// once. What a copy takes, only one shows: until one has, it may be a tenth of what is thought
+// or ten times that. It is safe for concurrent use.
 type router struct {
 	mode Copy
 	rate func() float64 // bytes a second that the link carries; 0 where nobody knows yet
@@ -32,6 +32,7 @@ type router struct {
 	blind     int64 // bytes that were sent more than once when nobody knew the link
 	undecided int64 // bytes of what is sent to one store, times the others
 	raced     int64 // of what goes both ways and is not there yet
+	launched  int64 // of these, that are on their way over the link
 	refused   bool  // S3 has refused a copy
 }
 
@@ -158,7 +159,8 @@ func (r *router) bring(ctx context.Context, size int64, first, last int, by cour
 }
 
 // begin decides how an archive goes to the stores. By copy means that it goes to the first one,
-// and then as goOn decides: so does one that may be there, for a race replaces what is.
+// and then as goOn decides: so does one that may be there, for a race replaces what is; and one
+// that the link does not carry to all stores well before a copy is thought to be there.
 func (r *router) begin(size, others int64, unknown bool) way {
 	rate := r.rate()
 	r.mu.Lock()
@@ -171,18 +173,16 @@ func (r *router) begin(size, others int64, unknown bool) way {
 			return byCopy
 		}
 		r.blind += others
-	} else if on = r.way(size, others, rate); on == byCopy || on == bothWays && (unknown || !r.isSoonEverywhere(size, others, rate)) {
+	} else if on = r.way(size, others, rate); on == byCopy || on == bothWays && (unknown || r.carriesRaces(others, rate) > usualCopy(size)/2) {
 		return byCopy
 	}
 	r.decided(on, others, rate)
 	return on
 }
 
-// isSoonEverywhere tells whether the link carries an archive, and all others that go both ways,
-// to their stores well before a copy is thought to be there. Then nothing is gained by waiting
-// until the first store has it.
-func (r *router) isSoonEverywhere(size, others int64, rate float64) bool {
-	return seconds(float64(r.raced+others)/rate) <= usualCopy(size)/2
+// carriesRaces is how long the link takes for all that goes both ways, and so many bytes more.
+func (r *router) carriesRaces(more int64, rate float64) time.Duration {
+	return seconds(float64(r.raced+more) / cmp.Or(rate, slowLink))
 }
 
 // goOn decides how an archive that was sent to its first store reaches the others. What may be
