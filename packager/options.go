@@ -146,7 +146,7 @@ type Copy string
 
 // The ways to choose.
 const (
-	CopyAuto   Copy = ""       // where the run ends sooner by it, as it learns from its requests; both ways at once until it knows
+	CopyAuto   Copy = ""       // where the run ends sooner by it, as it learns from its requests; both ways at once where it does not know
 	CopyAlways Copy = "always" // wherever S3 can
 	CopyNever  Copy = "never"
 )
