@@ -126,14 +126,14 @@ func (f *forecast) backlog(rate float64) time.Duration {
 	return max(0, min(seconds(float64(f.queued)/cmp.Or(rate, slowLink)), time.Until(f.free)))
 }
 
-// ends predicts for how long a run has work yet, copies not counted: if the link carries
-// the bytes all more and everything that is to be archived goes to every store; and if it
-// carries the bytes one and everything goes to one store.
-func (f *forecast) ends(rate float64, all, one int64) (toAll, toOne time.Duration) {
+// ends predicts for how long a run has work yet, copies not counted: if the link carries so
+// many bytes more and everything that is to be archived goes to every store; and if it carries
+// none of these and everything goes to one store.
+func (f *forecast) ends(rate float64, more int64) (toAll, toOne time.Duration) {
 	backlog := f.backlog(rate)
 	archive, share := f.rest()
-	toAll = max(archive, backlog+seconds((float64(all)+share*float64(f.toArchive.toAll))/rate))
-	toOne = max(archive, backlog+seconds((float64(one)+share*float64(f.toArchive.toOne))/rate))
+	toAll = max(archive, backlog+seconds((float64(more)+share*float64(f.toArchive.toAll))/rate))
+	toOne = max(archive, backlog+seconds(share*float64(f.toArchive.toOne)/rate))
 	return toAll, toOne
 }
 

@@ -198,7 +198,7 @@ func (r *router) goOn(size, others int64, stored, unknown bool) way {
 		rate := cmp.Or(rate, slowLink)
 		if on = r.way(size, others, rate); on == bothWays && unknown {
 			on = overLink
-			if toAll, toOne := r.ends(rate, r.undecided, 0); toAll > toOne+r.copyTime(size) {
+			if toAll, toOne := r.ends(rate, r.undecided); toAll > toOne+r.copyTime(size) {
 				on = byCopy
 			}
 		}
@@ -230,7 +230,7 @@ func (r *router) way(size, others int64, rate float64) way {
 	case size < smallestCopy || r.refused && r.made == 0:
 		return overLink
 	}
-	toAll, toOne := r.ends(rate, r.undecided, 0)
+	toAll, toOne := r.ends(rate, r.undecided)
 	switch least, most := r.copyTakes(size); {
 	case toAll <= toOne+least:
 		return overLink

@@ -26,7 +26,8 @@ func (p places) free() { <-p }
 
 // A transfer makes what stores want, and brings it to them.
 //
-// All concurrency of the upload is here, and in look, which waits for none of it: as
+// All concurrency of the upload is here, in look, which waits for none of it, and in the
+// router, which brings one archive to its stores, in a race by both ways: as
 // many archives are made at once as there are processors, and no more are on disk than
 // there are uploads at once, so that archiving waits for uploads only where they are far
 // behind. Images are pushed when all that is over.
