@@ -78,6 +78,7 @@ func (w *Wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
+	keepQueueShort(conn)
 	c := &connection{Conn: conn, wire: w}
 	w.mu.Lock()
 	defer w.mu.Unlock()
