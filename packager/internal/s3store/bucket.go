@@ -60,21 +60,23 @@ type Told struct {
 // Connections are what the buckets of a run share: one HTTP client, whose connections
 // end with it, and how many requests may be under way at once.
 type Connections struct {
-	config                     Config
-	wire                       *wire.Wire
-	link                       *link
-	uploads, copies, questions chan struct{}
+	config                               Config
+	wire                                 *wire.Wire
+	link                                 *link
+	precedence                           *precedence
+	uploads, yielding, copies, questions chan struct{}
 }
 
 // Connect returns the connections for so many buckets. close ends them.
 func Connect(config Config, buckets int) *Connections {
+	over := wire.New(config.Stall)
 	c := &Connections{
-		config: config, wire: wire.New(config.Stall), link: newLink(),
-		uploads: make(chan struct{}, config.Jobs), copies: make(chan struct{}, config.Questions), questions: make(chan struct{}, config.Questions),
+		config: config, wire: over, link: newLink(), precedence: newPrecedence(over.Stall() / 3),
+		uploads: make(chan struct{}, config.Jobs), yielding: make(chan struct{}, config.Jobs), copies: make(chan struct{}, config.Questions), questions: make(chan struct{}, config.Questions),
 	}
 	c.config.AWS = config.AWS.Copy()
 	c.config.AWS.Logger = logging.Nop{} // what matters comes back as an error
-	c.config.AWS.HTTPClient = c.httpClient(config.AWS.HTTPClient, config.Jobs+2*config.Questions, buckets)
+	c.config.AWS.HTTPClient = c.httpClient(config.AWS.HTTPClient, 2*config.Jobs+2*config.Questions, buckets)
 	return c
 }
 
@@ -105,7 +107,7 @@ func (c *Connections) Bucket(store Store, told Told) *Bucket {
 		o.UsePathStyle = o.BaseEndpoint != nil
 		o.Retryer = wire.NewRetryer(signer, c.config.Backoff, told.Retrying)
 		o.DisableLogOutputChecksumValidationSkipped = true
-		o.APIOptions = append(o.APIOptions, refuseHollow, limited(c.uploads, c.copies, c.questions), bounded(cmp.Or(c.config.Longest, time.Minute)))
+		o.APIOptions = append(o.APIOptions, refuseHollow, c.limited(), bounded(cmp.Or(c.config.Longest, time.Minute)))
 	})
 	b := &Bucket{Store: store, config: c.config, client: client, told: told}
 	if c.config.NameSSE {

@@ -81,6 +81,7 @@ func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/1.1", 1, 1
 	request, answered := c.connections.link.traced(request)
 	sent := count(request)
+	c.connections.precedence.body(request)
 	response, err := c.HTTPClient.Do(request)
 	if sent != nil && (err != nil || response.StatusCode >= http.StatusMultipleChoices) {
 		sent.end(0)
@@ -96,19 +97,22 @@ func (c httpClient) Do(request *http.Request) (*http.Response, error) {
 }
 
 // limited lets as many requests be under way at once as there are slots, for
-// those that upload a body, for copies, which may take minutes and must hold up nothing
-// else, and for all others but the questions about a bucket, which are few and have not
-// long to wait. One waits before it is signed: S3
+// those that upload a body, for those of them that yield, for copies, which may take minutes
+// and must hold up nothing else, and for all others but the questions about a bucket, which
+// are few and have not long to wait. One waits before it is signed: S3
 // refuses signatures that are older than 15 minutes, and on a slow link parts wait
-// longer than that.
-func limited(uploads, copies, questions chan struct{}) func(*middleware.Stack) error {
+// longer than that. What yields waits here for as long as it has to: it has no connection yet
+// that could be cut.
+func (c *Connections) limited() func(*middleware.Stack) error {
 	wait := middleware.FinalizeMiddlewareFunc("WaitForSlot", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-		slots := questions
+		slots, needed := c.questions, yields(ctx)
 		switch awsmiddleware.GetOperationName(ctx) {
 		case "PutObject", "UploadPart":
-			slots = uploads
+			if slots = c.uploads; needed != nil {
+				slots = c.yielding
+			}
 		case "CopyObject", "UploadPartCopy":
-			slots = copies
+			slots = c.copies
 		case "HeadBucket", "ListObjectsV2":
 			return next.HandleFinalize(ctx, in)
 		}
@@ -117,6 +121,9 @@ func limited(uploads, copies, questions chan struct{}) func(*middleware.Stack) e
 			defer func() { <-slots }()
 		case <-ctx.Done():
 			return middleware.FinalizeOutput{}, middleware.Metadata{}, ctx.Err()
+		}
+		if slots == c.yielding {
+			c.precedence.wait(ctx, needed, nil)
 		}
 		return next.HandleFinalize(ctx, in)
 	})
