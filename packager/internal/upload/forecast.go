@@ -27,7 +27,7 @@ type forecast struct {
 	took               time.Duration
 	archiving          map[*begun]bool
 
-	queued int64     // bytes that wait for the link, or are on their way
+	queued int64     // bytes that wait for the link, or are on their way, and do not yield
 	free   time.Time // when the link has carried them, as far as is known
 
 	copying             map[*begun]bool
@@ -98,7 +98,7 @@ func (f *forecast) copyTime(size int64) time.Duration {
 // of what is thought and ten times that, but not less than one has taken so far.
 func (f *forecast) copyTakes(size int64) (least, most time.Duration) {
 	if f.made > 0 {
-		return f.copyTime(size) / 2, f.copyTime(size) * 2
+		return f.copyTime(size) * 100 / 200, f.copyTime(size) * 200 / 100
 	}
 	factor := 0.0
 	for c := range f.copying {
@@ -121,7 +121,7 @@ func (f *forecast) queue(bytes int64, rate float64) {
 	f.queued += bytes
 }
 
-// backlog predicts for how long the link has work.
+// backlog predicts for how long the link has work, what yields not counted.
 func (f *forecast) backlog(rate float64) time.Duration {
 	return max(0, min(seconds(float64(f.queued)/cmp.Or(rate, slowLink)), time.Until(f.free)))
 }

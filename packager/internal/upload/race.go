@@ -1,7 +1,6 @@
 package upload
 
 import (
-	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -10,36 +9,47 @@ import (
 )
 
 const (
-	// pace is how often a race sees at most whether the link is free: answers come earlier
-	// than is thought, and later.
-	pace = 20 * time.Millisecond
-	// underway is for how long the link may have work from races that was begun: what is sent
-	// over a new connection begins some ways there and back later, and then all at once.
-	underway = 100 * time.Millisecond
+	// A race sends to a few stores at once where the link needs so many times as long for
+	// everything as a copy is thought to take: most of what it sends will be in vain, and ends
+	// a connection each time.
+	few      = 4
+	likelier = 3
+	// pace is how often a race sees whether that is so still.
+	pace = 50 * time.Millisecond
 )
 
 // A lane is what a race does for one store: whichever way is first ends the other.
 type lane struct {
 	ctx          context.Context // ends when the store has the archive
 	won          func()
+	sending      context.Context // ends with it, or when copies are the better way for sure
+	callOff      func()
+	asked        chan struct{} // closed when no copy is under way, or will be
 	copied, sent attempt
 }
 
+// newLane returns a lane of a race. end ends what it does.
+func newLane(ctx context.Context) (l *lane, end func()) {
+	superseded := &s3store.SupersededError{Run: ctx}
+	l = &lane{asked: make(chan struct{})}
+	var won, callOff context.CancelCauseFunc
+	l.ctx, won = context.WithCancelCause(ctx)
+	l.sending, callOff = context.WithCancelCause(s3store.Yielding(l.ctx, l.asked))
+	l.won, l.callOff = func() { won(superseded) }, func() { callOff(superseded) }
+	return l, func() { l.callOff(); l.won() }
+}
+
 // race sends an archive to the stores from first on, and asks S3 to copy it to all but store
-// 0, as soon as that has it: nobody knows which is faster. It sends at once where that is soon
-// done, and else where the link has nothing else to do; to the last store first, as S3 is asked
-// for the others first.
+// 0, as soon as that has it: nobody knows which is faster. What it sends to these yields to
+// all that is sent otherwise, so that a race holds up nothing. When store 0 has the archive,
+// more is known than before, and where copies are the better way for sure, the rest is not sent.
 func (r *router) race(ctx context.Context, size int64, first, stores int, by courier) {
-	rate := r.rate()
-	r.mu.Lock()
-	soon := r.carriesRaces(0, rate) <= usualCopy(size)/3
-	r.mu.Unlock()
 	var all sync.WaitGroup
-	lanes := make([]lane, stores)
+	lanes := make([]*lane, stores) // the first one has nothing to do
 	for i := range lanes {
-		laneCtx, end := context.WithCancelCause(ctx)
-		lanes[i].ctx, lanes[i].won = laneCtx, func() { end(&s3store.SupersededError{Run: ctx}) }
-		defer lanes[i].won()
+		l, end := newLane(ctx)
+		defer end()
+		lanes[i] = l
 	}
 	askForCopies := func() {
 		for i := 1; i < stores; i++ {
@@ -50,31 +60,39 @@ func (r *router) race(ctx context.Context, size int64, first, stores int, by cou
 		askForCopies()
 	} else {
 		all.Go(func() {
-			defer r.load(-size)
-			if by.upload(ctx, 0, false).settled().proved {
+			stored := by.upload(ctx, 0, false).settled().proved
+			r.load(-size)
+			if stored {
 				askForCopies()
+			}
+			calledOff := stored && r.isCopyBetter(size)
+			for i, l := range lanes {
+				switch {
+				case !stored:
+					close(l.asked)
+				case calledOff && !by.isSent(i): // what is sent is soon there, and a copy would be refused
+					l.callOff()
+				}
 			}
 		})
 	}
-	for i := stores - 1; i > 0; i-- {
-		if soon || r.linkFree(lanes[i].ctx, size) {
-			r.launch(size)
-			all.Go(func() {
-				defer r.launch(-size)
-				lanes[i].send(i, by)
-			})
-		}
+	from := r.startOfRace()
+	for k := range stores - 1 {
+		i := 1 + (from+k)%(stores-1)
+		done := r.awaitTurn(lanes[i], size)
+		all.Go(func() {
+			defer done()
+			lanes[i].send(i, by)
+		})
 	}
 	all.Wait()
 	for i := 1; i < stores; i++ {
 		lanes[i].settle()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.raced -= size * int64(stores-1)
 }
 
 func (l *lane) copy(store int, by courier) {
+	defer close(l.asked)
 	if l.ctx.Err() != nil {
 		return
 	}
@@ -83,8 +101,16 @@ func (l *lane) copy(store int, by courier) {
 	}
 }
 
+// send sends the archive. Where it is called off, and the copy is in vain, it sends it all the
+// same.
 func (l *lane) send(store int, by courier) {
-	if l.sent = by.upload(l.ctx, store, true); l.sent.done {
+	l.sent = by.race(l.sending, store)
+	if !l.sent.done && l.sending.Err() != nil {
+		if <-l.asked; l.ctx.Err() == nil {
+			l.sent = by.upload(l.ctx, store, true)
+		}
+	}
+	if l.sent.done {
 		l.won()
 	}
 }
@@ -99,30 +125,56 @@ func (l *lane) settle() {
 	}
 }
 
-// launch is load for what a race sends.
-func (r *router) launch(bytes int64) {
-	rate := r.rate()
+// startOfRace is where a race begins to send: not where the one before it did, for each of them
+// may end connections there.
+func (r *router) startOfRace() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.queue(bytes, rate)
-	r.launched += bytes
+	r.start += few
+	return r.start
 }
 
-// linkFree returns when the link has carried all that it has got, as far as is known. It tells
-// whether that was before ctx ended.
-func (r *router) linkFree(ctx context.Context, size int64) bool {
-	for ctx.Err() == nil {
-		rate := r.rate()
+// awaitTurn returns when a race may send to one store more, or that is called off, or no copy will
+// come. done is to be called when that is over.
+func (r *router) awaitTurn(l *lane, size int64) (done func()) {
+	over := func() {
 		r.mu.Lock()
-		busy := max(r.backlog(rate), seconds(float64(r.launched-size)/cmp.Or(rate, slowLink))-underway)
-		r.mu.Unlock()
-		if busy <= 0 {
-			return true
-		}
+		defer r.mu.Unlock()
+		r.raced -= size
+	}
+	for r.isCopyLikelier(size) {
 		select {
-		case <-ctx.Done():
-		case <-time.After(min(busy, pace)):
+		case r.few <- struct{}{}:
+			return func() { r.few.free(); over() }
+		case <-time.After(pace):
+		case <-l.sending.Done():
+			return over
+		case <-l.asked:
+			return over
 		}
 	}
-	return false
+	return over
+}
+
+// isCopyLikelier tells whether the copy of an archive that is raced will probably be first.
+func (r *router) isCopyLikelier(size int64) bool {
+	rate := r.rate()
+	if rate == 0 {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	toAll, toOne := r.ends(rate, r.undecided+r.raced)
+	return toAll > toOne+likelier*r.copyTime(size)
+}
+
+// isCopyBetter tells whether it will for sure.
+func (r *router) isCopyBetter(size int64) bool {
+	rate := r.rate()
+	if rate == 0 {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.way(size, size, rate) == byCopy
 }

@@ -76,9 +76,11 @@ func TestRace(t *testing.T) {
 func TestNoRaceWithoutALook(t *testing.T) {
 	for _, rate := range []float64{1e6, 1e7} { // to one store first, and to all
 		s := newScene(t, "l111")
+		s.job.Copy = CopyNever // the server goes on with a race for a while
 		if _, err := s.run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		s.job.Copy = CopyAuto
 		s.ResetRequests()
 		s.Fail(s3test.Fault{Operation: "HeadObject", Status: 403, Code: "AccessDenied"})
 		result, _, err := s.runAt(t, rate)
@@ -104,7 +106,7 @@ func TestRaceInParts(t *testing.T) {
 	s.job.S3.Part, s.job.S3.Questions, s.job.S3.AWS.Region = 5<<20, 1, "us-east-1"
 	s.Fail(s3test.Fault{Operation: "CopyObject", Delay: time.Hour})
 	began := func(r s3test.Request) bool { return r.Operation == "CopyObject" }
-	s.Fail(s3test.Fault{Operation: "UploadPart", Region: "us-west-2", Delay: 100 * time.Millisecond, Times: 1}) // the copy is asked for before
+	s.Fail(s3test.Fault{Operation: "UploadPart", Region: "us-west-2", Delay: time.Second, Times: 1}) // the copy is asked for before
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	result, _, err := s.runFor(ctx, t, 5e7)
@@ -157,6 +159,44 @@ func TestRaceLeavesNoParts(t *testing.T) {
 	s.isWhole(t)
 	if got := result.Stores[1].Objects[0].Action; got != Copied || !slices.ContainsFunc(s.Requests(), func(r s3test.Request) bool { return r.Operation == "AbortMultipartUpload" }) {
 		t.Errorf("it is %s, and nothing was to be removed", got)
+	}
+}
+
+// Where no copy will come, an archive does not wait for what is sent otherwise, however long that
+// takes.
+func TestRaceWithoutCopies(t *testing.T) {
+	const others = "bucket-3"
+	for name, faults := range map[string][]s3test.Fault{
+		"copies are refused":    {{Operation: "CopyObject", Status: 403, Code: "AccessDenied", Delay: 2 * time.Second}},
+		"the first store fails": {{Operation: "PutObject", Region: "us-east-1", Bucket: "bucket-0", Status: 501, Code: "NotImplemented", Delay: 2 * time.Second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, "h...1", "l111.")
+			s.job.S3.AWS.Region = "us-east-1"
+			s.Fail(s3test.Fault{Operation: "PutObject", Bucket: others, Delay: time.Hour}) // its body, which leaves after a second, is too large to be taken unread
+			for _, bucket := range []string{"bucket-1", "bucket-2"} {
+				// Its next try is later.
+				s.Fail(s3test.Fault{Operation: "PutObject", Bucket: bucket, Status: 503, Code: "SlowDown", Delay: 1500 * time.Millisecond, Times: 1})
+			}
+			for _, f := range faults {
+				s.Fail(f)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+			defer cancel()
+			stored := 0
+			s.job.Tell = func(e Event) {
+				if e.Kind == Stored && e.Store > 0 {
+					if stored++; stored == 2 {
+						cancel()
+					}
+				}
+			}
+			_, _, err := s.runFor(ctx, t, 1e7)
+			if stored != 2 {
+				t.Errorf("it is stored in %d stores: %v", stored, err)
+			}
+		})
 	}
 }
 
@@ -233,13 +273,7 @@ func TestLanes(t *testing.T) {
 					}
 				}
 				began := time.Now()
-				upload := way("sent", tt.sent)
-				r.race(t.Context(), 1000, 1, len(recorded), courier{copy: way("copied", tt.copied), upload: func(ctx context.Context, i int, unproved bool) attempt {
-					if !unproved {
-						t.Errorf("the upload to store %d leaves what a copy may have left", i)
-					}
-					return upload(ctx, i)
-				}})
+				r.race(t.Context(), 1000, 1, len(recorded), courier{copy: way("copied", tt.copied), race: way("sent", tt.sent), isSent: func(int) bool { return false }})
 				if took := time.Since(began); took > 300*time.Millisecond {
 					t.Errorf("it took %v", took)
 				}
@@ -269,16 +303,24 @@ func TestRaceFromTheFirst(t *testing.T) {
 				}
 				r.load(1000)
 				r.race(t.Context(), 1000, 0, len(recorded), courier{
+					isSent: func(int) bool { return false },
 					upload: func(ctx context.Context, i int, unproved bool) attempt {
 						switch {
-						case i == 0 && unproved:
+						case i > 0:
+							t.Error("what is sent in a race does not yield")
+						case unproved:
 							t.Error("what is at the first store is replaced")
-						case i == 0 && fails:
+						case fails:
 							return attempt{settle: func() { recorded[0] = "failed" }}
-						case i == 0 && pass(ctx, 100*time.Millisecond), pass(ctx, time.Second):
-							return record(i, "sent")
 						}
-						return attempt{}
+						pass(ctx, 100*time.Millisecond)
+						return record(0, "sent")
+					},
+					race: func(ctx context.Context, i int) attempt {
+						if !pass(ctx, time.Second) {
+							return attempt{}
+						}
+						return record(i, "sent")
 					},
 					copy: func(ctx context.Context, i int) attempt {
 						if fails || time.Since(began) < 100*time.Millisecond {
@@ -300,6 +342,38 @@ func TestRaceFromTheFirst(t *testing.T) {
 	}
 }
 
+// What a copy will not bring does not wait for what a copy probably brings.
+func TestAwaitTurn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ends func(l *lane)
+		want time.Duration
+	}{
+		"nothing ends": {func(*lane) {}, time.Minute},
+		"it is stored": {func(l *lane) { l.won() }, time.Second},
+		"called off":   {func(l *lane) { l.callOff() }, time.Second},
+		"no copy":      {func(l *lane) { close(l.asked) }, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRouter(CopyAuto, 2, func() float64 { return 1e3 })
+				for range few {
+					r.few.take()
+				}
+				time.AfterFunc(time.Minute, r.few.free)
+				r.raced = 1e9
+				l, end := newLane(t.Context())
+				defer end()
+				time.AfterFunc(time.Second, func() { tt.ends(l) })
+				began := time.Now()
+				r.awaitTurn(l, 1000)()
+				if took := time.Since(began); took != tt.want {
+					t.Errorf("it took %v, want %v", took, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // A race ends with its run.
 func TestRaceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -312,7 +386,7 @@ func TestRaceEnds(t *testing.T) {
 			return attempt{}
 		}
 		began := time.Now()
-		r.race(ctx, 1000, 1, 4, courier{copy: forever, upload: func(ctx context.Context, i int, _ bool) attempt { return forever(ctx, i) }})
+		r.race(ctx, 1000, 1, 4, courier{copy: forever, race: forever, isSent: func(int) bool { return false }})
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("it took %v", took)
 		}

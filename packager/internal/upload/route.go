@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// unmeasured is how many bytes a run sends more than once before it knows its link.
-	unmeasured = 512 << 10
+	// unmeasured is how many bytes a run begins to send more than once at most before it knows
+	// its link: what waits for nothing over a fast one, and is called off over a slow one.
+	unmeasured = 32 << 20
 	// smallestCopy is below what it is not worth to ask S3 for a copy of: a request's header
 	// alone is 1 to 2 KiB, of a link that is used both ways.
 	smallestCopy = 8 << 10
@@ -29,11 +30,13 @@ type router struct {
 
 	mu sync.Mutex
 	forecast
-	blind     int64 // bytes that were sent more than once when nobody knew the link
+	blind     int64 // bytes that go both ways since nobody knew the link yet
 	undecided int64 // bytes of what is sent to one store, times the others
 	raced     int64 // of what goes both ways and is not there yet
-	launched  int64 // of these, that are on their way over the link
 	refused   bool  // S3 has refused a copy
+	start     int   // where the last race began to send
+
+	few places // for what races send where copies are likelier to be first
 }
 
 // A way is how an archive reaches the stores after the first one.
@@ -46,7 +49,7 @@ const (
 )
 
 func newRouter(mode Copy, processors int, rate func() float64) *router {
-	return &router{mode: mode, rate: rate, forecast: newForecast(processors)}
+	return &router{mode: mode, rate: rate, forecast: newForecast(processors), few: make(places, few)}
 }
 
 // expect takes in that files will be archived.
@@ -97,6 +100,8 @@ func (r *router) copy(size int64) (done func(made, refused bool)) {
 type courier struct {
 	unknown bool // S3 does not tell of some stores whether they have it
 	upload  func(ctx context.Context, store int, unproved bool) attempt
+	race    func(ctx context.Context, store int) attempt // an upload that yields, and replaces what is there
+	isSent  func(store int) bool                         // whether all of it is on its way
 	copy    func(ctx context.Context, store int) attempt
 }
 
@@ -159,30 +164,22 @@ func (r *router) bring(ctx context.Context, size int64, first, last int, by cour
 }
 
 // begin decides how an archive goes to the stores. By copy means that it goes to the first one,
-// and then as goOn decides: so does one that may be there, for a race replaces what is; and one
-// that the link does not carry to all stores well before a copy is thought to be there.
+// and then as goOn decides: so does one that may be there, for a race replaces what is.
 func (r *router) begin(size, others int64, unknown bool) way {
 	rate := r.rate()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queue(size, rate)
 	r.undecided += others
-	var on way
-	if rate == 0 && others > 0 && r.mode == CopyAuto {
-		if r.blind+others > unmeasured {
-			return byCopy
-		}
-		r.blind += others
-	} else if on = r.way(size, others, rate); on == byCopy || on == bothWays && (unknown || r.carriesRaces(others, rate) > usualCopy(size)/2) {
+	on := r.way(size, others, rate)
+	if on == byCopy || on == bothWays && (unknown || rate == 0 && r.blind+others > unmeasured) {
 		return byCopy
+	}
+	if rate == 0 {
+		r.blind += others
 	}
 	r.decided(on, others, rate)
 	return on
-}
-
-// carriesRaces is how long the link takes for all that goes both ways, and so many bytes more.
-func (r *router) carriesRaces(more int64, rate float64) time.Duration {
-	return seconds(float64(r.raced+more) / cmp.Or(rate, slowLink))
 }
 
 // goOn decides how an archive that was sent to its first store reaches the others. What may be
@@ -229,8 +226,10 @@ func (r *router) way(size, others int64, rate float64) way {
 		return byCopy
 	case size < smallestCopy || r.refused && r.made == 0:
 		return overLink
+	case rate == 0:
+		return bothWays
 	}
-	toAll, toOne := r.ends(rate, r.undecided)
+	toAll, toOne := r.ends(rate, r.undecided+r.raced)
 	switch least, most := r.copyTakes(size); {
 	case toAll <= toOne+least:
 		return overLink

@@ -27,7 +27,8 @@ type run struct {
 
 	mu       sync.Mutex
 	result   *Result
-	failures []error // the first of each store
+	failures []error               // the first of each store
+	sent     map[destination]int64 // bytes that are on their way, or have arrived
 
 	states [][]state // by store and object
 }
@@ -50,7 +51,7 @@ type want struct {
 
 func newRun(ctx context.Context, job Job) *run {
 	r := &run{
-		Job: job, ctx: ctx, began: time.Now(), result: newResult(job.Stores), failures: make([]error, len(job.Stores)),
+		Job: job, ctx: ctx, began: time.Now(), result: newResult(job.Stores), failures: make([]error, len(job.Stores)), sent: make(map[destination]int64),
 		rate:         func() float64 { return 0 },
 		destinations: make([][]destination, len(job.Items)), states: make([][]state, len(job.Stores)),
 	}
@@ -122,7 +123,13 @@ func (r *run) told(store int) s3store.Told {
 		}
 	}
 	return s3store.Told{
-		Sent: moved(Sent), Copying: moved(Copying), Replaced: moved(Replaced),
+		Sent: func(key string, bytes int64) {
+			r.mu.Lock()
+			r.sent[destination{store, objects[key]}] += bytes
+			r.mu.Unlock()
+			moved(Sent)(key, bytes)
+		},
+		Copying: moved(Copying), Replaced: moved(Replaced),
 		Retrying: func(err error, delay time.Duration) {
 			r.tell(Event{Kind: Retrying, Store: store, Err: err, Took: delay})
 		},
@@ -149,6 +156,13 @@ func (r *run) put(ctx context.Context, w want, load s3store.Payload) attempt {
 	return attempt{done: true, proved: was != s3store.Unknown, settle: func() {
 		r.finished(w.destination, Outcome{Action: action, Size: load.Size, VersionID: version}, began)
 	}}
+}
+
+// isSent tells whether all of an object is on its way, or has arrived.
+func (r *run) isSent(at destination, size int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sent[at] >= size
 }
 
 func (r *run) fail(store int, err error) {

@@ -30,8 +30,8 @@ func TestSoak(t *testing.T) {
 			rate := []float64{2e5, 1e6, 3e6, 1e7, 5e7}[random.IntN(5)]
 			result, router, err := s.runAt(t, rate)
 			s.check(t, result)
-			if router.queued != 0 || router.raced != 0 || len(router.copying) > 0 {
-				t.Errorf("%d bytes are queued, %d raced, and %d copied", router.queued, router.raced, len(router.copying))
+			if router.queued != 0 || router.undecided != 0 || len(router.copying) > 0 {
+				t.Errorf("%d bytes are queued, %d undecided, and %d copied", router.queued, router.undecided, len(router.copying))
 			}
 			if err == nil {
 				s.isWhole(t)

@@ -392,7 +392,7 @@ func (s *scene) finishes(t *testing.T) {
 	for i := range s.job.Stores {
 		s.holds(t, i)
 	}
-	if left := transfer.router; left.toArchive != (files{}) || left.undecided != 0 || left.queued != 0 || left.raced != 0 || len(left.archiving)+len(left.copying) != 0 {
-		t.Errorf("at the end the router expects %+v, %d bytes are undecided, %d queued, %d raced, and %d copies", left.toArchive, left.undecided, left.queued, left.raced, len(left.copying))
+	if left := transfer.router; left.toArchive != (files{}) || left.undecided != 0 || left.queued != 0 || len(left.archiving)+len(left.copying) != 0 {
+		t.Errorf("at the end the router expects %+v, %d bytes are undecided, %d queued, and %d copies", left.toArchive, left.undecided, left.queued, len(left.copying))
 	}
 }

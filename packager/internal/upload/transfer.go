@@ -36,12 +36,12 @@ func (p places) free() { <-p }
 // copy; whoever has one of these waits for no other.
 type transfer struct {
 	*run
-	router                *router
-	refusals              refusals
-	disk, uploads, copies places
-	archives              *errgroup.Group // limited; an archive on its way to the stores is in deliveries
-	deliveries            errgroup.Group
-	reuses                *errgroup.Group // limited; copies of what a store had before this run
+	router                       *router
+	refusals                     refusals
+	disk, uploads, races, copies places
+	archives                     *errgroup.Group // limited; an archive on its way to the stores is in deliveries
+	deliveries                   errgroup.Group
+	reuses                       *errgroup.Group // limited; copies of what a store had before this run
 
 	archiving context.Context // ends when an archive cannot be made: the input is broken, and all others are in vain
 	stop      context.CancelCauseFunc
@@ -53,7 +53,7 @@ type transfer struct {
 func (r *run) newTransfer(mode Copy) *transfer {
 	t := &transfer{
 		run: r, router: newRouter(mode, runtime.GOMAXPROCS(0), r.rate), refusals: refusals{pairs: make(map[[2]int]bool)},
-		disk: make(places, r.S3.Jobs), uploads: make(places, r.S3.Jobs), copies: make(places, r.S3.Questions),
+		disk: make(places, r.S3.Jobs), uploads: make(places, r.S3.Jobs), races: make(places, r.S3.Jobs), copies: make(places, r.S3.Questions),
 		archives: new(errgroup.Group), reuses: new(errgroup.Group), uncopied: make(map[int][]want),
 	}
 	t.archives.SetLimit(runtime.GOMAXPROCS(0))
@@ -100,7 +100,7 @@ func (t *transfer) begin(d decision) {
 	case item.Make == nil:
 		for _, w := range d.wants {
 			t.deliveries.Go(func() error {
-				t.upload(t.ctx, w, item.Payload).settled()
+				t.upload(t.ctx, t.uploads, w, item.Payload).settled()
 				return nil
 			})
 		}
@@ -168,8 +168,14 @@ func (t *transfer) courier(to []want, load s3store.Payload) courier {
 		upload: func(ctx context.Context, i int, unproved bool) attempt {
 			w := to[i]
 			w.ifAbsent = w.ifAbsent && !unproved
-			return t.upload(ctx, w, load)
+			return t.upload(ctx, t.uploads, w, load)
 		},
+		race: func(ctx context.Context, i int) attempt {
+			w := to[i]
+			w.ifAbsent = false
+			return t.upload(ctx, t.races, w, load)
+		},
+		isSent: func(i int) bool { return t.isSent(to[i].destination, load.Size) },
 		copy: func(ctx context.Context, i int) attempt {
 			return t.copy(ctx, to[0].destination, to[i], load)
 		},
@@ -177,10 +183,10 @@ func (t *transfer) courier(to []want, load s3store.Payload) courier {
 }
 
 // upload puts an object as soon as there is a place.
-func (t *transfer) upload(ctx context.Context, w want, load s3store.Payload) attempt {
+func (t *transfer) upload(ctx context.Context, in places, w want, load s3store.Payload) attempt {
 	select {
-	case t.uploads <- struct{}{}:
-		defer t.uploads.free()
+	case in <- struct{}{}:
+		defer in.free()
 		return t.put(ctx, w, load)
 	case <-ctx.Done():
 		return attempt{}
