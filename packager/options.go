@@ -73,9 +73,10 @@ type Options struct {
 	// ArchiveDir is a folder in which every archive is kept too, as its key
 	// without the prefix. Empty means none.
 	ArchiveDir string
-	// Jobs is how many uploads are under way at once, of objects or of parts. Of
-	// requests that send next to nothing, as questions and copies do, there are
-	// four times as many, and one for each bucket at the beginning. 0 means 32.
+	// Jobs is how many uploads are under way at once, of objects or of parts. With CopyAuto
+	// there may be as many again, which are tried beside copies and wait while the others
+	// are being sent. Of requests that send next to nothing, as questions and copies do,
+	// there are four times as many, and one for each bucket at the beginning. 0 means 32.
 	Jobs int
 	// EndpointURL replaces S3's own endpoints, for a server of one's own.
 	EndpointURL string

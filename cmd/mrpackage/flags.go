@@ -125,7 +125,7 @@ func (f *flags) how(fs *pflag.FlagSet) {
 	f.refreshAfter = 30 * 24 * time.Hour
 	fs.Var(oneOf(&f.copy, "auto", packager.CopyAlways, packager.CopyNever), "copy", "`WHEN` when S3 itself copies an archive from one region's bucket to the others, so that this machine sends it once: auto, where that ends the run sooner; always; or never. What S3 refuses to copy is sent. Default: auto")
 	fs.Func("shard", "`I/N` store the share I of N of the artifacts, and write no template. N runs on N machines store all; a run without --shard after them writes the templates. Default: all", into(&f.shard, parseShard))
-	fs.Func("jobs", "`NUMBER` how many uploads are under way at once; of questions and copies, which send next to nothing, there are four times as many. Default: 32", into(&f.jobs, parseJobs))
+	fs.Func("jobs", "`NUMBER` how many uploads are under way at once, and as many again that are tried beside copies and wait for the others; of questions and copies, which send next to nothing, there are four times as many. Default: 32", into(&f.jobs, parseJobs))
 	fs.Func("refresh-after", "`AGE` when an object that is in use is copied onto itself, so that no lifecycle rule deletes it: days, as 30d, or never. Default: 30d", into(&f.refreshAfter, parseAge))
 	fs.BoolVar(&f.forceUpload, "force-upload", false, "upload everything, whatever is stored already; but for images, whose digests prove them")
 	fs.StringVar(&f.profile, "profile", "", "`NAME` the profile of the AWS configuration. Default: $AWS_PROFILE")
