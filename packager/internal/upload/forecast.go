@@ -98,7 +98,7 @@ func (f *forecast) copyTime(size int64) time.Duration {
 // of what is thought and ten times that, but not less than one has taken so far.
 func (f *forecast) copyTakes(size int64) (least, most time.Duration) {
 	if f.made > 0 {
-		return f.copyTime(size) * 100 / 200, f.copyTime(size) * 200 / 100
+		return f.copyTime(size) / 2, f.copyTime(size) * 2
 	}
 	factor := 0.0
 	for c := range f.copying {
