@@ -156,11 +156,12 @@ func (r *router) awaitTurn(l *lane, size int64) (done func()) {
 	return over
 }
 
-// isCopyLikelier tells whether the copy of an archive that is raced will probably be first.
+// isCopyLikelier tells whether the copy of an archive that is raced will probably be first, or
+// nobody knows yet.
 func (r *router) isCopyLikelier(size int64) bool {
 	rate := r.rate()
 	if rate == 0 {
-		return false
+		return true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

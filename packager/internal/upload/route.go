@@ -10,7 +10,7 @@ import (
 const (
 	// unmeasured is how many bytes a run begins to send more than once at most before it knows
 	// its link: what waits for nothing over a fast one, and is called off over a slow one.
-	unmeasured = 32 << 20
+	unmeasured = 8 << 20
 	// smallestCopy is below what it is not worth to ask S3 for a copy of: a request's header
 	// alone is 1 to 2 KiB, of a link that is used both ways.
 	smallestCopy = 8 << 10
