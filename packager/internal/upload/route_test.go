@@ -7,8 +7,9 @@ import (
 )
 
 // Where S3 is left to choose, a run takes hardly longer than the better one of those in which
-// all is copied and nothing is, by a fifth at most, or what it takes to open a connection: over slow and fast links, to few and many stores, whatever a
-// copy takes, between a tenth of what is guessed and ten times that.
+// all is copied and nothing is, by a fifth at most, or what it takes to open a connection: over
+// slow and fast links, to few and many stores, whatever a copy takes, between a tenth of what is
+// guessed and ten times that.
 func TestRoutes(t *testing.T) {
 	same := func(n int, size int64) (sizes []int64) {
 		for range n {
