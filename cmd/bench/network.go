@@ -48,8 +48,8 @@ func (n network) handshake(*tls.ClientHelloInfo) (*tls.Config, error) {
 // it takes megabytes, of which no network holds as many for each of some dozens of connections.
 const mostReceived = 256 << 10
 
-// begun has the system take no more of a connection that begins.
-func (n network) begun(conn net.Conn, state http.ConnState) {
+// limitBuffer has the system take no more of a connection that begins.
+func (n network) limitBuffer(conn net.Conn, state http.ConnState) {
 	if n.link == nil || state != http.StateNew {
 		return
 	}

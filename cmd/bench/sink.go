@@ -46,7 +46,7 @@ func serve(ctx context.Context, n network, trusted string) error {
 	s := &sink{objects: make(map[string]object), uploads: make(map[string]object), network: n, hub: newHub()}
 	server := httptest.NewUnstartedServer(s)
 	defer server.Close()
-	server.Config.ConnState = n.begun
+	server.Config.ConnState = n.limitBuffer
 	if trusted == "" {
 		server.Start()
 	} else {

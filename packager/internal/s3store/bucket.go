@@ -3,8 +3,8 @@
 // explains what S3 answers, and says which permissions all that needs.
 //
 // It knows nothing of templates and archives: an object is a [Payload] under a key.
-// Each bucket of a run has a client of its own; they share the connections, and the
-// number of requests under way.
+// Each bucket of a run has a client of its own; they share the connections, the number of
+// requests under way, and which bodies are sent first.
 package s3store
 
 import (

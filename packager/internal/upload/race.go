@@ -24,17 +24,17 @@ type lane struct {
 	won          func()
 	sending      context.Context // ends with it, or when copies are the better way for sure
 	callOff      func()
-	asked        chan struct{} // closed when no copy is under way, or will be
+	copyOver     chan struct{} // closed when no copy is under way, or will be
 	copied, sent attempt
 }
 
 // newLane returns a lane of a race. end ends what it does.
 func newLane(ctx context.Context) (l *lane, end func()) {
 	superseded := &s3store.SupersededError{Run: ctx}
-	l = &lane{asked: make(chan struct{})}
+	l = &lane{copyOver: make(chan struct{})}
 	var won, callOff context.CancelCauseFunc
 	l.ctx, won = context.WithCancelCause(ctx)
-	l.sending, callOff = context.WithCancelCause(s3store.Yielding(l.ctx, l.asked))
+	l.sending, callOff = context.WithCancelCause(s3store.Yielding(l.ctx, l.copyOver))
 	l.won, l.callOff = func() { won(superseded) }, func() { callOff(superseded) }
 	return l, func() { l.callOff(); l.won() }
 }
@@ -69,7 +69,7 @@ func (r *router) race(ctx context.Context, size int64, first, stores int, by cou
 			for i, l := range lanes {
 				switch {
 				case !stored:
-					close(l.asked)
+					close(l.copyOver)
 				case calledOff && !by.isSent(i): // what is sent is soon there, and a copy would be refused
 					l.callOff()
 				}
@@ -92,7 +92,7 @@ func (r *router) race(ctx context.Context, size int64, first, stores int, by cou
 }
 
 func (l *lane) copy(store int, by courier) {
-	defer close(l.asked)
+	defer close(l.copyOver)
 	if l.ctx.Err() != nil {
 		return
 	}
@@ -106,7 +106,7 @@ func (l *lane) copy(store int, by courier) {
 func (l *lane) send(store int, by courier) {
 	l.sent = by.race(l.sending, store)
 	if !l.sent.done && l.sending.Err() != nil {
-		if <-l.asked; l.ctx.Err() == nil {
+		if <-l.copyOver; l.ctx.Err() == nil {
 			l.sent = by.upload(l.ctx, store, true)
 		}
 	}
@@ -149,7 +149,7 @@ func (r *router) awaitTurn(l *lane, size int64) (done func()) {
 		case <-time.After(pace):
 		case <-l.sending.Done():
 			return over
-		case <-l.asked:
+		case <-l.copyOver:
 			return over
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -351,7 +352,7 @@ func TestAwaitTurn(t *testing.T) {
 		"nothing ends": {func(*lane) {}, time.Minute},
 		"it is stored": {func(l *lane) { l.won() }, time.Second},
 		"called off":   {func(l *lane) { l.callOff() }, time.Second},
-		"no copy":      {func(l *lane) { close(l.asked) }, time.Second},
+		"no copy":      {func(l *lane) { close(l.copyOver) }, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -372,6 +373,59 @@ func TestAwaitTurn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where the link turns out to be slow, what a race sends is called off, unless all of it is on its
+// way; and it is sent all the same where the copy is in vain.
+func TestRaceIsCalledOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rate := 0.0 // nobody knows it yet
+		r := newRouter(CopyAuto, 2, func() float64 { return rate })
+		recorded := make([]string, 4)
+		record := func(i int, what string) attempt {
+			return attempt{done: true, proved: true, settle: func() { recorded[i] += what }}
+		}
+		var mu sync.Mutex
+		ended := make(map[int]time.Duration) // when what the race sends ended
+		began := time.Now()
+		if on := r.begin(1e6, 3e6, false); on != bothWays {
+			t.Fatalf("it goes way %d", on)
+		}
+		r.race(t.Context(), 1e6, 0, len(recorded), courier{
+			isSent: func(i int) bool { return i == 1 },
+			upload: func(ctx context.Context, i int, unproved bool) attempt {
+				if i == 0 {
+					time.Sleep(100 * time.Millisecond)
+					rate = 1e3
+				} else if !unproved || i != 3 {
+					t.Errorf("it is sent to store %d, unproved %v", i, unproved)
+				}
+				return record(i, "sent")
+			},
+			race: func(ctx context.Context, i int) attempt {
+				done := pass(ctx, 200*time.Millisecond)
+				mu.Lock()
+				defer mu.Unlock()
+				ended[i] = time.Since(began)
+				if !done {
+					return attempt{}
+				}
+				return record(i, "raced")
+			},
+			copy: func(ctx context.Context, i int) attempt {
+				if !pass(ctx, time.Second) || i == 3 {
+					return attempt{}
+				}
+				return record(i, "copied")
+			},
+		})
+		if want := []string{"sent", "raced", "copied", "sent"}; !slices.Equal(recorded, want) {
+			t.Errorf("%q is recorded, want %q", recorded, want)
+		}
+		if ms := time.Millisecond; ended[1] != 200*ms || ended[2] != 100*ms || ended[3] != 100*ms {
+			t.Errorf("what is sent in the race ends at %v", ended)
+		}
+	})
 }
 
 // A race ends with its run.

@@ -175,7 +175,7 @@ func (r *router) begin(size, others int64, unknown bool) way {
 	if on == byCopy || on == bothWays && (unknown || rate == 0 && r.blind+others > unmeasured) {
 		return byCopy
 	}
-	if rate == 0 {
+	if on == bothWays && rate == 0 {
 		r.blind += others
 	}
 	r.decided(on, others, rate)

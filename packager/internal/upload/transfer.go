@@ -32,8 +32,9 @@ func (p places) free() { <-p }
 // there are uploads at once, so that archiving waits for uploads only where they are far
 // behind. Images are pushed when all that is over.
 //
-// Nothing can lock up: whoever has a place on disk may wait for one of an upload or of a
-// copy; whoever has one of these waits for no other.
+// Nothing can lock up: whoever has a place on disk may wait for one of an upload, of a race's
+// upload or of a copy, and in the router for one of a few. Whoever has one of a few may wait
+// for one of these, too, and for a copy's end; whoever has one of these waits for no other.
 type transfer struct {
 	*run
 	router                       *router

@@ -1,6 +1,6 @@
 // Package wire is what requests to S3 and to registries have in common: it opens the
-// connections of a run, cuts those on which nothing moves, and lets none outlive the run;
-// and it decides which requests of the SDK are sent again.
+// connections of a run, keeps short what the system has to send over them, cuts those on which
+// nothing moves, and lets none outlive the run; and it decides which requests of the SDK are sent again.
 package wire
 
 import (
