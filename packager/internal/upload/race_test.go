@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -379,8 +380,13 @@ func TestAwaitTurn(t *testing.T) {
 // way; and it is sent all the same where the copy is in vain.
 func TestRaceIsCalledOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rate := 0.0 // nobody knows it yet
-		r := newRouter(CopyAuto, 2, func() float64 { return rate })
+		var isKnown atomic.Bool // the rate is, as soon as store 0 has the archive
+		r := newRouter(CopyAuto, 2, func() float64 {
+			if isKnown.Load() {
+				return 1e3
+			}
+			return 0
+		})
 		recorded := make([]string, 4)
 		record := func(i int, what string) attempt {
 			return attempt{done: true, proved: true, settle: func() { recorded[i] += what }}
@@ -396,7 +402,7 @@ func TestRaceIsCalledOff(t *testing.T) {
 			upload: func(ctx context.Context, i int, unproved bool) attempt {
 				if i == 0 {
 					time.Sleep(100 * time.Millisecond)
-					rate = 1e3
+					isKnown.Store(true)
 				} else if !unproved || i != 3 {
 					t.Errorf("it is sent to store %d, unproved %v", i, unproved)
 				}
